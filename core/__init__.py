@@ -1,0 +1,1 @@
+"""The engine of Quintet: runs the team, draws nothing."""

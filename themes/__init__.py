@@ -1,0 +1,1 @@
+"""Colour themes as data; this file makes the folder a package, so that every kind of install finds it."""
