@@ -1,0 +1,299 @@
+"""Everything that can happen in a run, as frozen dataclasses: the contract between the engine and every front end.
+
+Exactly one of CallFinished, CallFailed and CallCancelled ends a call; the text of CallFinished equals the joined
+texts of TokensReceived of its last attempt. A front end drops events of an attempt that is not the current one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; `estimated` marks numbers the server did not report."""
+
+    input_tokens: int
+    output_tokens: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunEvent:
+    run_id: str
+    correlation_id: str
+    at: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CallEvent(_RunEvent):
+    agent_id: str
+    task_id: str
+    call_id: str
+    attempt: int  # from 1; 0 while the call has not sent anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(_RunEvent):
+    task: str
+    workflow: str
+    agents: tuple[str, ...]
+    output_dir: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(_RunEvent):
+    """`status`: passed, failed or cancelled. `verdict`: pass, fail or unknown. `reason` says why in a sentence."""
+
+    status: str
+    verdict: str
+    reason: str
+    output_dir: str
+    files: tuple[str, ...]
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(_RunEvent):
+    """`round` counts from 0; a rework of the same step has the next number."""
+
+    step: str
+    agent_id: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(_RunEvent):
+    """`status`: ok, partial, failed or skipped; `notes` is at most 800 characters."""
+
+    step: str
+    agent_id: str
+    round: int
+    status: str
+    notes: str
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOffMade(_RunEvent):
+    from_: str
+    to: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQueued(_CallEvent):
+    """`position` counts the calls ahead, from 0."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(_CallEvent):
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstTokenReceived(_CallEvent):
+    ttft: float  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensReceived(_CallEvent):
+    """`seq` counts from 0 within an attempt; `offset` is the number of characters that came before `text`."""
+
+    seq: int
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningReceived(_CallEvent):
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(_CallEvent):
+    kind: str
+    message: str
+    will_retry: bool
+    wait_seconds: float
+    received_chars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptReset(_CallEvent):
+    """What `attempt - 1` had streamed is void; `attempt` starts from an empty text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextTruncated(_CallEvent):
+    before: int  # tokens, estimated
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(_CallEvent):
+    text: str
+    finish_reason: str
+    usage: Usage
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailed(_CallEvent):
+    kind: str
+    message: str
+    hint: str
+    partial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallCancelled(_CallEvent):
+    partial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged(_RunEvent):
+    """States are closed, open and half-open; `retry_at` is monotonic, None unless open."""
+
+    name: str
+    old: str
+    new: str
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimited(_RunEvent):
+    until: float  # monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWritten(_RunEvent):
+    path: str
+    sha256: str
+    bytes: int
+    version: int
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRejected(_RunEvent):
+    path: str
+    why: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestsRan(_RunEvent):
+    report: dict[str, Any]  # plain JSON values; its shape belongs to the runner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(_RunEvent):
+    gate: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven(_RunEvent):
+    gate: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringReceived(_RunEvent):
+    """`agent_id` is empty when the words are for the whole team."""
+
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFired(_RunEvent):
+    name: str
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertResolved(_RunEvent):
+    name: str
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReached(_RunEvent):
+    what: str
+    limit: float
+    used: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(_RunEvent):
+    message: str
+    hint: str
+
+
+RunEvent = (
+    RunStarted
+    | RunFinished
+    | StepStarted
+    | StepFinished
+    | HandOffMade
+    | BreakerChanged
+    | RateLimited
+    | FileWritten
+    | FileRejected
+    | TestsRan
+    | ApprovalRequested
+    | ApprovalGiven
+    | SteeringReceived
+    | AlertFired
+    | AlertResolved
+    | BudgetReached
+    | Warned
+)
+CallEvent = (
+    CallQueued
+    | AttemptStarted
+    | FirstTokenReceived
+    | TokensReceived
+    | ReasoningReceived
+    | AttemptFailed
+    | AttemptReset
+    | ContextTruncated
+    | CallFinished
+    | CallFailed
+    | CallCancelled
+)
+Event = RunEvent | CallEvent
+
+EventSink = Callable[[Event], None]
+"""Takes one event; synchronous, must return at once and must not raise."""
+
+EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
+
+
+def event_type_name(event_class: type[Event]) -> str:
+    """Return the snake_case name scripts see: CallFinished -> call_finished."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event_class.__name__).lower()
+
+
+def event_to_json(event: Event) -> dict[str, Any]:  # JSON values only
+    """Return the event as a plain dict, `type` first; nested values become dicts, tuples become lists."""
+    out: dict[str, Any] = {"type": event_type_name(type(event))}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, Usage):
+            value = {name: getattr(value, name) for name in Usage.__dataclass_fields__}
+        elif isinstance(value, tuple):
+            value = list(value)
+        out[field.name.rstrip("_")] = value
+    return out

@@ -1,0 +1,89 @@
+"""The state of the whole as frozen values: pulled by a front end twice a second, never pushed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """One agent now.
+
+    `state` is one of idle, off, queued, thinking, streaming, retrying, waiting, done, partial, failed, stopped;
+    `detail` adds words to it ("retry 2/3 in 1.8 s", "waits for the Developer"), and may be empty.
+    """
+
+    agent_id: str
+    enabled: bool = True
+    state: str = "idle"
+    detail: str = ""
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokens_per_second: float = 0.0  # of the call that streams now, else of the last one
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """One circuit breaker: `state` is closed, open or half-open; `retry_in_seconds` is 0 unless open."""
+
+    name: str
+    state: str
+    failures: int
+    threshold: int
+    retry_in_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """Where calls go: `kind` is embedded, local or remote; `state` is idle, starting, ready or failed."""
+
+    label: str
+    kind: str
+    model: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    active_clients: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    slots: int = 0  # calls that may run at once
+    total_requests: int = 0
+    success_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyStatus:
+    """Exact percentiles in seconds over the sliding window; None while there is no sample."""
+
+    p50_seconds: float | None = None
+    p95_seconds: float | None = None
+    p99_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Everything the sidebar shows."""
+
+    endpoint: EndpointStatus
+    agents: tuple[AgentStatus, ...] = ()
+    breakers: tuple[BreakerStatus, ...] = ()
+    pool: PoolStatus = field(default_factory=PoolStatus)
+    latency: LatencyStatus = field(default_factory=LatencyStatus)
+    requests: int = 0
+    errors: int = 0
+    retries: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokens_per_second: float = 0.0  # of all agents together, last few seconds
+    files_written: int = 0
+    files_rejected: int = 0
+    running: bool = False
+    paused: bool = False
+    run_seconds: float = 0.0
+    workflow: str = ""
+    round: int = 0
+    output_dir: str = ""
