@@ -1,0 +1,112 @@
+"""What a setting is made of besides its type: its environment names, and the checks that several settings share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from core.settings.loading import current_folder
+
+
+class Env:
+    """The environment names of a setting; the first is the documented one, the others are read when it is not set.
+
+    `allowed` replaces the range that is worked out of the type, where the type says too little.
+    """
+
+    __slots__ = ("allowed", "names")
+
+    def __init__(self, *names: str, allowed: str = "") -> None:
+        self.names = names
+        self.allowed = allowed
+
+
+class CrossFieldError(ValueError):
+    """Two or more settings of a section do not go together; `fields` names them."""
+
+    def __init__(self, message: str, *fields: str) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+def _no_bool(value: object) -> object:
+    # Python takes True for 1; a user who writes `max_retries = true` means something else.
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number, not true or false")  # noqa: TRY004 - pydantic reports this one
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _split_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _no_empty(value: str) -> str:
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError("must not be empty")
+    return stripped
+
+
+def _resolve_path(value: Path) -> Path:
+    if "\0" in str(value):
+        raise ValueError("must not contain a NUL character")
+    try:
+        expanded = value.expanduser()
+    except RuntimeError:
+        raise ValueError("the home folder behind ~ is not known") from None
+    return current_folder() / expanded
+
+
+def _check_base_url(value: str) -> str:
+    address = value.strip().rstrip("/")
+    if not address.isprintable() or any(character in address for character in ' \\"<>'):
+        raise ValueError("contains characters that no address has")
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"is no address: {error}") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("must start with http:// or https:// and name a host")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or a password; put the key into LLM_API_KEY")
+    if parts.query or parts.fragment:
+        raise ValueError("must not hold a query (?) or a fragment (#)")
+    return address
+
+
+def _check_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if not key:
+        raise ValueError("must not be empty")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ValueError("contains characters that cannot be sent in a header")
+    return SecretStr(key)
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Number = Annotated[float, BeforeValidator(_no_bool)]
+Words = Annotated[str, AfterValidator(_no_empty)]
+Names = Annotated[tuple[Words, ...], BeforeValidator(_split_list)]
+FilePath = Annotated[Path, AfterValidator(_resolve_path)]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+ApiKey = Annotated[SecretStr, AfterValidator(_check_key)]
+
+AnyCase = BeforeValidator(_lower)
+"""Put before a Literal of lower-case words."""
+
+AnyCaseUpper = BeforeValidator(_upper)
+"""Put before a Literal of upper-case words."""

@@ -1,0 +1,255 @@
+"""Every setting of Quintet: its name, type, bounds and default, and under it the sentence that the documents print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.settings.fields import (
+    AnyCase,
+    AnyCaseUpper,
+    ApiKey,
+    BaseUrl,
+    CrossFieldError,
+    Env,
+    FilePath,
+    Names,
+    Number,
+    Whole,
+    Words,
+)
+from core.settings.loading import GivenSource
+from core.settings.origin import DEFAULT, Origin
+
+CONFIG = SettingsConfigDict(
+    frozen=True,
+    extra="forbid",
+    validate_default=True,
+    use_attribute_docstrings=True,
+    hide_input_in_errors=True,
+    allow_inf_nan=False,
+    protected_namespaces=(),
+)
+
+
+class LLMSettings(BaseModel):
+    """The server and model that the team talks to, and how long and how often it is asked."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    base_url: Annotated[
+        BaseUrl | None,
+        Field(examples=["http://127.0.0.1:11434/v1"]),
+        Env("LLM_BASE_URL", "OPENAI_BASE_URL", allowed="an http:// or https:// address"),
+    ] = None
+    """Address of an OpenAI-compatible server. Not set: OpenAI's when a key is set, else the embedded model."""
+
+    api_key: Annotated[ApiKey | None, Field(examples=["your-key"]), Env("LLM_API_KEY", "OPENAI_API_KEY")] = None
+    """Key for the server; best kept in the environment. Alone, without base_url, it means OpenAI. A key of your own is
+    not sent to an address that a project's file names, unless that is on this machine."""
+
+    model: Annotated[Words | None, Field(examples=["gpt-4o-mini"]), Env("LLM_MODEL", "OPENAI_MODEL")] = None
+    """Model to ask for. Not set: the first one the server offers."""
+
+    model_file: Annotated[
+        FilePath | None, Field(examples=["~/models/model.gguf"]), Env("LLM_MODEL_FILE", allowed="a path to a GGUF file")
+    ] = None
+    """GGUF file for the embedded model. Not set: the small model that is installed with Quintet."""
+
+    temperature: Annotated[Number | None, Field(ge=0, le=2, examples=[0.2]), Env("LLM_TEMPERATURE")] = None
+    """Randomness of the answers, for all agents. Not set: what each agent's prompt file asks for."""
+
+    max_tokens: Annotated[Whole | None, Field(ge=1, le=1_000_000, examples=[4096]), Env("LLM_MAX_TOKENS")] = None
+    """Longest answer in tokens. Not set: chosen for each job."""
+
+    context_tokens: Annotated[
+        Whole | None, Field(ge=256, le=10_000_000, examples=[8192]), Env("LLM_CONTEXT_TOKENS")
+    ] = None
+    """Size of the model's context window in tokens. Not set: what the server reports."""
+
+    stream_responses: Annotated[bool, Env("LLM_STREAM_RESPONSES")] = True
+    """Receive answers token by token. Turn off for servers whose streaming is broken."""
+
+    connect_timeout: Annotated[Number | None, Field(gt=0, le=600, examples=[10.0]), Env("LLM_CONNECT_TIMEOUT")] = None
+    """Seconds to reach the server. Not set: by where the server is."""
+
+    first_token_timeout: Annotated[
+        Number | None, Field(gt=0, le=3600, examples=[120.0]), Env("LLM_FIRST_TOKEN_TIMEOUT")
+    ] = None
+    """Seconds from sending a request to the first token of its answer. Not set: by where the server is."""
+
+    stall_timeout: Annotated[Number | None, Field(gt=0, le=3600, examples=[60.0]), Env("LLM_STALL_TIMEOUT")] = None
+    """Seconds without a new token after which an answer counts as stalled. Not set: by where the server is."""
+
+    total_timeout: Annotated[Number | None, Field(gt=0, le=86_400, examples=[900.0]), Env("LLM_TOTAL_TIMEOUT")] = None
+    """Seconds for one whole attempt. Not set: by where the server is."""
+
+    max_retries: Annotated[Whole, Field(ge=0, le=10), Env("LLM_MAX_RETRIES")] = 3
+    """Attempts after the first one; 3 means up to 4 attempts."""
+
+    retry_initial_delay: Annotated[Number, Field(gt=0, le=60), Env("LLM_RETRY_INITIAL_DELAY")] = 1.0
+    """Seconds before the first retry; doubles with each further one."""
+
+    retry_max_delay: Annotated[Number, Field(gt=0, le=600), Env("LLM_RETRY_MAX_DELAY")] = 60.0
+    """Longest wait between two attempts in seconds; not below retry_initial_delay."""
+
+    pool_max_age: Annotated[Number, Field(ge=1, le=604_800), Env("LLM_POOL_MAX_AGE")] = 3600.0
+    """Seconds after which a pooled client is replaced by a fresh one."""
+
+    max_concurrency: Annotated[Whole | None, Field(ge=1, le=64, examples=[2]), Env("LLM_MAX_CONCURRENCY")] = None
+    """Requests that may run at once. Not set: by where the server is."""
+
+    @model_validator(mode="after")
+    def _delays_in_order(self) -> Self:
+        if self.retry_initial_delay > self.retry_max_delay:
+            raise CrossFieldError(
+                f"retry_initial_delay ({self.retry_initial_delay}) must not exceed retry_max_delay ({self.retry_max_delay})",
+                "retry_initial_delay",
+                "retry_max_delay",
+            )
+        return self
+
+
+class CircuitBreakerSettings(BaseModel):
+    """When a failing server is left alone, and for how long."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    threshold: Annotated[Whole, Field(ge=1, le=100), Env("LLM_CIRCUIT_BREAKER_THRESHOLD")] = 5
+    """Failures in a row that open the breaker."""
+
+    timeout: Annotated[Number, Field(gt=0, le=3600), Env("LLM_CIRCUIT_BREAKER_TIMEOUT")] = 60.0
+    """Seconds an open breaker refuses calls before it lets probes through."""
+
+    half_open: Annotated[Whole, Field(ge=1, le=20), Env("LLM_CIRCUIT_BREAKER_HALF_OPEN")] = 3
+    """Successful probes that close the breaker again, and the number of probes that may run at once."""
+
+    when_open: Annotated[Literal["wait", "fail"], AnyCase, Env("LLM_CIRCUIT_BREAKER_WHEN_OPEN")] = "wait"
+    """What a run does while the breaker is open: wait for it, or fail at once."""
+
+
+class TeamSettings(BaseModel):
+    """The five specialists and the way they work together."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    max_concurrent_agents: Annotated[Whole, Field(ge=1, le=32), Env("MAX_CONCURRENT_AGENTS")] = 5
+    """Agents that may work at once."""
+
+    task_timeout: Annotated[Number, Field(gt=0, le=604_800), Env("TASK_TIMEOUT")] = 1800.0
+    """Seconds for a whole run."""
+
+    max_rework_rounds: Annotated[Whole, Field(ge=0, le=10), Env("MAX_REWORK_ROUNDS")] = 3
+    """Times the developer may rework files after QA has failed them."""
+
+    workflow: Annotated[Words, Env("QUINTET_WORKFLOW", allowed="the id of a workflow")] = "delivery"
+    """Workflow of a run that names none."""
+
+    prompts_dir: Annotated[FilePath | None, Field(examples=["~/my-prompts"]), Env("QUINTET_PROMPTS_DIR")] = None
+    """Folder whose agents/, workflows/ and common.yaml replace or join those installed with Quintet."""
+
+    off: Annotated[
+        Names, Field(examples=[["devops_engineer"]]), Env("QUINTET_AGENTS_OFF", allowed="a list of agent ids")
+    ] = ()
+    """Agents that are toggled off at the start; in the environment separated by commas."""
+
+
+class WorkspaceSettings(BaseModel):
+    """Where the team reads and writes. Relative folders start at the folder Quintet is started in."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    dir: Annotated[FilePath, Env("WORKSPACE_DIR")] = Path()
+    """Folder of the project the team works on."""
+
+    output_dir: Annotated[FilePath, Env("OUTPUT_DIR")] = Path("output")
+    """Folder that finished files go to."""
+
+
+class LoggingSettings(BaseModel):
+    """The log file; nothing is ever logged to the terminal."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], AnyCaseUpper, Env("LOG_LEVEL")] = "INFO"
+    """Least severe lines that are kept."""
+
+    file: Annotated[FilePath | None, Field(examples=["quintet.log"]), Env("LOG_FILE")] = None
+    """Log file. Not set: one for each process in the user's log folder."""
+
+    structured: Annotated[bool, Env("STRUCTURED_LOGGING")] = True
+    """One JSON object a line; turn off for plain text."""
+
+
+class TelemetrySettings(BaseModel):
+    """What Quintet measures about itself. Nothing leaves this machine."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    enable_metrics: Annotated[bool, Env("ENABLE_METRICS")] = True
+    """Keep the numbers that the sidebar shows."""
+
+
+class UISettings(BaseModel):
+    """Look and movement of the app."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    theme: Annotated[Words, Env("QUINTET_THEME", allowed="the name of a theme")] = "quintet-dark"
+    """Colours of the app."""
+
+    animation: Annotated[Literal["full", "basic", "none"], AnyCase, Env("QUINTET_ANIMATION")] = "full"
+    """How much moves."""
+
+    cursor_blink: Annotated[bool, Env("QUINTET_CURSOR_BLINK")] = True
+    """Blinking cursor in input fields."""
+
+    layout: Annotated[Literal["auto", "compact", "standard", "wide"], AnyCase, Env("QUINTET_LAYOUT")] = "auto"
+    """Arrangement of the panes; auto follows the size of the terminal."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration, checked and frozen; built by `load_config`, which reads its sources."""
+
+    model_config: ClassVar[SettingsConfigDict] = CONFIG
+
+    llm: LLMSettings = Field(default_factory=LLMSettings)
+    circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
+    team: TeamSettings = Field(default_factory=TeamSettings)
+    workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    ui: UISettings = Field(default_factory=UISettings)
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Keys of your own: the id of an action, then the key, such as `quit = "ctrl+q"`. Only in a config.toml."""
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - our readers know where a value stood
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not offered
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the program sets, then what `load_config` found, and nothing else."""
+        return init_settings, GivenSource(settings_cls)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What looks wrong in the configuration but does not stop Quintet, one sentence each."""
+        return self._warnings
+
+    def origin_of(self, name: str) -> Origin:
+        """Return where the value of a setting such as "llm.max_retries" came from."""
+        return self._origins.get(name, DEFAULT)
+
+    def source_of(self, name: str) -> str:
+        """Return that origin in words: "default", "environment variable LLM_MODEL", "config.toml [llm] model"."""
+        return self.origin_of(name).label

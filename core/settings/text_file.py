@@ -1,0 +1,36 @@
+"""Reads one configuration file, or says in one sentence why it cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MAX_BYTES = 1_048_576  # a configuration is a few kB; anything larger is another file under our name
+
+
+class UnreadableFileError(Exception):
+    """The file is there but is no text we can use; the message says why."""
+
+
+def read_text_file(path: Path) -> str | None:
+    """Return the text of a UTF-8 file, None if there is none; raises UnreadableFileError."""
+    try:
+        if path.is_dir():
+            raise UnreadableFileError("is a folder, not a file - remove or rename it")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return None
+    except PermissionError:
+        raise UnreadableFileError("cannot be read: permission denied - make it readable for you") from None
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be read: {error.strerror or error}") from None
+    if len(content) > MAX_BYTES:
+        raise UnreadableFileError(f"is larger than {MAX_BYTES} bytes - is it another program's file?")
+    try:
+        return content.decode("utf-8-sig")  # Windows editors put a byte order mark first
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        byte = content[error.start]
+        raise UnreadableFileError(f"is not UTF-8 text (byte 0x{byte:02x} in line {line}) - save it as UTF-8") from None

@@ -1,0 +1,38 @@
+"""Keeps the developer's own machine out of every test: no key, no proxy, no configuration of theirs is seen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "LANGSMITH_", "LANGCHAIN_")
+_FOREIGN_NAMES = frozenset({
+    "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLORED_CONSOLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "WORKSPACE_DIR", "OUTPUT_DIR", "LOG_LEVEL", "LOG_FILE", "STRUCTURED_LOGGING", "ENABLE_METRICS", "METRICS_PORT",
+    "MAX_CONCURRENT_AGENTS", "TASK_TIMEOUT", "MAX_REWORK_ROUNDS",
+})  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith(_FOREIGN) or name.upper() in _FOREIGN_NAMES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    for name, folder in (
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_DATA_HOME", ".local/share"),
+        ("XDG_STATE_HOME", ".local/state"),
+        ("XDG_CACHE_HOME", ".cache"),
+    ):
+        monkeypatch.setenv(name, str(home / folder))
+    return home
