@@ -1,0 +1,373 @@
+"""Logs: one line an event that always parses, with ids, without secrets, and never on the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from core.settings import redaction
+from core.telemetry.log_file import KEEP, LogFile, default_log_path, remove_old_logs
+from core.telemetry.logs import current_log_file, log, log_ids, set_correlation_id, setup_logging, stop_logging
+from core.telemetry.redaction import MASK, redact, redact_value, register_secret
+from tests.support.clock import VirtualClock
+
+KEYS = [
+    "timestamp", "level", "logger", "message", "correlation_id", "agent_id", "task_id", "workflow_id", "duration_ms",
+    "extra",
+]  # fmt: skip
+SECRET = "my-local-key-1234"
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    monkeypatch.setattr(redaction, "_known", set())
+    yield
+    stop_logging()
+    assert capfd.readouterr() == ("", ""), "something was written to the terminal"
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "quintet.jsonl"
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_line_has_exactly_the_documented_keys(log_file: Path) -> None:
+    assert setup_logging(log_file=log_file) is None
+
+    log("INFO", "call finished", agent_id="developer", task_id="t1", duration_ms=12.5, attempt=2)
+
+    (line,) = lines(log_file)
+    assert list(line) == KEYS
+    assert line["timestamp"].endswith("Z")
+    assert len(line["timestamp"]) == len("2026-11-22T12:27:39.777Z")
+    del line["timestamp"]
+    assert line == {
+        "level": "INFO", "logger": __name__, "message": "call finished", "correlation_id": None,
+        "agent_id": "developer", "task_id": "t1", "workflow_id": None, "duration_ms": 12.5, "extra": {"attempt": 2},
+    }  # fmt: skip
+
+
+def test_lines_below_the_level_are_left_out_and_the_level_can_change(log_file: Path) -> None:
+    setup_logging(level="warning", log_file=log_file)
+    log("INFO", "not kept")
+    log("WARNING", "kept")
+    setup_logging(level="DEBUG", log_file=log_file)
+    log("DEBUG", "kept too")
+
+    assert [line["message"] for line in lines(log_file)] == ["kept", "kept too"]
+
+
+def test_a_log_before_the_set_up_and_after_the_end_does_nothing(log_file: Path) -> None:
+    log("ERROR", "too early")
+    setup_logging(log_file=log_file)
+    assert current_log_file() == log_file
+    stop_logging()
+    log("ERROR", "too late")
+
+    assert current_log_file() is None
+    assert lines(log_file) == []
+
+
+async def test_every_task_and_its_threads_keep_their_own_ids(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+
+    async def work(name: str) -> None:
+        set_correlation_id(name)
+        with log_ids(agent_id=f"agent of {name}"):
+            await asyncio.sleep(0)
+            log("INFO", name)
+            await asyncio.to_thread(log, "INFO", name)
+
+    assert set_correlation_id("parent") == "parent"
+    async with asyncio.TaskGroup() as group:
+        for name in ("a", "b", "c"):
+            group.create_task(work(name))
+    log("INFO", "parent")
+
+    found = lines(log_file)
+    assert len(found) == 7
+    assert all(line["correlation_id"] == line["message"] for line in found)
+    assert {line["agent_id"] for line in found} == {"agent of a", "agent of b", "agent of c", None}
+
+
+def test_an_unknown_id_is_a_programming_error() -> None:
+    with (
+        pytest.raises(ValueError, match="no log line has run_id - the ids are correlation_id, agent_id"),
+        log_ids(run_id="1"),
+    ):
+        pass
+
+
+@hypothesis_settings(deadline=None)  # the machine may be busy
+@given(message=st.text(), value=st.text(), json_format=st.booleans())
+def test_no_text_can_forge_or_break_a_line(
+    tmp_path_factory: pytest.TempPathFactory, message: str, value: str, json_format: bool
+) -> None:
+    file = tmp_path_factory.mktemp("logs") / "x.jsonl"
+    setup_logging(json_format=json_format, log_file=file)
+    log("INFO", message, value=value, nested={"deep": [value]})
+    stop_logging()
+
+    content = file.read_text(encoding="utf-8")
+    assert content.endswith("\n")
+    assert len(content.splitlines()) == 1
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in content[:-1])
+    if json_format:
+        (line,) = lines(file)
+        assert list(line) == KEYS
+        assert line["message"] == redact(message)
+        assert line["extra"] == redact_value({"value": value, "nested": {"deep": [value]}})
+
+
+@pytest.mark.parametrize(
+    "message", ["{} {0} {name} {extra[_line]}", "<red>text</red>", "%s %d", 'a "quoted" \\ text', "emoji 🎻 über"]
+)
+def test_braces_and_markup_of_a_message_stay_as_they_are(log_file: Path, message: str) -> None:
+    setup_logging(log_file=log_file)
+
+    log("INFO", message)
+
+    assert lines(log_file)[0]["message"] == message
+
+
+def test_plain_text_is_one_readable_line(log_file: Path) -> None:
+    setup_logging(json_format=False, log_file=log_file)
+
+    log("WARNING", "retry\nFORGED", agent_id="developer", attempt=2, duration_ms=3)
+
+    line = log_file.read_text()
+    assert line.split("Z ", 1)[1] == f"WARNING {__name__} retry\\nFORGED agent_id=developer attempt=2 duration_ms=3\n"
+
+
+def test_an_exception_is_one_more_key_without_local_variables(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+
+    def fail() -> None:
+        password = "hidden-in-a-local"
+        raise ValueError("no " + password[:0] + SECRET)
+
+    register_secret(SECRET)
+    try:
+        fail()
+    except ValueError as error:
+        log("ERROR", "call failed", exception=error)
+
+    (line,) = lines(log_file)
+    assert list(line) == [*KEYS, "exception"]
+    assert line["exception"].endswith(f"ValueError: no {MASK}\n")
+    assert "hidden-in-a-local" not in line["exception"].replace('password = "hidden-in-a-local"', "")
+
+
+def test_libraries_are_heard_from_warning_on(log_file: Path) -> None:
+    setup_logging(level="DEBUG", log_file=log_file)
+
+    logging.getLogger("httpx2").info("HTTP Request: POST https://user:password@host")
+    logging.getLogger("openai._base_client").warning("retrying %s", "soon")
+    logging.getLogger("faulty").error("%d", "no number")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old API", DeprecationWarning, stacklevel=1)
+
+    found = lines(log_file)
+    assert [(line["logger"], line["level"]) for line in found] == [
+        ("openai._base_client", "WARNING"),
+        ("faulty", "ERROR"),
+        ("py.warnings", "WARNING"),
+    ]
+    assert found[0]["message"] == "retrying soon"
+    assert "DeprecationWarning: old API" in found[2]["message"]
+
+
+def test_a_registered_secret_is_nowhere_in_the_file(log_file: Path) -> None:
+    secret = 'a"b\\c' + SECRET
+    register_secret(secret)
+    setup_logging(log_file=log_file)
+
+    log("INFO", f"key {secret}", value=secret, nested={secret: [secret, {"x": secret}]}, path=Path(secret))
+    logging.getLogger("openai").warning("sent %s", {"api_key": secret})
+
+    content = log_file.read_text()
+    assert SECRET not in content
+    assert len(lines(log_file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Incorrect API key provided: sk-proj-abcdefghij0123456789.", f"Incorrect API key provided: {MASK}."),
+        ("Authorization: Bearer abcdef123456", f"Authorization: Bearer {MASK}"),
+        ("authorization=Basic dXNlcjpwYXNz", f"authorization=Basic {MASK}"),
+        ("api_key=abc123, model=x", f"api_key={MASK}, model=x"),
+        ("{'api-key': 'abc123', 'n': 1}", f"{{'api-key': '{MASK}', 'n': 1}}"),
+        ('{\\"apiKey\\": \\"abc123\\"}', f'{{\\"apiKey\\": \\"{MASK}\\"}}'),
+        ("OPENAI_API_KEY: abc123", f"OPENAI_API_KEY: {MASK}"),
+        ("password = hunter2", f"password = {MASK}"),
+        ("Set-Cookie: id=1", f"Set-Cookie: {MASK}"),
+        ("http://me:secret@host/v1", f"http://{MASK}@host/v1"),
+        ("max_tokens=512 tokens: 3", "max_tokens=512 tokens: 3"),
+        ("author: somebody, authentication: failed", "author: somebody, authentication: failed"),
+        ("X-Auth: abc", f"X-Auth: {MASK}"),
+        ("api_key: none", "api_key: none"),
+        ("ask-for-more-than-twelve", "ask-for-more-than-twelve"),
+        ("a basic question, basic Authentication", "a basic question, basic Authentication"),
+        ("sent Bearer abcdefgh1 to it", f"sent Bearer {MASK} to it"),
+        ("authorization: bearer onlylowercase", f"authorization: bearer {MASK}"),
+        ('"secret": "it\'s here", "x": 1', f'"secret": "{MASK}", "x": 1'),
+    ],
+)
+def test_what_looks_like_a_key_is_masked_and_nothing_else(text: str, expected: str) -> None:
+    assert redact(text) == expected
+    assert redact(redact(text)) == expected
+
+
+def test_values_are_masked_by_their_name() -> None:
+    value = {"api_key": 12345, "Authorization": ["x"], "author": "me", "tokens": 3, "odd": float("nan"), "none": None}
+
+    assert redact_value(value) == {
+        "api_key": MASK, "Authorization": MASK, "author": "me", "tokens": 3, "odd": "nan", "none": None,
+    }  # fmt: skip
+
+
+def test_a_short_secret_does_not_make_texts_unreadable() -> None:
+    register_secret("a")
+
+    assert redact("a cat") == "a cat"
+
+
+def test_a_value_that_cannot_be_printed_does_not_stop_a_line(log_file: Path) -> None:
+    class Rude:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    endless: list[object] = []
+    endless.append(endless)
+    setup_logging(log_file=log_file)
+
+    log("INFO", "x", rude=Rude(), endless=endless, long="y" * 100_000)
+
+    (line,) = lines(log_file)
+    assert line["extra"]["rude"] == "<Rude>"
+    assert line["extra"]["long"].endswith("(83616 characters more)")
+
+
+@pytest.mark.parametrize("obstacle", ["folder", "file as folder", "pipe"])
+def test_a_log_that_cannot_be_written_is_a_warning_and_no_more(tmp_path: Path, obstacle: str) -> None:
+    path = tmp_path / "x.jsonl"
+    match obstacle:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            (tmp_path / "file").touch()
+            path = tmp_path / "file" / "x.jsonl"
+
+    warning = setup_logging(log_file=path)
+    log("ERROR", "lost")
+    logging.getLogger("openai").error("lost too")
+
+    assert warning is not None
+    assert warning.startswith(f"no log is written: {path} cannot be opened (")
+    assert warning.endswith("set LOG_FILE to a file you may write")
+    assert current_log_file() is None
+
+
+def test_without_a_file_every_process_has_its_own_in_the_users_folder() -> None:
+    clock = VirtualClock()
+
+    assert setup_logging(clock=clock) is None
+    log("INFO", "x")
+
+    path = current_log_file()
+    assert path == default_log_path(clock)
+    assert path.name == f"quintet-{os.getpid()}-2026-01-02.jsonl"
+    assert Path.home() in path.parents
+    assert len(lines(path)) == 1
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_log_rotates_and_loses_no_line_to_another_process(log_file: Path) -> None:
+    # Each line takes 12 bytes; two processes share the file, as happens with LOG_FILE.
+    first, second = LogFile(log_file, rotate_bytes=120), LogFile(log_file, rotate_bytes=120)
+    for number in range(40):
+        (first, second)[number % 2].write(f"line {number:06}\n")
+    first.stop()
+    second.stop()
+
+    files = sorted(log_file.parent.iterdir())
+    written = [line for file in files for line in file.read_text().splitlines()]
+    assert 1 < len(files) <= KEEP + 1
+    assert sorted(written) == [f"line {number:06}" for number in range(40)]
+
+
+def test_only_so_many_rotated_files_are_kept(log_file: Path) -> None:
+    file = LogFile(log_file, rotate_bytes=10)
+    for number in range(50):
+        file.write(f"line {number:04}\n")
+    file.stop()
+
+    assert len(list(log_file.parent.iterdir())) == KEEP + 1
+    assert log_file.read_text() == "line 0049\n"
+
+
+def test_a_line_that_cannot_be_written_is_dropped_and_counted(log_file: Path) -> None:
+    file = LogFile(log_file)
+    file.stop()
+
+    file.write("x\n")
+
+    assert file.dropped == 1
+
+
+def test_old_logs_go_but_those_of_running_processes_stay(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    now = clock.now().timestamp()
+    for age in range(15):
+        path = tmp_path / f"quintet-{age}-2026-01-01.jsonl"
+        path.touch()
+        os.utime(path, (now, now - age * timedelta(hours=1).total_seconds()))
+    (tmp_path / "notes.txt").touch()
+
+    remove_old_logs(tmp_path, clock)
+    assert len(list(tmp_path.iterdir())) == 16
+
+    clock.advance(timedelta(days=2).total_seconds())
+    remove_old_logs(tmp_path, clock)
+
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"notes.txt", *(f"quintet-{age}-2026-01-01.jsonl" for age in range(KEEP))}
+
+
+def test_threads_write_whole_lines(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+
+    def work() -> None:
+        for number in range(100):
+            log("INFO", "x" * 500, number=number)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(lines(log_file)) == 400
