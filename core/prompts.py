@@ -1,0 +1,292 @@
+"""The schema and loader of prompts/: agents and common texts as data, checked when they are loaded.
+
+Templates are those of string.Template: `$name` is replaced, `$$` is a dollar sign. Values are inserted verbatim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.errors import PromptError
+from core.resources import shipped_folder, shipped_yaml_files
+
+KNOWN_VARIABLES: Mapping[str, str] = {
+    "task": "what the user asked for, in the user's words",
+    "language": "the programming language of the files",
+    "project": "short name of the project, fit for a folder",
+    "path": "the file to write, relative to the output folder",
+    "module": "import name of the main module",
+    "brief": "the analyst's brief, whole",
+    "requirements": 'one line a requirement: "R1: ..."',
+    "interfaces": "signatures found in the other files; may be empty",
+    "code": "the current files, whole",
+    "current": "the current content of the file to write; may be empty",
+    "failures": "findings of the last QA round; may be empty",
+    "manifest": "the files so far, with role and size",
+    "dependencies": "packages the code needs beyond the standard library; may be empty",
+    "entry": "path of the file that starts the program",
+    "run_command": "the command that starts the program",
+    "test_command": "the command that runs the tests",
+    "verdict": "pass, fail or unknown, and the findings; for who judges: the report of the static checks",
+    "tests": "content of the test file",
+    "notes": "notes of the other agents",
+    "opinions": "answers of the others in a round table",
+    "listing": "the files of the folder under review",
+    "problem": "why the last answer was not accepted",
+    "answer": "the answer that was not accepted, or that stopped half-way",
+    "agent": "title of an agent",
+    "user_words": "what the user said during the run",
+}
+"""Every variable a template may name, with its meaning; the engine gives each of them a text."""
+
+Variant = Literal["full", "short"]
+"""`short` is for models that follow only a few lines, such as the embedded one."""
+
+TemplateText = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class _Prompt(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Variants(_Prompt):
+    """One text in two lengths."""
+
+    full: TemplateText
+    short: TemplateText
+
+    def template(self, variant: Variant) -> str:
+        return self.full if variant == "full" else self.short
+
+
+class Job(_Prompt):
+    """One kind of call an agent can make.
+
+    Attributes:
+        output: what the answer is: a file, free text, a list of lines, or a verdict.
+        short: the text for small models; None means that `full` serves them too.
+        max_tokens_full: upper bound of the answer, None for the server's own.
+        max_tokens_short: as above, for small models.
+        prefill_short: a template; the beginning of the answer, sent as the last assistant message to servers that
+            continue it. The reply may repeat it.
+        stop_short: texts that end the answer of a small model.
+    """
+
+    output: Literal["file", "text", "list", "verdict"]
+    full: TemplateText
+    short: TemplateText | None = None
+    max_tokens_full: int | None = Field(default=None, gt=0)
+    max_tokens_short: int | None = Field(default=None, gt=0)
+    prefill_short: TemplateText | None = None
+    stop_short: tuple[str, ...] = Field(default=(), strict=False, max_length=4)  # 4: OpenAI's limit
+
+    def template(self, variant: Variant) -> str:
+        return self.full if variant == "full" or self.short is None else self.short
+
+    def max_tokens(self, variant: Variant) -> int | None:
+        return self.max_tokens_full if variant == "full" else self.max_tokens_short
+
+    def stop(self, variant: Variant) -> tuple[str, ...]:
+        return () if variant == "full" else self.stop_short
+
+    def variables(self) -> frozenset[str]:
+        """Return the variables any of the job's templates wants."""
+        texts = (self.full, self.short, self.prefill_short)
+        return frozenset(name for text in texts if text is not None for name in Template(text).get_identifiers())
+
+
+class AgentPrompt(_Prompt):
+    """One agent: who it is, what it may see and yield, and the jobs it can do."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str = Field(min_length=1)
+    short: str = Field(min_length=1, max_length=4)
+    order: int = Field(ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    receives: tuple[str, ...] = Field(default=(), strict=False)
+    yields: tuple[str, ...] = Field(default=(), strict=False)
+    system: Variants
+    jobs: dict[str, Job] = Field(min_length=1)
+
+    def job(self, name: str) -> Job:
+        """Return the job; PromptError names those there are."""
+        if name not in self.jobs:
+            raise PromptError(f"agent {self.id} has no job {name}", hint=f"its jobs: {', '.join(sorted(self.jobs))}")
+        return self.jobs[name]
+
+    def render_system(self, variant: Variant, variables: Mapping[str, str]) -> str:
+        """Return the system message; PromptError names a variable that has no value."""
+        return render(self.system.template(variant), variables, f"agent {self.id}, system.{variant}")
+
+    def render_job(self, name: str, variant: Variant, variables: Mapping[str, str]) -> str:
+        """Return the user message; PromptError names an unknown job or a variable that has no value."""
+        return render(self.job(name).template(variant), variables, f"agent {self.id}, job {name}")
+
+    def render_prefill(self, name: str, variant: Variant, variables: Mapping[str, str]) -> str:
+        """Return the beginning of the answer to send along, or an empty text."""
+        prefill = self.job(name).prefill_short
+        if variant == "full" or prefill is None:
+            return ""
+        return render(prefill, variables, f"agent {self.id}, job {name}, prefill_short")
+
+
+class CommonPrompts(_Prompt):
+    """Texts every agent shares; each is a template.
+
+    Attributes:
+        repair: asks again for a file, quoting the problem and the answer.
+        steering: what is added to a prompt when the user spoke during the run.
+        absent: says that an agent was skipped.
+        continuation: asks for the rest of an answer that stopped half-way.
+    """
+
+    repair: Variants
+    steering: TemplateText
+    absent: TemplateText
+    continuation: TemplateText
+
+
+def render(template: str, variables: Mapping[str, str], where: str) -> str:
+    """Return the template with its variables replaced in one pass; PromptError names a missing one and `where`."""
+    try:
+        return Template(template).substitute(variables)
+    except KeyError as error:
+        raise PromptError(f"{where}: the variable ${error.args[0]} has no value") from None
+
+
+def load_agents(prompts_dir: Path | None = None) -> dict[str, AgentPrompt]:
+    """Return the agents by id, in their order: the shipped ones, replaced or joined by `prompts_dir`/agents/*.yaml."""
+    agents = _read_agents(shipped_yaml_files("prompts", "agents"))
+    if prompts_dir is not None:
+        _require_folder(prompts_dir)
+        agents |= _read_agents(sorted((prompts_dir / "agents").glob("*.yaml")))
+    return {agent.id: agent for agent in sorted(agents.values(), key=lambda agent: (agent.order, agent.id))}
+
+
+def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
+    """Return the shared texts; `prompts_dir`/common.yaml may replace any of them and leave out the rest."""
+    file: Traversable = shipped_folder("prompts") / "common.yaml"
+    fields = _read_fields(file)
+    if prompts_dir is not None:
+        _require_folder(prompts_dir)
+        if (prompts_dir / "common.yaml").exists():
+            file = prompts_dir / "common.yaml"
+            fields |= _read_fields(file)
+    common = _validated(CommonPrompts, fields, file)
+    texts = {name: getattr(common, name) for name in ("steering", "absent", "continuation")}
+    _check_templates(file, [*texts.items(), *_variant_texts("repair", common.repair)])
+    return common
+
+
+def _require_folder(prompts_dir: Path) -> None:
+    if not prompts_dir.is_dir():
+        raise PromptError(f"prompts_dir {prompts_dir} is not a folder", hint="create it or remove the setting")
+
+
+def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
+    agents: dict[str, AgentPrompt] = {}
+    file_of: dict[str, str] = {}
+    for file in files:
+        agent = _validated(AgentPrompt, _read_fields(file), file)
+        _check_templates(file, _agent_texts(agent))
+        if agent.id in agents:
+            raise PromptError(f"{file}: the id {agent.id} is already used by {file_of[agent.id]}", hint="change one")
+        agents[agent.id], file_of[agent.id] = agent, file.name
+    return agents
+
+
+def _agent_texts(agent: AgentPrompt) -> Iterator[tuple[str, str]]:
+    yield from _variant_texts("system", agent.system)
+    for name, job in agent.jobs.items():
+        for part, text in (("full", job.full), ("short", job.short), ("prefill_short", job.prefill_short)):
+            if text is not None:
+                yield f"job {name}, {part}", text
+
+
+def _variant_texts(name: str, variants: Variants) -> list[tuple[str, str]]:
+    return [(f"{name}.full", variants.full), (f"{name}.short", variants.short)]
+
+
+def _check_templates(file: Traversable, texts: Iterable[tuple[str, str]]) -> None:
+    for where, text in texts:
+        for match in Template.pattern.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            if match["invalid"] is not None:
+                near = text[match.start() : match.start() + 12].split("\n")[0]
+                problem = f"a lone dollar sign in line {line} of the text, at {near!r}"
+                raise PromptError(f"{file}: {where}: {problem}", hint="write $$ for a dollar sign")
+            variable = match["named"] or match["braced"]
+            if variable is not None and variable not in KNOWN_VARIABLES:
+                problem = f"unknown variable ${variable} in line {line} of the text"
+                hint = f"{_did_you_mean(variable, KNOWN_VARIABLES)}write $$ for a dollar sign"
+                raise PromptError(f"{file}: {where}: {problem}", hint=hint)
+
+
+_PromptModel = TypeVar("_PromptModel", AgentPrompt, CommonPrompts)
+
+
+def _validated(model: type[_PromptModel], fields: dict[str, Any], file: Traversable) -> _PromptModel:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(model, problem) for problem in error.errors(include_url=False))
+        raise PromptError(f"{file}: {problems}") from None
+
+
+def _sentence(model: type[_Prompt], problem: ErrorDetails) -> str:
+    *parents, name = (str(step) for step in problem["loc"])
+    field = ".".join([*parents, name])
+    match problem["type"]:
+        case "missing":
+            return f"the field {field} is missing"
+        case "extra_forbidden":
+            owner = (model, Variants, Job)[min(len(parents), 2)]  # nesting is that deep and no deeper
+            return f"unknown field {field}{_did_you_mean(name, owner.model_fields, before=', ', after='')}"
+        case "string_pattern_mismatch" if name != "id":
+            return f"the field {field} is empty"
+        case _:
+            return f"the field {field}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _did_you_mean(word: str, known: Iterable[str], *, before: str = "", after: str = "; ") -> str:
+    close = get_close_matches(word.lower(), list(known), n=1)
+    return f"{before}did you mean {close[0]}?{after}" if close else ""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that occurs twice; YAML itself would keep the last and drop the other in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} occurs twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read_fields(file: Traversable) -> dict[str, Any]:  # YAML values, validated by the caller
+    try:
+        fields = yaml.load(file.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - a SafeLoader
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{file}: not UTF-8 (byte {error.start})", hint="save the file as UTF-8") from None
+    except OSError as error:
+        raise PromptError(f"{file}: cannot be read ({error.strerror})", hint="check the file's permissions") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        raise PromptError(f"{file}: {place}: {error.problem}", hint="correct the YAML there") from None
+    except yaml.YAMLError as error:
+        raise PromptError(f"{file}: {' '.join(str(error).split())}", hint="correct the YAML there") from None
+    if not isinstance(fields, dict):
+        raise PromptError(f"{file}: holds no fields", hint="write `field: value` lines")
+    return fields

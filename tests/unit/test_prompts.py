@@ -1,0 +1,304 @@
+"""Prompts are data: what ships loads and renders, what is wrong in a user's file is named, values stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import Any, get_args
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import PromptError
+from core.prompts import KNOWN_VARIABLES, AgentPrompt, Variant, load_agents, load_common, render
+from core.resources import shipped_yaml_files
+
+TEAM = ["business_analyst", "developer", "qa_engineer", "devops_engineer", "technical_writer"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+SAMPLES = {name: f"<value of {name}>" for name in KNOWN_VARIABLES}
+AGENTS = load_agents()
+JOBS = [(agent_id, job) for agent_id, agent in AGENTS.items() for job in agent.jobs]
+
+VALID_AGENT = """\
+id: tester
+title: Tester
+short: TST
+order: 7
+system:
+  full: You test $language.
+  short: You test.
+jobs:
+  check:
+    output: text
+    full: Check $task
+"""
+VALID_COMMON = """\
+repair: {full: "$problem $answer", short: "$answer"}
+steering: $user_words
+absent: $agent
+continuation: $answer
+"""
+
+
+def prompts_dir_with(folder: Path, **agent_files: str) -> Path:
+    (folder / "agents").mkdir()
+    for name, text in agent_files.items():
+        (folder / "agents" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_five_specialists_ship_in_the_order_of_their_work() -> None:
+    assert list(AGENTS) == TEAM
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("agent_id", "job"), JOBS)
+def test_every_shipped_job_renders_without_a_leftover_variable(agent_id: str, job: str, variant: Variant) -> None:
+    agent = AGENTS[agent_id]
+
+    texts = [agent.render_job(job, variant, SAMPLES), agent.render_prefill(job, variant, SAMPLES)]
+
+    assert texts[0].strip()
+    for text in texts:
+        left = {name for name in KNOWN_VARIABLES if f"${name}" in text}
+        assert not left
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("agent_id", TEAM)
+def test_shipped_system_prompts_need_no_variables_so_that_servers_can_cache_them(
+    agent_id: str, variant: Variant
+) -> None:
+    assert AGENTS[agent_id].render_system(variant, {}).strip()
+
+
+@pytest.mark.parametrize("agent_id", TEAM)
+def test_full_system_prompts_are_thorough_and_short_ones_fit_a_tiny_model(agent_id: str) -> None:
+    system = AGENTS[agent_id].system
+
+    assert 500 <= len(system.full.split()) <= 900
+    assert len(system.short.split()) <= 60
+
+
+@pytest.mark.parametrize(("agent_id", "job"), JOBS)
+def test_every_shipped_job_bounds_its_answer_and_has_a_short_form(agent_id: str, job: str) -> None:
+    shipped = AGENTS[agent_id].jobs[job]
+
+    assert shipped.short is not None
+    assert shipped.max_tokens("full") is not None
+    assert (shipped.max_tokens("short") or 0) <= 260
+    assert shipped.stop("full") == ()
+    assert AGENTS[agent_id].render_prefill(job, "full", SAMPLES) == ""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", ["steering", "absent", "continuation"])
+def test_shared_texts_render(name: str, variant: Variant) -> None:
+    common = load_common()
+
+    assert render(getattr(common, name), SAMPLES, name)
+    assert SAMPLES["problem"] in render(common.repair.template(variant), SAMPLES, "repair")
+    assert SAMPLES["answer"] in render(common.repair.template(variant), SAMPLES, "repair")
+
+
+def test_every_variable_has_a_plain_name_and_a_meaning() -> None:
+    assert all(meaning.strip() for meaning in KNOWN_VARIABLES.values())
+    assert all(name.isidentifier() and name.islower() for name in KNOWN_VARIABLES)
+
+
+def test_workflows_give_each_job_the_variables_it_names() -> None:
+    for file in shipped_yaml_files("prompts", "workflows"):
+        workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for step in workflow["steps"]:
+            jobs = [step.get(key) for key in ("text", "plan", "verdict")] + [f["job"] for f in step.get("files", [])]
+            given_variables = {*step["reads"], "path", "current"}
+            for job in filter(None, jobs):
+                shipped = AGENTS[step["agent"]].job(job)
+                texts = (shipped.full, shipped.short or "", shipped.prefill_short or "")
+                named = {name for text in texts for name in Template(text).get_identifiers()}
+                assert named <= given_variables, f"{file.name}, step {step['id']}, job {job}"
+
+
+def test_a_users_agent_joins_the_team_at_its_place(tmp_path: Path) -> None:
+    agents = load_agents(prompts_dir_with(tmp_path, tester=VALID_AGENT.replace("order: 7", "order: 2")))
+
+    assert list(agents) == ["business_analyst", "developer", "tester", *TEAM[2:]]
+    assert agents["tester"].render_job("check", "short", {"task": "it"}) == "Check it"
+
+
+def test_a_users_agent_with_a_known_id_replaces_the_shipped_one(tmp_path: Path) -> None:
+    agents = load_agents(prompts_dir_with(tmp_path, mine=VALID_AGENT.replace("id: tester", "id: developer")))
+
+    assert len(agents) == len(TEAM)
+    assert agents["developer"].title == "Tester"
+
+
+def test_a_users_common_file_replaces_only_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "common.yaml").write_text("absent: no $agent today\n", encoding="utf-8")
+
+    common = load_common(tmp_path)
+
+    assert common.absent == "no $agent today"
+    assert common.repair == load_common().repair
+
+
+def test_an_empty_prompts_folder_changes_nothing(tmp_path: Path) -> None:
+    assert load_agents(tmp_path) == AGENTS
+    assert load_common(tmp_path) == load_common()
+
+
+def test_an_unknown_job_is_named_with_the_jobs_there_are() -> None:
+    with pytest.raises(PromptError, match="agent developer has no job dance - its jobs: code_file, file_plan, opinion"):
+        AGENTS["developer"].render_job("dance", "full", SAMPLES)
+
+
+def test_a_missing_value_is_named_with_agent_and_job() -> None:
+    without_task = {name: value for name, value in SAMPLES.items() if name != "task"}
+
+    with pytest.raises(PromptError, match=r"agent developer, job code_file: the variable \$task has no value"):
+        AGENTS["developer"].render_job("code_file", "short", without_task)
+
+
+FAULTS = {
+    "not YAML": (VALID_AGENT + "  x: [", ["line 12, column", "YAML"]),
+    "a tab": (VALID_AGENT.replace("    full: Check", "\tfull: Check"), ["line 11, column 1"]),
+    "a control character": (VALID_AGENT + "# \x07\n", ["special characters are not allowed"]),
+    "no fields": ("- a\n- b\n", ["holds no fields"]),
+    "an empty file": ("", ["holds no fields"]),
+    "an unknown field": (VALID_AGENT + "titles: x\n", ["unknown field titles, did you mean title?"]),
+    "an unknown field in a job": (
+        VALID_AGENT + "    max_token_full: 1\n",
+        ["jobs.check.max_token_full", "max_tokens_full?"],
+    ),
+    "an unknown field in system": (VALID_AGENT.replace("  short: You", "  shrt: You"), ["system.shrt", "short?"]),
+    "a field far from any": (VALID_AGENT + "zzz: x\n", ["unknown field zzz"]),
+    "a missing field": (VALID_AGENT.replace("title: Tester\n", ""), ["the field title is missing"]),
+    "a missing field in a job": (
+        VALID_AGENT.replace("    full: Check $task\n", ""),
+        ["the field jobs.check.full is missing"],
+    ),
+    "two faults at once": (VALID_AGENT.replace("title: Tester", "tile: x"), ["title is missing; unknown field tile"]),
+    "an empty text": (VALID_AGENT.replace("You test.", '" "'), ["the field system.short is empty"]),
+    "an unusable id": (VALID_AGENT.replace("id: tester", "id: The Tester"), ["the field id: "]),
+    "too long a label": (VALID_AGENT.replace("TST", "TESTER"), ["the field short: ", "4 characters"]),
+    "a wrong output": (VALID_AGENT.replace("output: text", "output: song"), ["jobs.check.output: ", "'verdict'"]),
+    "a wrong number": (VALID_AGENT + "    max_tokens_full: 0\n", ["jobs.check.max_tokens_full: ", "greater than 0"]),
+    "a key twice": (VALID_AGENT + "order: 8\n", ["line 12, column 1: order occurs twice"]),
+    "an unknown variable": (
+        VALID_AGENT.replace("$task", "$tsk"),
+        ["job check, full: unknown variable $tsk in line 1", "did you mean task?", "write $$"],
+    ),
+    "an unknown variable in system": (
+        VALID_AGENT.replace("$language", "$HOME"),
+        ["system.full: unknown variable $HOME"],
+    ),
+    "a shell argument": (
+        VALID_AGENT.replace("$task", "$1"),
+        ["job check, full: a lone dollar sign", "'$1'", "write $$"],
+    ),
+    "a lone dollar sign": (VALID_AGENT.replace("$task", "5 $ "), ["a lone dollar sign in line 1"]),
+    "a fault in a prefill": (
+        VALID_AGENT + "    prefill_short: $x1\n",
+        ["job check, prefill_short: unknown variable $x1"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_in_a_users_agent_is_one_line_that_names_file_and_place(
+    text: str, expected: list[str], tmp_path: Path
+) -> None:
+    folder = prompts_dir_with(tmp_path, mine=text)
+
+    with pytest.raises(PromptError) as caught:
+        load_agents(folder)
+
+    message = str(caught.value)
+    assert message.startswith(str(folder / "agents" / "mine.yaml"))
+    assert "\n" not in message
+    for part in expected:
+        assert part in message
+
+
+COMMON_FAULTS = {
+    "an unknown field": ("repairs: x\n", ["unknown field repairs, did you mean repair?"]),
+    "a missing variant": ("repair: {full: x}\n", ["the field repair.short is missing"]),
+    "an unknown variable": ("absent: $agnt is out\n", ["absent: unknown variable $agnt", "did you mean agent?"]),
+    "a lone dollar sign": ("repair: {full: $answer, short: 5 $}\n", ["repair.short: a lone dollar sign"]),
+    "not YAML": ("absent: 'x\n", ["line 2, column 1"]),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), COMMON_FAULTS.values(), ids=COMMON_FAULTS.keys())
+def test_a_fault_in_a_users_common_file_is_named(text: str, expected: list[str], tmp_path: Path) -> None:
+    (tmp_path / "common.yaml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(PromptError) as caught:
+        load_common(tmp_path)
+
+    assert str(caught.value).startswith(str(tmp_path / "common.yaml"))
+    for part in expected:
+        assert part in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_byte(tmp_path: Path) -> None:
+    folder = prompts_dir_with(tmp_path)
+    (folder / "agents" / "mine.yaml").write_bytes(VALID_AGENT.encode().replace(b"Tester", b"T\xe9ster"))
+
+    with pytest.raises(PromptError, match=r"mine\.yaml: not UTF-8 \(byte 19\) - save the file as UTF-8"):
+        load_agents(folder)
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    folder = prompts_dir_with(tmp_path)
+    (folder / "agents" / "mine.yaml").mkdir()
+
+    with pytest.raises(PromptError, match=r"mine\.yaml: cannot be read \(Is a directory\)"):
+        load_agents(folder)
+
+
+def test_a_prompts_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    for load in (load_agents, load_common):
+        with pytest.raises(PromptError, match=r"prompts_dir .*nowhere is not a folder - create it"):
+            load(tmp_path / "nowhere")
+
+
+def test_an_id_used_twice_in_one_folder_names_both_files(tmp_path: Path) -> None:
+    folder = prompts_dir_with(tmp_path, first=VALID_AGENT, second=VALID_AGENT)
+
+    with pytest.raises(PromptError, match=r"second\.yaml: the id tester is already used by first\.yaml"):
+        load_agents(folder)
+
+
+def test_a_doubled_dollar_sign_is_one_in_the_prompt() -> None:
+    assert render('exec "$$@" for $$5 and $task', {"task": "it"}, "here") == 'exec "$@" for $5 and it'
+
+
+ANY_VALUE = st.one_of(
+    st.text(), st.sampled_from(["$task", "$$", "${task}", "{task}", "%s", "\x1b[31mred\x1b[0m", "\\1", "$1"])
+)
+
+
+@given(value=ANY_VALUE, around=st.tuples(st.text(alphabet="ab {}\n"), st.text(alphabet="ab {}\n")))
+def test_values_are_inserted_as_they_are(value: str, around: tuple[str, str]) -> None:
+    before, after = around
+
+    rendered = render(f"{before}${{task}}{after}", {"task": value}, "here")
+
+    assert rendered == f"{before}{value}{after}"
+
+
+def minimal_fields() -> dict[str, Any]:
+    fields: dict[str, Any] = yaml.safe_load(VALID_AGENT)
+    return fields
+
+
+def test_optional_fields_have_quiet_defaults() -> None:
+    agent = AgentPrompt.model_validate(minimal_fields())
+
+    job = agent.job("check")
+    assert (agent.temperature, agent.receives, agent.yields) == (None, (), ())
+    assert (job.max_tokens("full"), job.max_tokens("short"), job.stop("short")) == (None, None, ())
+    assert agent.render_prefill("check", "short", {}) == ""
