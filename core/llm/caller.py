@@ -1,0 +1,174 @@
+"""The one door to a model: takes a request, answers with a whole reply or a named fault.
+
+A call passes the endpoint's gate, then makes attempts: each under the circuit breaker and four time limits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from core.clock import Clock
+from core.errors import LLMCallError
+from core.events import EventSink, Usage
+from core.llm.attempt import Answer
+from core.llm.endpoint import Endpoint
+from core.llm.faults import Fault
+from core.llm.journey import EndpointState, Journey, Surroundings
+from core.llm.pool import ClientPool
+from core.llm.progress import CallProgress
+from core.llm.request import CallRequest, Reply
+from core.llm.tokens import estimate_prompt_tokens, estimate_tokens
+from core.resilience.gate import Gate, GateFullError
+from core.status import BreakerStatus, PoolStatus
+from core.telemetry import metrics
+
+if TYPE_CHECKING:
+    from core.resilience.breaker import GuardFactory
+    from core.settings import Settings
+
+DEFAULT_SLOTS = 5  # one for each specialist
+
+_log = logging.getLogger(__name__)
+
+
+class Caller:
+    """Makes all calls of one engine; what calls to the same server must share, they share here."""
+
+    def __init__(self, *, settings: Settings, pool: ClientPool, emit: EventSink, clock: Clock, random: Random) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._emit = emit
+        self._clock = clock
+        self._random = random
+        self._states: dict[str, EndpointState] = {}
+        self._breakers: GuardFactory | None = None
+
+    async def call(
+        self,
+        request: CallRequest,
+        endpoint: Endpoint,
+        *,
+        stream_callback: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Return the whole answer of a model.
+
+        Args:
+            request: what to ask.
+            endpoint: whom to ask.
+            stream_callback: takes each piece of text as it comes, also those of attempts that fail later.
+
+        Raises:
+            LLMCallError: there is no whole answer; its kind says why.
+        """
+        if not self._settings.llm.stream_responses:
+            request = replace(request, stream=False)
+        call_id = uuid4().hex
+        progress = CallProgress(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
+        state = self._state(endpoint)
+        journey = Journey(request, endpoint, state, self._surroundings(), progress)
+        try:
+            async with state.gate.slot(progress.queued):
+                answer = await journey.run()
+        except Fault as fault:
+            raise self._failed(fault, request, endpoint, progress) from None
+        except GateFullError:
+            raise self._failed(_fault("queue_full", endpoint), request, endpoint, progress) from None
+        except Exception as bug:
+            _log.exception("call %s ended by an unexpected error", call_id)
+            unexpected = _fault(f"bug:{type(bug).__name__}", endpoint)
+            raise self._failed(unexpected, request, endpoint, progress) from bug
+        except BaseException:
+            progress.cancelled()
+            _measure(request, endpoint, progress, "cancelled")
+            raise
+        usage = _usage(answer, journey.request, progress)
+        progress.finished(answer.finish_reason, usage)
+        _measure(request, endpoint, progress, "ok", usage)
+        return Reply(
+            text=progress.text,
+            finish_reason=answer.finish_reason,
+            usage=usage,
+            attempts=progress.attempt,
+            complete=answer.finish_reason in {"stop", "tool_calls"},
+            call_id=call_id,
+            reasoning=progress.reasoning,
+        )
+
+    def breakers(self) -> tuple[BreakerStatus, ...]:
+        """Return the state of every breaker used so far."""
+        return self._breakers.statuses() if self._breakers is not None else ()
+
+    def pool_status(self) -> PoolStatus:
+        """Return how busy the connections are, all servers together."""
+        stats = self._pool.stats()
+        gates = [state.gate for state in self._states.values()]
+        return PoolStatus(
+            active_clients=stats["active_clients"],
+            in_flight=sum(gate.in_use for gate in gates),
+            waiting=sum(gate.waiting for gate in gates),
+            slots=sum(gate.slots for gate in gates),
+            total_requests=stats["total_requests"],
+            success_rate=stats["success_rate"],
+        )
+
+    def _surroundings(self) -> Surroundings:
+        if self._breakers is None:
+            # On first need: importing purgatory takes longer than the first paint may wait.
+            from core.resilience.breaker import GuardFactory
+
+            breaker = self._settings.circuit_breaker
+            self._breakers = GuardFactory(
+                threshold=breaker.threshold,
+                ttl_seconds=breaker.timeout,
+                successes_to_close=breaker.half_open,
+                clock=self._clock,
+            )
+        return Surroundings(self._settings, self._pool, self._breakers, self._clock, self._random)
+
+    def _state(self, endpoint: Endpoint) -> EndpointState:
+        state = self._states.get(endpoint.base_url)
+        if state is None:
+            slots = self._settings.llm.max_concurrency or endpoint.slots or DEFAULT_SLOTS
+            state = self._states[endpoint.base_url] = EndpointState(Gate(slots))
+        return state
+
+    def _failed(self, fault: Fault, request: CallRequest, endpoint: Endpoint, progress: CallProgress) -> LLMCallError:
+        if progress.attempt:
+            progress.attempt_failed(fault, will_retry=False)
+        progress.failed(fault)
+        _measure(request, endpoint, progress, "error")
+        return LLMCallError(
+            fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
+        )
+
+
+def _fault(kind: str, endpoint: Endpoint) -> Fault:
+    return Fault(kind, host=endpoint.host, model=endpoint.model)
+
+
+def _usage(answer: Answer, request: CallRequest, progress: CallProgress) -> Usage:
+    if answer.usage is not None:
+        return Usage(answer.usage.input_tokens, answer.usage.output_tokens)
+    return Usage(
+        estimate_prompt_tokens(request.messages), estimate_tokens(progress.text + progress.reasoning), estimated=True
+    )
+
+
+def _measure(
+    request: CallRequest, endpoint: Endpoint, progress: CallProgress, outcome: str, usage: Usage | None = None
+) -> None:
+    agent = {"agent": request.agent_id}
+    tags = {**agent, "model": endpoint.model}
+    metrics.increment("llm.requests", tags={**tags, "outcome": outcome})
+    metrics.timing("llm.request", progress.duration_seconds * 1000, tags={**tags, "outcome": outcome})
+    if progress.first_token_seconds is not None:
+        metrics.timing("llm.first_token", progress.first_token_seconds * 1000, tags=tags)
+    if usage is not None:
+        estimated = "true" if usage.estimated else "false"
+        for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+            metrics.increment("llm.tokens", count, tags={**agent, "direction": direction, "estimated": estimated})

@@ -1,0 +1,198 @@
+"""Where a call goes: address, model and what is known of both."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from core.errors import UsageError
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+EndpointKind = Literal["embedded", "local", "remote"]
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+SMALL_CONTEXT_TOKENS = 6000  # below it the long prompts do not fit beside an answer
+SMALL_MODEL_BILLIONS = 3.0  # models below it follow one short instruction better than a page of them
+
+_PARAMETER_COUNT = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)\s?([mb])(?![a-z])", re.IGNORECASE)
+_URL_HINT = "write it like http://127.0.0.1:8080/v1 (LLM_BASE_URL)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One model on one server; the key appears in no representation."""
+
+    base_url: str
+    model: str
+    kind: EndpointKind
+    label: str
+    api_key: str | None = field(default=None, repr=False)
+    context_tokens: int | None = None
+    slots: int | None = None
+    is_small: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model runs on this machine or its network: slower to start, nothing to pay."""
+        return self.kind != "remote"
+
+    @property
+    def host(self) -> str:
+        """Host and port as a reader knows them."""
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    def describe(self) -> str:
+        """Return one line for people; without the key."""
+        return f"{self.model or 'the first model'} at {self.host} ({self.kind})"
+
+    @property
+    def breaker_name(self) -> str:
+        """The name under which failures of this model on this server are counted."""
+        return f"{self.host}/{self.model}"
+
+
+def make_endpoint(
+    base_url: str,
+    model: str,
+    *,
+    api_key: str | None = None,
+    context_tokens: int | None = None,
+    slots: int | None = None,
+    kind: EndpointKind | None = None,
+    label: str | None = None,
+) -> Endpoint:
+    """Return the endpoint of an address as a user writes it.
+
+    Raises:
+        UsageError: the address or the key cannot be used.
+    """
+    url = normalise_base_url(base_url)
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return Endpoint(
+        base_url=url,
+        model=model,
+        kind=kind or locality(url),
+        label=label or host,
+        api_key=_checked_key(api_key, host),
+        context_tokens=context_tokens,
+        slots=slots,
+        is_small=is_small_model(model, context_tokens),
+    )
+
+
+def configured_endpoint(settings: Settings) -> Endpoint | None:
+    """Return the endpoint the settings name: their base_url, else OpenAI's if there is a key, else None (embedded).
+
+    Raises:
+        UsageError: the address or the key cannot be used.
+    """
+    from core.settings import key_for_endpoint
+
+    llm = settings.llm
+    api_key, _ = key_for_endpoint(settings)
+    if not llm.base_url and not api_key:
+        return None
+    return make_endpoint(
+        llm.base_url or OPENAI_BASE_URL,
+        llm.model or "",
+        api_key=api_key,
+        context_tokens=llm.context_tokens,
+    )
+
+
+def normalise_base_url(written: str) -> str:
+    """Return the address with a scheme and without a trailing slash; a bare host gets the customary /v1.
+
+    Raises:
+        UsageError: no http(s) address can be read from it.
+    """
+    text = written.strip()
+    if "://" not in text:
+        host = text.partition("/")[0].rpartition("@")[2]
+        scheme = "http" if _host_locality(_bare_host(host)) == "local" else "https"
+        text = f"{scheme}://{text}"
+    parts = _split(text, written)
+    if parts.scheme not in {"http", "https"}:
+        raise UsageError(f"the base URL {_shown(written)} has the scheme {parts.scheme!r}", hint=_URL_HINT)
+    if not parts.hostname or re.search(r"\s", text):
+        raise UsageError(f"the base URL {_shown(written)} names no host", hint=_URL_HINT)
+    if parts.query or parts.fragment:
+        raise UsageError(f"the base URL {_shown(written)} has a query or a fragment", hint=_URL_HINT)
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def locality(base_url: str) -> Literal["local", "remote"]:
+    """Return whether an address is on this machine or its private network."""
+    return _host_locality(urlsplit(base_url).hostname or "")
+
+
+def is_loopback(base_url: str) -> bool:
+    """Return whether an address never leaves this machine."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def is_small_model(model: str, context_tokens: int | None = None) -> bool:
+    """Return whether short prompts suit a model better, judged by its name and its window."""
+    if context_tokens is not None and context_tokens < SMALL_CONTEXT_TOKENS:
+        return True
+    counts = [(float(number), unit.lower()) for number, unit in _PARAMETER_COUNT.findall(model)]
+    # "1m" and "10m" in a name are windows, not sizes.
+    billions = [number / 1000 if unit == "m" else number for number, unit in counts if unit == "b" or number >= 20]
+    return bool(billions) and max(billions) < SMALL_MODEL_BILLIONS
+
+
+def _split(text: str, written: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # is read lazily: a wrong port is only noticed here
+    except ValueError as wrong:
+        raise UsageError(f"the base URL {_shown(written)} cannot be read ({wrong})", hint=_URL_HINT) from None
+    return parts
+
+
+def _shown(written: str) -> str:
+    return repr(re.sub(r"//[^/@]*@", "//***@", written.strip())[:200])
+
+
+def _bare_host(netloc: str) -> str:
+    if netloc.startswith("["):
+        return netloc[1:].partition("]")[0]
+    return netloc.partition(":")[0].lower()
+
+
+def _host_locality(host: str) -> Literal["local", "remote"]:
+    address = _address(host)
+    if address is not None:
+        near = address.is_loopback or address.is_private or address.is_link_local
+        return "local" if near else "remote"
+    # A name without a dot is a machine of this network or a container beside us.
+    near = "." not in host or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
+    return "local" if near else "remote"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _checked_key(api_key: str | None, host: str) -> str | None:
+    key = (api_key or "").strip()
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            f"the API key for {host} holds characters that cannot be sent", hint="copy the key again (LLM_API_KEY)"
+        )
+    return key

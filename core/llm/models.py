@@ -1,0 +1,28 @@
+"""What models a server offers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from core.llm.endpoint import Endpoint
+from core.llm.pool import ClientPool
+
+LIST_TIMEOUT_SECONDS = 3.0
+
+
+async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the names of the models of a server in its own order; empty if it does not tell within 3 s."""
+    import httpx2
+    import openai
+
+    client = await pool.client(endpoint)
+    try:
+        async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
+            response = await client.models.with_raw_response.list()
+            body = json.loads(response.text)
+    except (TimeoutError, openai.OpenAIError, httpx2.HTTPError, ValueError):
+        return ()
+    entries = body.get("data") if isinstance(body, dict) else None
+    names = [entry.get("id") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return tuple(name for name in names if isinstance(name, str))

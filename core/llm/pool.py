@@ -1,0 +1,287 @@
+"""The SDK's clients, kept open and shared: one for each address and key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from core.clock import Clock, SystemClock
+from core.errors import UsageError
+from core.llm.endpoint import Endpoint, configured_endpoint, is_loopback
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+MAX_CONNECTIONS = 100
+LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
+REMOTE_KEEPALIVE_SECONDS = 15.0
+NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
+
+
+class ConnectionTrace:
+    """What happened on the wire to one request."""
+
+    __slots__ = ("answered", "connected", "sent")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.sent = False
+        self.answered = False
+
+    @property
+    def reused(self) -> bool:
+        """Whether the request went out on a connection that had served another one."""
+        return self.sent and not self.connected
+
+    async def __call__(self, name: str, _info: object) -> None:
+        if name.endswith(".connect_tcp.started"):
+            self.connected = True
+        elif name.endswith(".send_request_headers.started"):
+            self.sent = True
+        elif name.endswith(".receive_response_headers.complete"):
+            self.answered = True
+
+
+_watching: ContextVar[ConnectionTrace | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watch_connection(trace: ConnectionTrace) -> Iterator[None]:
+    """Let `trace` see the request that is made inside the block."""
+    token = _watching.set(trace)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
+
+
+async def _attach_trace(request: httpx2.Request) -> None:
+    trace = _watching.get()
+    if trace is not None:
+        request.extensions["trace"] = trace
+
+
+@dataclass(slots=True)
+class _Pooled:
+    client: AsyncOpenAI
+    name: str
+    created_at: float
+    in_flight: int = 0
+    requests: int = 0
+    successes: int = 0
+    failures: int = 0
+    busy_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Lease:
+    """A client on loan for one request; set `succeeded` to what came of it, None counts nothing."""
+
+    client: AsyncOpenAI
+    succeeded: bool | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ClientPool:
+    """Clients by address and key; `async with` closes them all at its end.
+
+    Attributes:
+        max_age_seconds: age after which a client takes no new request; streams that run on it are not cut.
+        endpoint: what get_llm_client() returns a client for; set by the engine that runs.
+    """
+
+    max_age_seconds: float = 3600.0
+    clock: Clock = field(default_factory=SystemClock)
+    endpoint: Endpoint | None = None
+    max_connections: int = MAX_CONNECTIONS
+    _clients: dict[tuple[str, str], _Pooled] = field(default_factory=dict, repr=False)
+    _retired: list[_Pooled] = field(default_factory=list, repr=False)
+    _building: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def __aenter__(self) -> Self:
+        _running.append(self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self in _running:
+            _running.remove(self)
+        await self.close()
+
+    @property
+    def in_flight(self) -> int:
+        return sum(pooled.in_flight for pooled in self._all())
+
+    @asynccontextmanager
+    async def lease(self, endpoint: Endpoint) -> AsyncIterator[Lease]:
+        """Lend the client of an endpoint for one request."""
+        pooled = await self._pooled(endpoint)
+        pooled.in_flight += 1
+        pooled.requests += 1
+        started = self.clock.monotonic()
+        lease = Lease(pooled.client)
+        try:
+            yield lease
+        finally:
+            pooled.in_flight -= 1
+            if lease.succeeded is True:
+                pooled.successes += 1
+                pooled.busy_seconds += self.clock.monotonic() - started
+            elif lease.succeeded is False:
+                pooled.failures += 1
+            await self._close_idle_retired()
+
+    async def client(self, endpoint: Endpoint) -> AsyncOpenAI:
+        """Return the client of an endpoint, for requests that are not counted."""
+        return (await self._pooled(endpoint)).client
+
+    def stats(self) -> dict[str, Any]:  # JSON values
+        """Return the figures of the pool; clients are named by their address, keys appear nowhere."""
+        everyone = self._all()
+        successes = sum(pooled.successes for pooled in everyone)
+        judged = successes + sum(pooled.failures for pooled in everyone)
+        now = self.clock.monotonic()
+        clients: dict[str, Any] = {}
+        for pooled in everyone:
+            name = pooled.name
+            while name in clients:
+                name += "'"  # the same address with another key, or its retired predecessor
+            clients[name] = {
+                "requests": pooled.requests,
+                "successes": pooled.successes,
+                "failures": pooled.failures,
+                "in_flight": pooled.in_flight,
+                "age_seconds": now - pooled.created_at,
+                "latency": pooled.busy_seconds / pooled.successes if pooled.successes else None,
+            }
+        return {
+            "active_clients": len(self._clients),
+            "total_requests": sum(pooled.requests for pooled in everyone),
+            "success_rate": successes / judged if judged else None,
+            "clients": clients,
+        }
+
+    async def close(self) -> None:
+        """Close all clients; streams that still run on them break."""
+        everyone = self._all()
+        self._clients.clear()
+        self._retired.clear()
+        for pooled in everyone:
+            await pooled.client.close()
+
+    def _all(self) -> list[_Pooled]:
+        return [*self._clients.values(), *self._retired]
+
+    async def _pooled(self, endpoint: Endpoint) -> _Pooled:
+        key = (endpoint.base_url, endpoint.api_key or "")
+        async with self._building:
+            pooled = self._clients.get(key)
+            if pooled is not None and self.clock.monotonic() - pooled.created_at >= self.max_age_seconds:
+                del self._clients[key]
+                self._retired.append(pooled)
+                await self._close_idle_retired()
+                pooled = None
+            if pooled is None:
+                # Importing the SDK takes half a second: a thread keeps the screen alive meanwhile.
+                ssl_context = await asyncio.to_thread(_load_sdk, endpoint.base_url)
+                client = _build_client(endpoint, ssl_context, self.max_connections)
+                pooled = self._clients[key] = _Pooled(client, endpoint.base_url, self.clock.monotonic())
+            return pooled
+
+    async def _close_idle_retired(self) -> None:
+        for pooled in [pooled for pooled in self._retired if pooled.in_flight == 0]:
+            self._retired.remove(pooled)
+            await pooled.client.close()
+
+
+def _load_sdk(base_url: str) -> Any:  # ssl.SSLContext
+    import ssl
+
+    import httpx2
+    import openai
+
+    _ = openai.AsyncOpenAI.chat  # loads the resource module, which is lazy
+    if urlsplit(base_url).scheme == "https":
+        return httpx2.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
+
+
+def _build_client(endpoint: Endpoint, ssl_context: Any, max_connections: int) -> AsyncOpenAI:  # ssl.SSLContext
+    import httpx2
+    import openai
+
+    keepalive = LOCAL_KEEPALIVE_SECONDS if endpoint.is_local else REMOTE_KEEPALIVE_SECONDS
+    http_client = openai.DefaultAsyncHttpxClient(
+        verify=ssl_context,
+        follow_redirects=False,  # a redirected POST would become a GET without its body
+        trust_env=not is_loopback(endpoint.base_url),  # a proxy must not catch 127.0.0.1
+        limits=httpx2.Limits(
+            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=keepalive
+        ),
+        event_hooks={"request": [_attach_trace]},
+    )
+    client = openai.AsyncOpenAI(
+        base_url=endpoint.base_url,
+        api_key=endpoint.api_key or NO_KEY,
+        max_retries=0,  # our own loop is the only one that retries
+        http_client=http_client,
+    )
+    if urlsplit(endpoint.base_url).hostname != "api.openai.com":
+        client.organization = None  # read from the environment by the SDK, and nobody else's business
+        client.project = None
+    return client
+
+
+_running: list[ClientPool] = []
+
+
+async def get_llm_client() -> AsyncOpenAI:
+    """Return the pooled client of the configured endpoint: the running engine's, else the one of load_config().
+
+    It is shared: do not close it. It is closed when its engine, or else the event loop, ends.
+
+    Raises:
+        ConfigValidationError: the configuration is not usable.
+        UsageError: no server is configured and no engine runs that could start the embedded model.
+    """
+    if _running:
+        pool = _running[-1]
+        if pool.endpoint is not None:
+            return await pool.client(pool.endpoint)
+    from core.settings import load_config
+
+    settings = load_config()
+    endpoint = configured_endpoint(settings)
+    if endpoint is None:
+        raise UsageError(
+            "no server is configured and no engine is running",
+            hint="set LLM_BASE_URL or LLM_API_KEY, or start an Engine",
+        )
+    if not _running:
+        pool = ClientPool(max_age_seconds=settings.llm.pool_max_age)
+        keeper = _keep_until_loop_ends(pool)
+        await anext(keeper)
+        _keepers[id(pool)] = keeper
+    return await _running[-1].client(endpoint)
+
+
+def get_pool_stats() -> dict[str, Any]:  # JSON values
+    """Return active_clients, total_requests, success_rate and clients{address: requests, successes, failures, ...}."""
+    return (_running[-1] if _running else ClientPool()).stats()
+
+
+_keepers: dict[int, AsyncGenerator[None, None]] = {}
+
+
+async def _keep_until_loop_ends(pool: ClientPool) -> AsyncGenerator[None, None]:
+    # asyncio.run closes async generators last: the one hook a library has into the end of a loop it does not own.
+    async with pool:
+        try:
+            yield
+        finally:
+            _keepers.pop(id(pool), None)

@@ -1,0 +1,50 @@
+"""What one call asks for and what it answers with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.events import Usage
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the conversation that is sent."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """One task for a model; `max_tokens` and `temperature` None leave the choice to the server."""
+
+    messages: tuple[ChatMessage, ...]
+    run_id: str
+    correlation_id: str
+    agent_id: str
+    task_id: str
+    max_tokens: int | None = None
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer of a call that was not broken off.
+
+    `complete` is true only if the model ended of its own accord (finish_reason stop or tool_calls); an answer that hit
+    a token limit is returned with `complete` false, and the one who asked decides what it is worth.
+    """
+
+    text: str
+    finish_reason: str
+    usage: Usage
+    attempts: int
+    complete: bool
+    call_id: str
+    reasoning: str = ""

@@ -1,0 +1,1 @@
+"""Retry, circuit breaker and concurrency gate; nothing here knows of LLMs."""

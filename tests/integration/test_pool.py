@@ -1,0 +1,145 @@
+"""The pool of clients: shared, counted, replaced by age without cutting a stream, and silent about keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from core.errors import UsageError
+from core.llm.endpoint import make_endpoint
+from core.llm.models import offered_models
+from core.llm.pool import ClientPool, get_llm_client, get_pool_stats
+from tests.support.bench import Bench, open_bench
+from tests.support.clock import VirtualClock
+from tests.support.fault_server import DONE, FaultServer, error, finish, ok, stream, token
+
+
+async def test_all_calls_to_a_server_share_one_client_and_its_connections() -> None:
+    async with open_bench() as bench:
+        for _ in range(5):
+            await bench.call()
+
+        assert bench.pool.stats()["active_clients"] == 1
+        assert bench.server.connections == 1
+
+
+async def test_another_key_is_another_client() -> None:
+    async with open_bench() as bench:
+        for key in ("first-key", "second-key", "first-key"):
+            await bench.call(endpoint=bench.endpoint(api_key=key))
+
+        stats = bench.pool.stats()
+        assert stats["active_clients"] == 2
+        assert [request.headers["authorization"].split()[1] for request in bench.server.journal] == [
+            "first-key",
+            "second-key",
+            "first-key",
+        ]
+        assert "-key" not in f"{stats} {bench.pool!r} {bench.caller.pool_status()}"
+
+
+async def test_the_figures_count_requests_successes_and_failures() -> None:
+    async with open_bench() as bench:
+        bench.server.script([error(503, "x"), ok(), error(401, "key")])
+        await bench.call()
+        await bench.fail()
+
+        stats = get_pool_stats()
+
+        assert stats["total_requests"] == 3
+        assert stats["success_rate"] == 0.5
+        [figures] = stats["clients"].values()
+        assert (figures["requests"], figures["successes"], figures["failures"]) == (3, 1, 1)
+        assert figures["age_seconds"] >= 0
+        assert figures["latency"] is not None
+        assert json.dumps(stats)
+        status = bench.caller.pool_status()
+        assert (status.total_requests, status.in_flight, status.slots, status.success_rate) == (3, 0, 5, 0.5)
+
+
+async def test_94_an_old_client_is_replaced_and_its_stream_is_not_cut() -> None:
+    async with FaultServer() as server, ClientPool(max_age_seconds=10, clock=VirtualClock()) as pool:
+        clock = pool.clock
+        assert isinstance(clock, VirtualClock)
+        bench = Bench(server, pool, clock)
+        go_on = asyncio.Event()
+        server.script([stream(token("old "), go_on, token("client"), finish(), DONE), ok("new client")])
+        running = asyncio.create_task(bench.call())
+        await server.requests(1)
+        clock.advance(11)
+
+        assert (await bench.call()).text == "new client"
+        stats = pool.stats()
+        assert (stats["active_clients"], len(stats["clients"])) == (1, 2)
+        go_on.set()
+
+        assert (await running).text == "old client"
+        assert len(pool.stats()["clients"]) == 1
+
+
+async def test_a_proxy_in_the_environment_does_not_catch_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with open_bench() as bench:
+        assert (await bench.call()).text == "Hello there"
+
+
+async def test_a_key_of_the_environment_is_not_sent_to_a_server_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, "not-for-you")
+    async with open_bench() as bench:
+        await bench.call()
+
+        assert "not-for-you" not in str(bench.server.journal[0].headers)
+
+
+async def test_get_llm_client_gives_the_client_of_the_running_engine() -> None:
+    async with open_bench() as bench:
+        bench.pool.endpoint = bench.endpoint()
+
+        client = await get_llm_client()
+
+        assert client is await bench.pool.client(bench.endpoint())
+        answer = await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+        assert answer.choices[0].message.content == "Hello there"
+
+
+def test_get_llm_client_reads_the_configuration_and_is_closed_with_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use() -> int:
+        async with FaultServer() as server:
+            monkeypatch.setenv("LLM_BASE_URL", server.base_url)
+            client = await get_llm_client()
+            assert client is await get_llm_client()
+            await client.models.list()
+            return int(get_pool_stats()["active_clients"])
+
+    for _ in range(2):
+        assert asyncio.run(use()) == 1
+        assert get_pool_stats()["active_clients"] == 0
+
+
+async def test_get_llm_client_without_a_server_says_what_to_set() -> None:
+    with pytest.raises(UsageError, match="LLM_BASE_URL"):
+        await get_llm_client()
+
+
+async def test_the_models_of_a_server_are_listed_or_none() -> None:
+    async with FaultServer(models=("a", "b")) as server, ClientPool() as pool:
+        assert await offered_models(pool, make_endpoint(server.base_url, "")) == ("a", "b")
+        assert await offered_models(pool, make_endpoint(f"{server.base_url}/nowhere", "")) == ("a", "b")
+        server.models = ()
+        assert await offered_models(pool, make_endpoint(server.base_url, "")) == ()
+
+
+async def test_23_many_streams_at_once_keep_apart() -> None:
+    async with open_bench() as bench:
+        bench.configure(max_concurrency=20)
+        bench.server.answer_by(lambda body: body["messages"][1]["content"] * 50)
+
+        tasks = [asyncio.create_task(bench.call(f"text {number};")) for number in range(30)]
+        await asyncio.wait(tasks)
+
+        assert [task.result().text for task in tasks] == [f"text {number};" * 50 for number in range(30)]
+        assert bench.server.connections <= 20
