@@ -1,0 +1,1 @@
+"""Reading files out of answers, checking them and writing them safely."""

@@ -1,0 +1,197 @@
+"""File operations that stay inside one folder: no step of the way may be a symbolic link, no file is ever half there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from core.errors import ArtifactError
+
+HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+"""Whether folders can be walked by descriptor, so that nobody can swap one for a link between check and use."""
+
+_TEMPORARY_NAME = re.compile(r"\.quintet-tmp-(\d+)-[0-9a-f]{16}")
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_MOUNT_POINT_TAG = 0xA0000003  # what Windows calls a junction
+_NO_BLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe must not wait for its writer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An open folder; names in it are reached by its descriptor where the system can, else by its checked path."""
+
+    path: Path
+    descriptor: int | None
+
+    def name(self, name: str) -> str:
+        return name if self.descriptor is not None else str(self.path / name)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """Return what `name` is without following a link, or None when it is not there."""
+        try:
+            return os.stat(self.name(name), dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        with os.scandir(self.descriptor if self.descriptor is not None else self.path) as entries:
+            return [entry.name for entry in entries]
+
+    def probe(self) -> None:
+        """Raise OSError unless a file can be made here."""
+        name = _temporary_name()
+        os.close(os.open(self.name(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.descriptor))
+        self.remove(name)
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.name(name), dir_fd=self.descriptor)
+
+    def read(self, name: str, *, limit_bytes: int) -> bytes:
+        """Return a regular file's bytes; OSError for anything else, ArtifactError("too_large") above the limit."""
+        descriptor = os.open(self.name(name), os.O_RDONLY | _BINARY | _NO_FOLLOW | _NO_BLOCK, dir_fd=self.descriptor)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ArtifactError("not_a_file", f"{name!r} is not a regular file")
+            content = file.read(limit_bytes + 1)
+        if len(content) > limit_bytes:
+            raise ArtifactError("too_large", f"{name!r} is larger than {limit_bytes} bytes")
+        return content
+
+    def replace(self, name: str, content: bytes, *, mode: int, exact_mode: bool = False) -> None:
+        """Put `content` in the place of `name` at once; whatever fails, the old file stays and nothing else is left."""
+        temporary = _temporary_name()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW
+        descriptor = os.open(self.name(temporary), flags, mode, dir_fd=self.descriptor)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if exact_mode and hasattr(os, "fchmod"):  # the umask must not narrow what the old file had
+                    os.fchmod(descriptor, mode)
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(self.name(temporary), self.name(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except BaseException:
+            self.remove(temporary)
+            raise
+        self.sync()
+
+    def sync(self) -> None:
+        """Make renames in this folder survive a power cut, where the system can."""
+        if self.descriptor is not None:
+            with contextlib.suppress(OSError):  # some network filesystems refuse to sync a folder
+                os.fsync(self.descriptor)
+
+    def keep(self, name: str, other: Place, other_name: str) -> None:
+        """Give the file a second name in another folder, by link where possible, else by copy."""
+        try:
+            os.link(
+                self.name(name),
+                other.name(other_name),
+                src_dir_fd=self.descriptor,
+                dst_dir_fd=other.descriptor,
+                follow_symlinks=False,
+            )
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except (OSError, NotImplementedError):
+            other.replace(other_name, self.read(name, limit_bytes=1 << 30), mode=0o644)
+        other.sync()
+
+
+@contextlib.contextmanager
+def open_folder(
+    root: Path, parts: tuple[str, ...], *, create: bool, by_descriptor: bool = HAS_DESCRIPTORS
+) -> Iterator[Place]:
+    """Open the folder at `parts` below `root`, made on the way if `create`.
+
+    Raises:
+        ArtifactError: symlink or not_a_folder, when a step of the way is one.
+        OSError: a folder is missing and `create` is false, or the system refused.
+    """
+    if by_descriptor:
+        descriptor = _walk(root, parts, create=create)
+        try:
+            yield Place(root.joinpath(*parts), descriptor)
+        finally:
+            os.close(descriptor)
+    else:
+        path = root
+        for depth, part in enumerate(parts, start=1):
+            path = path / part
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+            _check_step(path.lstat(), "/".join(parts[:depth]))
+        yield Place(path, None)
+
+
+def remove_leftovers(root: Path, *, limit: int = 20_000) -> tuple[str, ...]:
+    """Delete the temporary files of writers that no longer live and return their paths; looks at `limit` entries at most."""
+    removed: list[str] = []
+    seen = 0
+    for folder, folders, names in os.walk(root, followlinks=False):
+        folders[:] = [name for name in folders if name not in {".git", "node_modules", ".venv"}]
+        for name in names:
+            match = _TEMPORARY_NAME.fullmatch(name)
+            if match is None or _is_alive(int(match[1])):
+                continue
+            path = Path(folder, name)
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink()
+                    removed.append(str(PurePosixPath(path.relative_to(root))))
+        seen += len(names)
+        if seen > limit:
+            break
+    return tuple(removed)
+
+
+def _temporary_name() -> str:
+    return f".quintet-tmp-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def _is_alive(process_id: int) -> bool:
+    import psutil  # only a leftover is worth its import
+
+    return process_id != os.getpid() and bool(psutil.pid_exists(process_id))
+
+
+def _walk(root: Path, parts: tuple[str, ...], *, create: bool) -> int:
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for depth, part in enumerate(parts, start=1):
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+            _check_step(os.stat(part, dir_fd=descriptor, follow_symlinks=False), "/".join(parts[:depth]))
+            deeper = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_step(status: os.stat_result, where: str) -> None:
+    if stat.S_ISLNK(status.st_mode) or is_junction(status):
+        raise ArtifactError(
+            "symlink", f"{where} is a symbolic link", hint="files are only written to real folders: remove the link"
+        )
+    if not stat.S_ISDIR(status.st_mode):
+        raise ArtifactError(
+            "not_a_folder", f"{where} is a file, not a folder", hint="choose another path or move the file"
+        )
+
+
+def is_junction(status: os.stat_result) -> bool:
+    """Tell whether Windows would lead elsewhere from here; False on other systems."""
+    return getattr(status, "st_reparse_tag", 0) == _MOUNT_POINT_TAG
