@@ -1,0 +1,135 @@
+"""An agent: a role with its prompt, one LLM task in, one whole answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from core.llm.caller import Caller
+from core.llm.endpoint import Endpoint
+from core.llm.request import CallRequest, ChatMessage, Reply
+from core.prompts import AgentPrompt
+
+Variant = Literal["full", "short"]
+
+DEFAULT_TEMPERATURE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CallScope:
+    """What a call belongs to: a run, the user's task that caused it, and the step within."""
+
+    run_id: str
+    correlation_id: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn; None leaves the choice to the agent's prompt, the settings and the server, in that order."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    prefill: str = ""  # the beginning of the answer, put into the model's mouth; small local models keep to it
+
+
+class Agent:
+    """One member of the team.
+
+    Args:
+        prompt: who the agent is, as data.
+        caller: the path of one LLM call, shared by the team.
+        resolve_endpoint: gives the endpoint at the time of a call; starts the embedded model on first need.
+        new_scope: makes the scope of a call that belongs to no run.
+    """
+
+    def __init__(
+        self,
+        prompt: AgentPrompt,
+        *,
+        caller: Caller,
+        resolve_endpoint: Callable[[], Awaitable[Endpoint]],
+        new_scope: Callable[[], CallScope],
+        defaults: Sampling,
+        stream_by_default: bool = True,
+    ) -> None:
+        self.prompt = prompt
+        self.enabled = True
+        self._caller = caller
+        self._resolve_endpoint = resolve_endpoint
+        self._new_scope = new_scope
+        self._defaults = defaults
+        self._stream_by_default = stream_by_default
+
+    @property
+    def id(self) -> str:
+        return self.prompt.id
+
+    @property
+    def title(self) -> str:
+        return self.prompt.title
+
+    async def variant(self) -> Variant:
+        """Return which prompts suit the model in use: the short ones for small models and small contexts."""
+        return "short" if (await self._resolve_endpoint()).is_small else "full"
+
+    async def execute_llm_task(
+        self,
+        prompt: str,
+        *,
+        stream_callback: Callable[[str], None] | None = None,
+        stream: bool | None = None,
+        sampling: Sampling | None = None,
+        scope: CallScope | None = None,
+    ) -> Reply:
+        """Send one task to the model as this agent and return the whole answer.
+
+        Args:
+            prompt: the user message; the agent's system prompt goes before it.
+            stream_callback: receives each new piece of text at once.
+            stream: ask the server to stream; None takes the setting.
+            sampling: overrides of temperature, length and stops for this call.
+            scope: the run and step the call belongs to; None makes one of its own.
+
+        Raises:
+            LLMCallError: no whole answer came; `.kind`, `.attempts`, `.partial` and `.hint` say more.
+        """
+        endpoint = await self._resolve_endpoint()
+        chosen = sampling or Sampling()
+        system = self.prompt.render_system("short" if endpoint.is_small else "full", {})
+        messages = [ChatMessage("system", system), ChatMessage("user", prompt)]
+        if chosen.prefill:
+            messages.append(ChatMessage("assistant", chosen.prefill))
+        scope = scope or self._new_scope()
+        request = CallRequest(
+            messages=tuple(messages),
+            run_id=scope.run_id,
+            correlation_id=scope.correlation_id,
+            agent_id=self.id,
+            task_id=scope.task_id,
+            max_tokens=self._max_tokens(chosen, endpoint),
+            temperature=self._temperature(chosen),
+            stop=chosen.stop,
+            stream=self._stream_by_default if stream is None else stream,
+        )
+        reply = await self._caller.call(request, endpoint, stream_callback=stream_callback)
+        if chosen.prefill and not reply.text.lstrip().startswith(chosen.prefill.strip()):
+            # Some servers repeat the beginning they were given, others go on after it.
+            reply = replace(reply, text=chosen.prefill + reply.text)
+        return reply
+
+    def _max_tokens(self, chosen: Sampling, endpoint: Endpoint) -> int | None:
+        wanted = chosen.max_tokens if chosen.max_tokens is not None else self._defaults.max_tokens
+        if self._defaults.max_tokens is not None and wanted is not None:
+            wanted = min(wanted, self._defaults.max_tokens)
+        if wanted is not None and endpoint.context_tokens is not None:
+            wanted = min(wanted, max(64, endpoint.context_tokens // 2))
+        return wanted
+
+    def _temperature(self, chosen: Sampling) -> float:
+        for candidate in (chosen.temperature, self._defaults.temperature, self.prompt.temperature):
+            if candidate is not None:
+                return candidate
+        return DEFAULT_TEMPERATURE

@@ -1,0 +1,184 @@
+"""Looks at everything a run needs and says what is there, what answers, and what to do about the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path, user_log_path
+
+from core.clock import SystemClock
+from core.errors import QuintetError
+from core.llm.embedded import EmbeddedServer
+from core.llm.pool import ClientPool
+from core.llm.source import EndpointSource
+from core.prompts import load_agents, load_common
+from core.settings import Settings
+from core.workflow.definition import load_workflows
+
+PROBE_TIMEOUT_SECONDS = 0.5
+ANSWER_TIMEOUT_SECONDS = 15.0
+LOCAL_SERVERS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
+
+Grade = Literal["ok", "note", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `missing` makes the doctor's exit code 1."""
+
+    grade: Grade
+    name: str
+    detail: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Return all findings; starts the embedded model for a moment when it is what would answer."""
+    findings = [
+        Finding("ok", "Quintet", f"{version()} on Python {platform.python_version()}, {platform.system()}"),
+        *(Finding("note", "settings", warning) for warning in settings.warnings),
+        *_configured(settings),
+        *_folders(settings),
+        _prompts(settings),
+    ]
+    findings.append(await _model(settings))
+    findings.extend(await _local_servers(settings))
+    return findings
+
+
+def version() -> str:
+    """Return the installed version of Quintet."""
+    try:
+        return importlib.metadata.version("quintet")
+    except importlib.metadata.PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def _configured(settings: Settings) -> list[Finding]:
+    rows = []
+    for name in ("llm.base_url", "llm.api_key", "llm.model", "llm.model_file"):
+        section, field = name.split(".")
+        value = getattr(getattr(settings, section), field)
+        if value is not None:
+            shown = "***" if field == "api_key" else str(value)
+            rows.append(Finding("ok", name, f"{shown}  ({settings.source_of(name)})"))
+    return rows or [Finding("note", "endpoint", "none is configured: the embedded demo model answers")]
+
+
+def _folders(settings: Settings) -> list[Finding]:
+    folders = {
+        "output folder": settings.workspace.output_dir,
+        "data folder": user_data_path("quintet", appauthor=False),
+        "log folder": user_log_path("quintet", appauthor=False),
+    }
+    return [_folder(name, path.absolute()) for name, path in folders.items()]
+
+
+def _folder(name: str, path: Path) -> Finding:
+    """Try the nearest folder that exists, and leave nothing behind."""
+    nearest = path
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Finding("missing", name, f"{path} cannot be written ({reason}) - choose another or mend its rights")
+    return Finding("ok", name, str(path))
+
+
+def _prompts(settings: Settings) -> Finding:
+    try:
+        agents = load_agents(settings.team.prompts_dir)
+        load_common(settings.team.prompts_dir)
+        workflows = load_workflows(agents, settings.team.prompts_dir)
+    except QuintetError as error:
+        return Finding("missing", "prompts", str(error))
+    return Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")
+
+
+async def _model(settings: Settings) -> Finding:
+    clock = SystemClock()
+    pool = ClientPool(clock=clock)
+    with tempfile.TemporaryDirectory(prefix="quintet-doctor-") as folder:
+        source = EndpointSource(settings, pool=pool, clock=clock, log_folder=Path(folder))
+        try:
+            if source.is_embedded:
+                return await _embedded(settings, Path(folder))
+            endpoint = await source.resolve()
+            return await _answers(pool, endpoint.host, endpoint.model, source)
+        except QuintetError as error:
+            return Finding("missing", "model", str(error))
+        finally:
+            await source.close()
+            await pool.close()
+
+
+async def _embedded(settings: Settings, folder: Path) -> Finding:
+    server = EmbeddedServer(
+        log_file=folder / "embedded-model.log", clock=SystemClock(), model_file=settings.llm.model_file
+    )
+    try:
+        address = await server.ensure_started()
+    finally:
+        await server.stop()
+    detail = f"{address.model_label} answers: {address.slots} at once, {address.context_tokens} tokens of context each"
+    return Finding("ok", "model", detail)
+
+
+async def _answers(pool: ClientPool, host: str, model: str, source: EndpointSource) -> Finding:
+    import openai
+
+    client = await pool.client(await source.resolve())
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+            page = await client.models.list()
+    except openai.APIStatusError as error:
+        hint = "check LLM_API_KEY" if error.status_code in (401, 403) else "check LLM_BASE_URL"
+        return Finding("missing", "model", f"{host} answers with status {error.status_code} - {hint}")
+    except (openai.OpenAIError, ValueError, TimeoutError) as error:
+        return Finding("missing", "model", f"{host} does not answer ({type(error).__name__}) - check LLM_BASE_URL")
+    names = [entry.id for entry in page.data or []]
+    if names and model not in names:
+        some = ", ".join(names[:5])
+        return Finding("missing", "model", f"{host} does not offer {model!r} - set LLM_MODEL to one of: {some}")
+    return Finding("ok", "model", f"{model} at {host}")
+
+
+async def _local_servers(settings: Settings) -> list[Finding]:
+    """Offer what listens on the usual ports; it is never chosen in silence."""
+    if settings.llm.base_url:
+        return []
+
+    async def listens(port: int) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
+    found = []
+    for name, port in LOCAL_SERVERS.items():
+        if await listens(port):
+            address = f"http://127.0.0.1:{port}/v1"
+            found.append(Finding("note", "local server", f"{name}'s port is open: LLM_BASE_URL={address} would use it"))
+    return found
+
+
+def terminal_finding() -> Finding:
+    """Say whether the app could be shown here."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Finding("note", "terminal", "none here: `quintet run TASK` works without")
+    size = os.get_terminal_size()
+    grade: Grade = "ok" if size.columns >= 60 and size.lines >= 20 else "note"
+    return Finding(grade, "terminal", f"{size.columns}x{size.lines}, TERM={os.environ.get('TERM', 'not set')}")

@@ -1,0 +1,409 @@
+"""The one door for every front end: run, steer, pause, cancel, toggle, status."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from platformdirs import user_log_path
+
+from core.agents import Agent, CallScope, Sampling
+from core.clock import Clock, SystemClock
+from core.errors import QuintetError, UsageError
+from core.events import Event, EventSink, RunFinished, RunStarted, SteeringReceived, Warned
+from core.llm.caller import Caller
+from core.llm.endpoint import Endpoint
+from core.llm.pool import ClientPool
+from core.llm.source import EndpointSource
+from core.prompts import AgentPrompt, load_agents, load_common
+from core.scoreboard import Scoreboard
+from core.sessions import Session
+from core.settings import Settings
+from core.status import EngineStatus, LatencyStatus
+from core.telemetry.logs import log, set_correlation_id
+from core.telemetry.metrics import quantiles, timing, total
+from core.workflow.definition import WorkflowSpec, load_workflows
+from core.workflow.layout import slug_of
+from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
+from core.workflow.run import Run, SteeringNote
+from core.workflow.running import execute_run, layout_of
+from core.workspace.folder import OutputFolder
+from core.workspace.manifest import is_ours
+from core.workspace.text import strip_controls
+
+TASK_MAX_BYTES = 256 * 1024
+
+
+@dataclass(slots=True)
+class _Current:
+    """The run that is on; `cancelled` tells a user's cancel from the caller's own."""
+
+    task: asyncio.Task[RunOutcome] | None = None
+    run: Run | None = None
+    cancelled: bool = False
+
+
+class Engine:
+    """Owns everything of a team at work; use it as an async context manager.
+
+    Args:
+        settings: the checked configuration.
+        emit: receives every event on the event loop's thread; must return at once.
+        clock: time, passed in so that tests wait for nothing.
+        rng: randomness of waits and names.
+
+    Raises:
+        PromptError: a prompt or workflow file cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        emit: EventSink,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        sessions_folder: Path | None = None,
+    ) -> None:
+        self.settings = settings
+        self._emit = emit
+        self._clock = clock or SystemClock()
+        self._random = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
+        self._sessions_folder = sessions_folder
+        self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=self._clock)
+        self._source = EndpointSource(
+            settings, pool=self._pool, clock=self._clock, log_folder=user_log_path("quintet", appauthor=False)
+        )
+        self._caller = Caller(
+            settings=settings, pool=self._pool, emit=self._publish, clock=self._clock, random=self._random
+        )
+        prompts_dir = settings.team.prompts_dir
+        prompts = load_agents(prompts_dir)
+        self._common = load_common(prompts_dir)
+        self._workflows = load_workflows(prompts, prompts_dir)
+        self.agents: Mapping[str, Agent] = {prompt.id: self._make_agent(prompt) for prompt in prompts.values()}
+        for agent_id in settings.team.off:
+            self._agent(agent_id).enabled = False
+        self._scoreboard = Scoreboard(list(self.agents))
+        self._current: _Current | None = None
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._exit.enter_async_context(self._pool)
+        self._exit.push_async_callback(self._source.close)
+        self._exit.push_async_callback(self._end_run)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._exit.aclose()
+
+    async def run(
+        self,
+        task: str,
+        *,
+        workflow: str | None = None,
+        output_dir: Path | None = None,
+        agents: Sequence[str] | None = None,
+    ) -> RunOutcome:
+        """Let the team work through one task and return how it ended.
+
+        Args:
+            task: what the user wants, at most 256 KiB of text.
+            workflow: id of a workflow; None takes the setting.
+            output_dir: where the files go; None makes a folder of its own for this run.
+            agents: who takes part; None leaves everybody as toggled.
+
+        Raises:
+            UsageError: the task is empty or too long, a name is unknown, or a run is on already.
+            WorkspaceError: a folder cannot be used.
+            ModelUnavailableError: there is no model to talk to.
+        """
+        spec = self._workflow(workflow)
+        words = self._clean_task(task)
+        if self._current is not None:
+            raise UsageError("a run is on already", hint="stop it first, or send it words")
+        if agents is not None:
+            for agent_id in agents:
+                self._agent(agent_id)
+            for agent in self.agents.values():
+                agent.enabled = agent.id in agents
+        if not any(self.agents[agent_id].enabled for agent_id in spec.agents()):
+            raise UsageError(f"everybody in workflow {spec.id} is switched off", hint="switch at least one agent on")
+        current = _Current()
+        current.task = asyncio.create_task(self._run_to_end(current, words, spec, output_dir), name="run")
+        self._current = current
+        try:
+            return await current.task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if not current.cancelled or (caller is not None and caller.cancelling()):
+                raise
+            return cancelled_outcome(current.run, output_dir)
+        finally:
+            self._current = None
+
+    def cancel_run(self) -> bool:
+        """End the run that is on; False when there is none. The run's outcome says cancelled."""
+        if self._current is None or self._current.task is None or self._current.task.done():
+            return False
+        self._current.cancelled = True
+        self._current.task.cancel()
+        return True
+
+    def cancel_agent(self, agent_id: str) -> bool:
+        """Stop what an agent does now; the run goes on without its result. False when it was idle."""
+        self._agent(agent_id)
+        run = self._current_run()
+        working = set(run.working.get(agent_id, ())) if run is not None else set()
+        for step_task in working:
+            step_task.cancel()
+        return bool(working)
+
+    def toggle(self, agent_id: str, enabled: bool | None = None) -> bool:
+        """Switch an agent on or off and return its new state; off ends what it does now, on counts from the next step."""
+        agent = self._agent(agent_id)
+        agent.enabled = (not agent.enabled) if enabled is None else enabled
+        if not agent.enabled:
+            self.cancel_agent(agent_id)
+        return agent.enabled
+
+    def steer(self, text: str, agent_id: str | None = None) -> bool:
+        """Give words of the user to one agent or to all, from their next prompt on; False when no run is on."""
+        if agent_id is not None:
+            self._agent(agent_id)
+        words = strip_controls(text).strip()
+        run = self._current_run()
+        if run is None or not words:
+            return False
+        run.steering.append(SteeringNote(words, agent_id))
+        self._publish(
+            SteeringReceived(
+                run_id=run.run_id,
+                correlation_id=run.correlation_id,
+                at=self._clock.monotonic(),
+                agent_id=agent_id or "",
+                text=words,
+            )
+        )
+        return True
+
+    def pause(self) -> bool:
+        """Hold the run before its next call; answers that stream now go on to their end."""
+        run = self._current_run()
+        if run is None:
+            return False
+        run.may_go_on.clear()
+        return True
+
+    def resume_run(self) -> bool:
+        """Let a held run go on."""
+        run = self._current_run()
+        if run is None:
+            return False
+        run.may_go_on.set()
+        return True
+
+    def workflows(self) -> dict[str, str]:
+        """Return the workflows that can be run, as id -> title."""
+        return {spec.id: spec.title for spec in self._workflows.values()}
+
+    async def warm_up(self) -> None:
+        """Make the first call ready: connects nothing, but starts the embedded model if it will be needed.
+
+        Raises:
+            ModelUnavailableError: the embedded model cannot be served.
+        """
+        await self._source.resolve()
+
+    def status(self) -> EngineStatus:
+        """Return the state of the whole; cheap enough to be asked twice a second."""
+        now = self._clock.monotonic()
+        run = self._current_run()
+        board = self._scoreboard
+        agents = board.agents({agent.id: agent.enabled for agent in self.agents.values()}, now)
+        started_at = board.run_started_at
+        ended_at = board.run_ended_at if board.run_ended_at is not None else now
+        return EngineStatus(
+            endpoint=self._source.status(),
+            agents=agents,
+            breakers=self._caller.breakers(),
+            pool=self._caller.pool_status(),
+            latency=LatencyStatus(*(_seconds(value) for value in quantiles("llm.request", (0.5, 0.95, 0.99)))),
+            requests=round(total("llm.requests")),
+            errors=round(total("llm.errors")),
+            retries=round(total("llm.retries")),
+            input_tokens=sum(agent.input_tokens for agent in agents),
+            output_tokens=sum(agent.output_tokens for agent in agents),
+            tokens_per_second=sum(agent.tokens_per_second for agent in agents if agent.state == "streaming"),
+            files_written=board.files_written,
+            files_rejected=board.files_rejected,
+            running=self._current is not None,
+            paused=run is not None and not run.may_go_on.is_set(),
+            run_seconds=ended_at - started_at if started_at is not None else 0.0,
+            workflow=board.workflow,
+            round=board.round,
+            output_dir=board.output_dir,
+        )
+
+    async def _run_to_end(
+        self, current: _Current, task: str, spec: WorkflowSpec, output_dir: Path | None
+    ) -> RunOutcome:
+        run = await self._prepare(task, spec, output_dir)
+        current.run = run
+        started_at = self._clock.monotonic()
+        self._announce(run, await self._source.resolve())
+        outcome = cancelled_outcome(run, output_dir)
+        try:
+            async with asyncio.timeout(self.settings.team.task_timeout):
+                outcome = judge_run(run, await execute_run(run))
+        except TimeoutError:
+            reason = f"the run did not end within {self.settings.team.task_timeout:.0f} s (TASK_TIMEOUT)"
+            outcome = failed_outcome(run, reason)
+        except QuintetError as error:
+            outcome = failed_outcome(run, str(error))
+        except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
+            log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=spec.id)
+            outcome = failed_outcome(run, f"internal fault {type(error).__name__}: the log has the details")
+        finally:
+            self._finish(run, outcome, started_at)
+        return outcome
+
+    async def _prepare(self, task: str, spec: WorkflowSpec, output_dir: Path | None) -> Run:
+        run_id = f"{self._clock.now():%Y%m%d-%H%M%S}-{self._random.getrandbits(16):04x}"
+        correlation_id = set_correlation_id(f"{self._random.getrandbits(64):016x}")
+        endpoint = await self._source.resolve()
+        source_folder = self.settings.workspace.dir.resolve() if spec.source == "folder" else None
+        layout = await asyncio.to_thread(layout_of, task, source_folder)
+        folder = await asyncio.to_thread(self._open_folder, task, spec, run_id, output_dir)
+        session = Session(run_id, self._sessions_folder)
+        await asyncio.to_thread(session.prepare)
+        run = Run(
+            run_id=run_id,
+            correlation_id=correlation_id,
+            task=task,
+            workflow=spec,
+            agents=self.agents,
+            common=self._common,
+            folder=folder,
+            session=session,
+            layout=layout,
+            variant="short" if endpoint.is_small else "full",
+            max_rework_rounds=self.settings.team.max_rework_rounds,
+            emit=self._publish,
+            clock=self._clock,
+            source_folder=source_folder,
+            agent_gate=asyncio.Semaphore(self.settings.team.max_concurrent_agents),
+        )
+        run.may_go_on.set()
+        return run
+
+    def _open_folder(self, task: str, spec: WorkflowSpec, run_id: str, output_dir: Path | None) -> OutputFolder:
+        """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
+        root = output_dir
+        if root is None:
+            root = self.settings.workspace.output_dir / f"{run_id[:13]}-{slug_of(task)}-{run_id[-4:]}"
+        elif root.is_dir() and not is_ours(root) and any(root.iterdir()):
+            root = root / f"quintet-{run_id}"
+        folder = OutputFolder(root.expanduser().absolute())
+        folder.prepare()
+        folder.describe(run_id=run_id, task=task, workflow=spec.id)
+        return folder
+
+    def _announce(self, run: Run, endpoint: Endpoint) -> None:
+        stamp = {"run_id": run.run_id, "correlation_id": run.correlation_id}
+        self._publish(
+            RunStarted(
+                **stamp,
+                at=self._clock.monotonic(),
+                task=run.task,
+                workflow=run.workflow.id,
+                agents=tuple(agent_id for agent_id in run.workflow.agents() if run.is_on(agent_id)),
+                output_dir=str(run.folder.root),
+                model=endpoint.model,
+            )
+        )
+        for warning in filter(None, (self._source.key_warning, self._source.status().note)):
+            self._publish(Warned(**stamp, at=self._clock.monotonic(), message=warning, hint=""))
+
+    def _finish(self, run: Run, outcome: RunOutcome, started_at: float) -> None:
+        duration_seconds = self._clock.monotonic() - started_at
+        timing("workflow.run", duration_seconds * 1000, tags={"workflow": run.workflow.id, "outcome": outcome.status})
+        self._publish(
+            RunFinished(
+                run_id=run.run_id,
+                correlation_id=run.correlation_id,
+                at=self._clock.monotonic(),
+                status=outcome.status,
+                verdict=outcome.verdict,
+                reason=outcome.reason,
+                output_dir=str(outcome.output_dir),
+                files=outcome.files,
+                duration_seconds=duration_seconds,
+            )
+        )
+
+    async def _end_run(self) -> None:
+        """Cancel the run that is on and wait for its end: calls are closed before the pool and the model are."""
+        if self._current is not None and self._current.task is not None:
+            self._current.task.cancel()
+            await asyncio.wait([self._current.task])
+
+    def _publish(self, event: Event) -> None:
+        self._scoreboard.follow(event)
+        try:
+            self._emit(event)
+        except Exception as error:  # noqa: BLE001 - a front end's fault must not end the run
+            log("ERROR", "the front end failed on an event", exception=error)
+
+    def _make_agent(self, prompt: AgentPrompt) -> Agent:
+        llm = self.settings.llm
+        return Agent(
+            prompt,
+            caller=self._caller,
+            resolve_endpoint=self._source.resolve,
+            new_scope=self._new_scope,
+            defaults=Sampling(temperature=llm.temperature, max_tokens=llm.max_tokens),
+            stream_by_default=llm.stream_responses,
+        )
+
+    def _new_scope(self) -> CallScope:
+        """Return a scope for a call outside a run."""
+        return CallScope("", set_correlation_id(f"{self._random.getrandbits(64):016x}"), "call")
+
+    def _current_run(self) -> Run | None:
+        return self._current.run if self._current is not None else None
+
+    def _agent(self, agent_id: str) -> Agent:
+        if agent_id not in self.agents:
+            raise UsageError(f"there is no agent {agent_id!r}", hint=f"the team: {', '.join(self.agents)}")
+        return self.agents[agent_id]
+
+    def _workflow(self, workflow: str | None) -> WorkflowSpec:
+        name = workflow or self.settings.team.workflow
+        if name not in self._workflows:
+            raise UsageError(f"there is no workflow {name!r}", hint=f"known workflows: {', '.join(self._workflows)}")
+        return self._workflows[name]
+
+    @staticmethod
+    def _clean_task(task: str) -> str:
+        words = strip_controls(task).strip()
+        if not words:
+            raise UsageError("the task is empty", hint="say what the team shall build")
+        if len(words.encode()) > TASK_MAX_BYTES:
+            raise UsageError(
+                f"the task has {len(words.encode()) // 1024} KiB, more than {TASK_MAX_BYTES // 1024}",
+                hint="shorten it, or put long material into files and name them",
+            )
+        return words
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return milliseconds / 1000 if milliseconds is not None else None

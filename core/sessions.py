@@ -1,0 +1,65 @@
+"""A run's own folder: its checkpoints and the texts its state refers to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from core.errors import WorkspaceError
+
+_RUN_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")
+
+
+def sessions_root() -> Path:
+    """Return the folder that holds one folder a run."""
+    return user_data_path("quintet", appauthor=False) / "sessions"
+
+
+class Session:
+    """One run on disk; texts are stored once under their SHA-256, so that checkpoints carry references only."""
+
+    def __init__(self, run_id: str, root: Path | None = None) -> None:
+        if not _RUN_ID.match(run_id):
+            raise WorkspaceError(f"{run_id!r} is no run id", hint="take one of letters, digits, - and _")
+        self.run_id = run_id
+        self.folder = (root or sessions_root()) / run_id
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.folder / "checkpoints.sqlite"
+
+    def prepare(self) -> None:
+        """Create the folder, readable by its owner alone; WorkspaceError when that is not possible."""
+        try:
+            (self.folder / "texts").mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+        except OSError as error:
+            raise WorkspaceError(
+                f"the run's folder {self.folder} cannot be created: {error.strerror or error}",
+                hint="make it writable, or set XDG_DATA_HOME to a folder that is",
+            ) from error
+
+    def store_text(self, text: str) -> str:
+        """Keep a text and return its reference (the SHA-256 of its UTF-8 bytes, in hex)."""
+        data = text.encode("utf-8", "replace")
+        reference = hashlib.sha256(data).hexdigest()
+        path = self.folder / "texts" / reference
+        if not path.exists():
+            # Parallel steps may store the same text: each writes a part of its own, and the last rename wins.
+            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+                part.write(data)
+            Path(part.name).replace(path)
+        return reference
+
+    def read_text(self, reference: str) -> str:
+        """Return a stored text; an empty one when the file has been removed."""
+        if not re.fullmatch(r"[0-9a-f]{64}", reference):
+            return ""
+        try:
+            return (self.folder / "texts" / reference).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""

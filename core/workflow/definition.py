@@ -1,0 +1,164 @@
+"""A workflow as data: which agent does what after whom, what it may read and which files it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import PromptError
+from core.prompts import KNOWN_VARIABLES, AgentPrompt
+from core.resources import shipped_yaml_files
+
+FILE_VARIABLES = frozenset({"path", "current"})
+"""Given to every job that writes a file, whatever the step reads."""
+
+Role = Literal["brief", "code", "test", "ops", "readme", "report"]
+ModelSize = Literal["small", "large"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSpec(_Data):
+    """One file a step yields: its role, its path (with $source, $test or $module), the agent's job that writes it."""
+
+    role: Role
+    path: str
+    job: str
+    sizes: tuple[ModelSize, ...] = ("small", "large")
+
+
+class StepSpec(_Data):
+    """One agent's turn; `rework` names the step to go back to when the verdict is fail."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    agent: str
+    after: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    plan: str | None = None
+    files: tuple[FileSpec, ...] = ()
+    text: str | None = None
+    verdict: str | None = None
+    rework: str | None = None
+    once_per_manifest: bool = False
+
+    @model_validator(mode="after")
+    def _reads_are_known(self) -> Self:
+        for name in self.reads:
+            if name not in KNOWN_VARIABLES:
+                raise ValueError(f"step {self.id} reads {name!r}, which nobody provides")
+        if self.rework is not None and self.verdict is None:
+            raise ValueError(f"step {self.id} names a rework step but gives no verdict")
+        return self
+
+    def jobs(self) -> tuple[str, ...]:
+        """Return the names of the agent's jobs this step uses."""
+        named = (self.plan, self.text, self.verdict, *(file.job for file in self.files))
+        return tuple(dict.fromkeys(job for job in named if job is not None))
+
+
+class WorkflowSpec(_Data):
+    """A workflow; `source` says whether it starts from the task alone or also from the workspace folder."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    title: str
+    summary: str
+    order: int = 99
+    source: Literal["task", "folder"]
+    steps: tuple[StepSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _steps_fit_together(self) -> Self:
+        seen: set[str] = set()
+        for step in self.steps:
+            if step.id in seen:
+                raise ValueError(f"step {step.id} stands there twice")
+            for earlier in step.after:
+                if earlier not in seen:
+                    raise ValueError(f"step {step.id} comes after {earlier!r}, which is no earlier step")
+            if step.rework is not None and step.rework not in seen:
+                raise ValueError(f"step {step.id} reworks {step.rework!r}, which is no earlier step")
+            seen.add(step.id)
+        return self
+
+    def step(self, step_id: str) -> StepSpec:
+        """Return the step of that id; KeyError when there is none."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+    def successors(self, step_id: str) -> tuple[StepSpec, ...]:
+        """Return the steps that come directly after a step."""
+        return tuple(step for step in self.steps if step_id in step.after)
+
+    def agents(self) -> tuple[str, ...]:
+        """Return the agents that take part, in the order of their first step."""
+        return tuple(dict.fromkeys(step.agent for step in self.steps))
+
+
+def load_workflows(agents: Mapping[str, AgentPrompt], prompts_dir: Path | None = None) -> dict[str, WorkflowSpec]:
+    """Return all workflows by id in their order: the shipped ones, replaced or joined by `prompts_dir`/workflows.
+
+    Raises:
+        PromptError: a file is malformed, or names an agent, a job or a variable that does not exist.
+    """
+    files: list[Traversable] = list(shipped_yaml_files("prompts", "workflows"))
+    if prompts_dir is not None and (prompts_dir / "workflows").is_dir():
+        files += sorted((prompts_dir / "workflows").glob("*.yaml"))
+    workflows: dict[str, WorkflowSpec] = {}
+    for file in files:
+        workflow = _read_workflow(file)
+        _check_against_team(file.name, workflow, agents)
+        workflows[workflow.id] = workflow
+    return dict(sorted(workflows.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def _read_workflow(file: Traversable) -> WorkflowSpec:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(
+            f"workflow file {file} cannot be read: {error}", hint="check that it is UTF-8 text"
+        ) from error
+    except yaml.YAMLError as error:
+        place = " ".join(str(error).split())
+        raise PromptError(f"workflow file {file} is not valid YAML: {place}", hint="mend that line") from error
+    try:
+        return WorkflowSpec.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "file"
+        raise PromptError(
+            f"workflow file {file}: {field}: {first['msg']}", hint="see the shipped workflows for the form"
+        ) from error
+
+
+def _check_against_team(file_name: str, workflow: WorkflowSpec, agents: Mapping[str, AgentPrompt]) -> None:
+    for step in workflow.steps:
+        agent = agents.get(step.agent)
+        if agent is None:
+            raise PromptError(
+                f"workflow file {file_name}: step {step.id} needs agent {step.agent!r}, which does not exist",
+                hint=f"known agents: {', '.join(agents)}",
+            )
+        for job in step.jobs():
+            if job not in agent.jobs:
+                raise PromptError(
+                    f"workflow file {file_name}: step {step.id} needs job {job!r}, which agent {step.agent} lacks",
+                    hint=f"its jobs: {', '.join(agent.jobs)}",
+                )
+            unread = sorted(agent.jobs[job].variables() - set(step.reads) - FILE_VARIABLES)
+            if unread:
+                raise PromptError(
+                    f"workflow file {file_name}: step {step.id} does not read {', '.join(unread)}, "
+                    f"which job {job} of agent {step.agent} wants",
+                    hint="add it to the step's reads",
+                )

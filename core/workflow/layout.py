@@ -1,0 +1,108 @@
+"""Where a project's files go and how they run: decided by the engine from the task, so that no model invents paths."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+from string import Template
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from core.resources import shipped_folder
+
+SLUG_WORDS = 3
+SLUG_MAX_CHARACTERS = 40
+
+
+class _Language(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str
+    words: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    source: str
+    test: str
+    run_command: str
+    test_command: str
+
+
+class _Layouts(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    default: str
+    languages: dict[str, _Language]
+    stop_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths and commands of one project; all paths are relative to the output folder."""
+
+    language: str
+    project: str
+    module: str
+    source: str
+    test: str
+    run_command: str
+    test_command: str
+    suffixes: tuple[str, ...]
+
+
+@cache
+def _layouts() -> _Layouts:
+    text = (shipped_folder("prompts") / "layouts.yaml").read_text(encoding="utf-8")
+    return _Layouts.model_validate(yaml.safe_load(text))
+
+
+def layout_for(task: str, *, source: str | None = None) -> Layout:
+    """Return the layout the task asks for; `source` overrides the main file, and its suffix the language."""
+    layouts = _layouts()
+    words = _words(task)
+    key = layouts.default
+    if source is not None:
+        suffix = PurePosixPath(source).suffix
+        key = next((name for name, entry in layouts.languages.items() if suffix in entry.suffixes), key)
+    else:
+        key = next((name for name, entry in layouts.languages.items() if words & set(entry.words)), key)
+    language = layouts.languages[key]
+    project = slug_of(task)
+    module = project.replace("-", "_")
+    if source is not None:
+        module = re.sub(r"\W+", "_", PurePosixPath(source).stem) or module
+    names = {"module": module}
+    main = source or Template(language.source).substitute(names)
+    test = Template(language.test).substitute(names)
+    commands = {"source": main, "test": test, "module": module}
+    return Layout(
+        language=language.title,
+        project=project,
+        module=module,
+        source=main,
+        test=test,
+        run_command=Template(language.run_command).substitute(commands),
+        test_command=Template(language.test_command).substitute(commands),
+        suffixes=language.suffixes,
+    )
+
+
+def slug_of(task: str) -> str:
+    """Return a short name made of the task's first telling words: "reverses-string"; "solution" if none is left."""
+    stop_words = set(_layouts().stop_words.split())
+    plain = unicodedata.normalize("NFKD", task[:2000]).encode("ascii", "ignore").decode().lower()
+    telling = [word for word in re.findall(r"[a-z][a-z0-9]*", plain) if word not in stop_words and len(word) > 1]
+    slug = "-".join(telling[:SLUG_WORDS])[:SLUG_MAX_CHARACTERS].strip("-") or "solution"
+    return f"{slug}-app" if _is_taken(slug.replace("-", "_")) else slug
+
+
+def _is_taken(module: str) -> bool:
+    """A module of that name could not be imported, would hide one that everybody needs, or is a device on Windows."""
+    devices = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", module)
+    return devices is not None or keyword.iskeyword(module) or module in sys.stdlib_module_names | {"pytest", "main"}
+
+
+def _words(task: str) -> set[str]:
+    return set(re.findall(r"[a-z][a-z0-9.+#]*[a-z0-9+#]|[a-z]", task[:20_000].lower()))

@@ -1,0 +1,68 @@
+"""What the steps of one run share: where its files and texts are, what it is about, and who is on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.agents import Agent, CallScope, Variant
+from core.clock import Clock
+from core.events import EventSink
+from core.prompts import CommonPrompts
+from core.sessions import Session
+from core.workflow.definition import ModelSize, WorkflowSpec
+from core.workflow.layout import Layout
+from core.workspace.folder import OutputFolder
+
+
+@dataclass(frozen=True, slots=True)
+class SteeringNote:
+    """Words of the user during the run; `agent_id` is None when they are for everybody."""
+
+    text: str
+    agent_id: str | None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run's surroundings; its progress is the graph's state, not this.
+
+    `may_go_on` is cleared while the run is paused; `steering` grows while the run goes on.
+    """
+
+    run_id: str
+    correlation_id: str
+    task: str
+    workflow: WorkflowSpec
+    agents: Mapping[str, Agent]
+    common: CommonPrompts
+    folder: OutputFolder
+    session: Session
+    layout: Layout
+    variant: Variant
+    max_rework_rounds: int
+    emit: EventSink
+    clock: Clock
+    source_folder: Path | None = None
+    agent_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(5))
+    may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    steering: list[SteeringNote] = field(default_factory=list)
+    working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
+    delivered: set[str] = field(default_factory=set)
+
+    @property
+    def size(self) -> ModelSize:
+        return "small" if self.variant == "short" else "large"
+
+    def scope(self, step_id: str) -> CallScope:
+        return CallScope(self.run_id, self.correlation_id, step_id)
+
+    def words_for(self, agent_id: str) -> str:
+        """Return what the user has said to this agent or to everybody, a line each."""
+        notes = [note.text for note in self.steering if note.agent_id in (None, agent_id)]
+        return "\n".join(notes)
+
+    def is_on(self, agent_id: str) -> bool:
+        return self.agents[agent_id].enabled

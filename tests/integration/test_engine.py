@@ -1,0 +1,168 @@
+"""The engine's own door: what it refuses, what it tells, and calls outside of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.engine import Engine
+from core.errors import LLMCallError, PromptError, UsageError, WorkspaceError
+from core.events import RunStarted, TokensReceived
+from core.llm.pool import get_llm_client, get_pool_stats
+from core.settings import load_config
+from tests.support.events import Recorder, check_call_contract
+from tests.support.fault_server import FaultServer, error, free_port
+from tests.support.team import bench, team_settings, write_team
+
+
+@pytest.mark.parametrize("task", ["", "   \n\t ", "\x1b[2J\x1b[31m", "\u200b"])
+async def test_an_empty_task_is_refused(tmp_path: Path, task: str) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(UsageError, match="the task is empty"):
+            await b.engine.run(task)
+
+    assert b.events.events == []
+    assert not (tmp_path / "output").exists()
+
+
+async def test_a_task_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(UsageError, match="KiB"):
+            await b.engine.run("x" * 300_000)
+
+
+async def test_a_task_with_escapes_and_markup_is_plain_text_everywhere(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run("Reverse \x1b[31ma\x1b[0m text [red]now[/red] [@click=app.quit]x[/]\x07")
+
+    assert outcome.status == "passed"
+    assert b.events.of(RunStarted)[0].task == "Reverse a text [red]now[/red] [@click=app.quit]x[/]"
+    assert "\x1b" not in str(outcome.output_dir)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"workflow": "waterfall"}, "there is no workflow 'waterfall'"),
+        ({"agents": ["developer", "boss"]}, "there is no agent 'boss'"),
+        ({"agents": []}, "switched off"),
+    ],
+)
+async def test_unknown_names_are_refused_with_those_that_exist(
+    tmp_path: Path, arguments: dict[str, object], complaint: str
+) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(UsageError, match=complaint):
+            await b.engine.run("Reverse a text", **arguments)  # type: ignore[arg-type]
+
+
+async def test_an_output_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    async with bench(tmp_path) as b:
+        with pytest.raises(WorkspaceError, match="file"):
+            await b.engine.run("Reverse a text", output_dir=tmp_path / "file" / "sub")
+
+
+async def test_a_malformed_prompt_file_is_named_before_anything_runs(tmp_path: Path) -> None:
+    team = write_team(tmp_path / "team")
+    (team / "agents" / "broken.yaml").write_text("id: [")
+
+    with pytest.raises(PromptError, match=r"broken\.yaml"):
+        Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1"), emit=Recorder())
+
+
+async def test_an_agent_file_in_a_folder_of_ones_own_joins_the_team(tmp_path: Path) -> None:
+    team = write_team(tmp_path / "team")
+    (team / "agents" / "poet.yaml").write_text(
+        "id: poet\ntitle: Poet\nshort: POE\norder: 6\nsystem: {full: AGENT poet, short: AGENT poet}\n"
+        "jobs: {opinion: {output: text, full: JOB opinion}}\n"
+    )
+    async with Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1"), emit=Recorder()) as engine:
+        assert "poet" in engine.agents
+        assert "poet" in [agent.agent_id for agent in engine.status().agents]
+
+
+async def test_an_agent_answers_outside_of_a_run_and_streams_to_a_callback(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"": "Hello from the server"}) as b:
+        heard: list[str] = []
+        reply = await b.engine.agents["developer"].execute_llm_task("hi", stream_callback=heard.append, stream=True)
+
+        assert reply.text == "".join(heard) == "Hello from the server"
+        assert reply.complete
+        assert reply.attempts == 1
+        assert len(heard) > 1 or len(b.events.of(TokensReceived)) >= 1
+        stats = get_pool_stats()
+        assert stats["total_requests"] == 1
+        assert (await get_llm_client()).base_url.port == b.server.port
+    check_call_contract(b.events.events)
+
+
+async def test_an_agent_answers_without_streaming(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"": "All at once"}) as b:
+        reply = await b.engine.agents["developer"].execute_llm_task("hi", stream=False)
+
+    assert reply.text == "All at once"
+    assert not b.server.journal[0].body.get("stream")
+
+
+async def test_a_call_without_a_whole_answer_raises_with_its_kind(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"": error(401, "wrong key")}) as b:
+        with pytest.raises(LLMCallError) as caught:
+            await b.engine.agents["developer"].execute_llm_task("hi")
+
+    assert (caught.value.kind, caught.value.attempts, caught.value.partial) == ("auth", 1, "")
+    assert caught.value.hint
+
+
+async def test_a_server_that_is_not_there_fails_the_run_and_names_the_address(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    settings = team_settings(tmp_path, f"http://127.0.0.1:{free_port()}/v1", **{"llm.max_retries": 1})
+    async with Engine(settings, emit=Recorder(), sessions_folder=tmp_path / "sessions") as engine:
+        outcome = await engine.run("Reverse a text", agents=["developer"])
+
+    assert outcome.status == "failed"
+    assert "127.0.0.1" in outcome.reason
+
+
+async def test_the_only_model_of_a_server_needs_no_setting(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    async with FaultServer(models=["the-one"]) as server:
+        server.answer_by(lambda _: "My answer")
+        settings = team_settings(tmp_path, server.base_url, **{"llm.model": None})
+        async with Engine(settings, emit=Recorder()) as engine:
+            await engine.agents["developer"].execute_llm_task("hi")
+
+    assert server.journal[0].body["model"] == "the-one"
+
+
+async def test_a_front_end_that_fails_on_an_event_does_not_end_the_run(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        def clumsy(event: object) -> None:
+            b.events.events.append(event)  # type: ignore[arg-type]
+            raise RuntimeError("front end")
+
+        b.engine._emit = clumsy
+        outcome = await b.engine.run("Reverse a text")
+
+    assert outcome.status == "passed"
+
+
+async def test_the_status_counts_what_happened(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.engine.run("Reverse a text")
+        status = b.engine.status()
+
+    assert status.files_written == 7
+    assert not status.running
+    assert {agent.state for agent in status.agents} == {"done"}
+    assert status.output_tokens > 0
+    assert status.pool.total_requests >= 9
+    assert status.endpoint.model == "test-model"
+
+
+def test_the_shipped_settings_need_no_endpoint(tmp_path: Path) -> None:
+    settings = load_config(cwd=tmp_path, env={}, user_config=tmp_path / "none.toml")
+
+    assert settings.llm.base_url is None

@@ -1,0 +1,382 @@
+"""Whole workflows against a scripted server: who works when, what is handed on, and when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from core.events import (
+    CallQueued,
+    FileRejected,
+    FileWritten,
+    HandOffMade,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    TokensReceived,
+)
+from tests.support.events import check_call_contract
+from tests.support.fault_server import error, stream, token
+from tests.support.team import Bench, bench
+
+TASK = "Reverse a text"
+FAIL = "VERDICT: FAIL\n- the empty text is not kept"
+
+
+def steps(b: Bench) -> list[str]:
+    return [event.step for event in b.events.of(StepStarted)]
+
+
+def codes(count: int) -> list[str]:
+    """Return as many different files."""
+    return [f"```python\ndef reverse(text: str) -> str:\n    return text[::-1]  # {n}\n```" for n in range(count)]
+
+
+async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert (outcome.status, outcome.verdict, outcome.reason) == ("passed", "pass", "")
+    assert outcome.files == (
+        ".github/workflows/ci.yml",
+        "Dockerfile",
+        "README.md",
+        "brief.md",
+        "reverse_text.py",
+        "run.sh",
+        "test_reverse_text.py",
+    )
+    assert (
+        outcome.output_dir / "reverse_text.py"
+    ).read_text() == "def reverse(text: str) -> str:\n    return text[::-1]\n"
+    assert steps(b)[:2] == ["brief", "build"]
+    assert set(steps(b)[2:4]) == {"test", "package"}
+    assert steps(b)[4:] == ["document"]
+    assert len(b.events.of(FileWritten)) == len(outcome.files)
+    assert len(b.events.of(RunStarted)) == len(b.events.of(RunFinished)) == 1
+    check_call_contract(b.events.events)
+
+
+async def test_rework_goes_on_until_the_verdict_is_pass(tmp_path: Path) -> None:
+    answers = {"verdict": [FAIL, FAIL, "VERDICT: PASS"], "code_file": codes(3)}
+    async with bench(tmp_path, answers) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    worked = [step for step in steps(b) if step != "package"]
+    assert worked == ["brief", "build", "test", "build", "test", "build", "test", "document"]
+    assert steps(b).count("package") == 1
+    assert "the empty text is not kept" in b.team.prompts("code_file")[1]
+    assert "return text[::-1]" in b.team.prompts("code_file")[1]
+
+
+async def test_packaging_runs_again_when_the_dependencies_have_changed(tmp_path: Path) -> None:
+    first, second = codes(2)
+    answers = {"verdict": [FAIL, "VERDICT: PASS"], "code_file": [first, second.replace("def", "import numpy\ndef", 1)]}
+    async with bench(tmp_path, answers) as b:
+        await b.engine.run(TASK)
+
+    assert steps(b).count("package") == 2
+    assert steps(b).count("document") == 1
+
+
+async def test_rework_ends_after_the_last_round_and_the_writer_tells_what_fails(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"verdict": FAIL, "code_file": codes(9)}, team__max_rework_rounds=2) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert (outcome.status, outcome.verdict) == ("failed", "fail")
+    assert "after 2 rework rounds" in outcome.reason
+    assert steps(b).count("build") == 3
+    assert "the empty text is not kept" in b.team.prompts("readme")[0]
+
+
+async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"verdict": FAIL}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert "no progress" in outcome.reason
+    assert steps(b).count("build") == 2
+
+
+async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.engine.toggle("business_analyst", enabled=False)
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    assert "brief.md" not in outcome.files
+    skipped = [event.step for event in b.events.of(StepFinished) if event.status == "skipped"]
+    assert skipped == ["brief"]
+    assert "R1: Reverse a text" in b.team.prompts("code_file")[0]
+    assert "Business Analyst" in b.team.prompts("code_file")[0].partition("CURRENT")[2]
+
+
+async def test_without_a_developer_nothing_is_tested_or_packaged_and_the_run_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run(TASK, agents=["business_analyst", "qa_engineer", "technical_writer"])
+
+    assert outcome.status == "failed"
+    assert "there is no code to work on" in outcome.reason
+    assert outcome.files == ("README.md", "brief.md")
+
+
+async def test_switching_a_streaming_agent_off_ends_its_call_and_the_run_goes_on(tmp_path: Path) -> None:
+    held = stream(token("```python\ndef half("), then="hold")
+    async with bench(tmp_path, {"test_file": held}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.until(lambda: any(event.agent_id == "qa_engineer" for event in b.events.of(TokensReceived)))
+        b.engine.toggle("qa_engineer")
+        outcome = await running
+
+        await b.server.disconnects(1)
+    assert outcome.status == "passed"
+    assert "README.md" in outcome.files
+    assert "test_reverse_text.py" not in outcome.files
+    check_call_contract(b.events.events)
+
+
+async def test_stopping_one_agent_leaves_the_others_at_work(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"ops_file:run.sh": stream(token("```sh\n"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.until(lambda: any(event.agent_id == "devops_engineer" for event in b.events.of(TokensReceived)))
+        assert b.engine.cancel_agent("devops_engineer")
+        outcome = await running
+
+    assert outcome.status == "failed"
+    assert "stopped by the user" in outcome.reason
+    assert "test_reverse_text.py" in outcome.files
+    assert "README.md" in outcome.files
+
+
+async def test_cancelling_a_run_ends_it_without_leftovers(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with bench(tmp_path, {"code_file": stream(token("```python\n"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.until(lambda: any("```python" in event.text for event in b.events.of(TokensReceived)))
+        assert b.engine.cancel_run()
+        outcome = await running
+        await b.server.disconnects(1)
+
+        assert outcome.status == "cancelled"
+        assert outcome.files == ("brief.md",)
+        assert not b.engine.cancel_run()
+        assert b.engine.status().breakers[0].failures == 0
+    assert b.events.of(RunFinished)[0].status == "cancelled"
+    assert asyncio.all_tasks() == before
+
+
+async def test_leaving_the_engine_ends_the_run_that_is_on(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.seen(TokensReceived)
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert b.events.of(RunFinished)[0].status == "cancelled"
+
+
+async def test_a_model_failure_ends_one_step_and_its_sibling_finishes(tmp_path: Path) -> None:
+    refused = error(401, "no such key", type="authentication_error")
+    async with bench(tmp_path, {"test_file": refused}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "failed"
+    assert "refused" in outcome.reason or "401" in outcome.reason
+    assert {"run.sh", "README.md"} <= set(outcome.files)
+
+
+async def test_a_file_that_does_not_parse_is_asked_for_again_with_the_problem_quoted(tmp_path: Path) -> None:
+    answers = {"code_file": "```python\ndef reverse(text:\n```", "repair:reverse_text.py": codes(1)}
+    async with bench(tmp_path, answers) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    assert "line 1" in b.team.prompts("repair")[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("```python\ndef reverse(text:\n```", "line 1"),
+        ("I am sorry, I cannot do that.", "no"),
+        ("```python\ndef reverse(text):\n    # ... rest of the code\n```", ""),
+    ],
+)
+async def test_a_file_that_is_never_right_is_rejected_and_never_written(tmp_path: Path, answer: str, why: str) -> None:
+    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "failed"
+    rejected = b.events.of(FileRejected)[0]
+    assert rejected.path == "reverse_text.py"
+    assert why in rejected.why
+    assert not (outcome.output_dir / "reverse_text.py").exists()
+
+
+async def test_tests_that_import_what_is_not_there_are_asked_for_again(tmp_path: Path) -> None:
+    wrong = "```python\nfrom reverse_text import backwards\n\n\ndef test_it() -> None:\n    assert backwards('a') == 'a'\n```"
+    right = (
+        "```python\nfrom reverse_text import reverse\n\n\ndef test_it() -> None:\n    assert reverse('a') == 'a'\n```"
+    )
+    async with bench(tmp_path, {"test_file": wrong, "repair:test_reverse_text.py": right}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    assert "backwards" in b.team.prompts("repair")[0]
+
+
+async def test_each_agent_gets_what_its_contract_names_and_no_chat(tmp_path: Path) -> None:
+    chatty = "I had a great time thinking!\n\n```python\ndef reverse(text: str) -> str:\n    return text[::-1]\n```\nBye now!"
+    async with bench(tmp_path, {"code_file": chatty}) as b:
+        await b.engine.run(TASK)
+
+    assert "R1: reverse a text" in b.team.prompts("code_file")[0]
+    assert "def reverse(text: str) -> str" in b.team.prompts("test_file")[0]
+    assert not [asked for asked in b.team.asked if "great time" in asked.text or "Bye now" in asked.text]
+    handed = [(event.from_, event.to) for event in b.events.of(HandOffMade)]
+    assert ("business_analyst", "developer") in handed
+    assert ("developer", "qa_engineer") in handed
+
+
+async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.seen(TokensReceived)
+        assert b.engine.steer("use recursion", "developer")
+        assert b.engine.steer("keep it short")
+        b.engine.cancel_agent("business_analyst")
+        await running
+
+    assert "use recursion" in b.team.prompts("code_file")[0]
+    assert "keep it short" in b.team.prompts("code_file")[0]
+    assert "use recursion" not in b.team.prompts("readme")[0]
+    assert "keep it short" in b.team.prompts("readme")[0]
+
+
+async def test_a_paused_run_starts_no_step_until_it_is_resumed(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run(TASK))
+        await b.events.seen(TokensReceived)
+        b.engine.pause()
+        b.engine.cancel_agent("business_analyst")
+        await b.events.seen(StepFinished)
+
+        assert b.engine.status().paused
+        assert "build" not in steps(b)
+        b.engine.resume_run()
+        assert (await running).status == "failed"
+    assert "build" in steps(b)
+
+
+async def test_a_round_table_asks_all_five_at_once(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    held = stream(token("My view"), gate, token(" is clear."), b"data: [DONE]\n\n")
+    async with bench(tmp_path, {"opinion": held}) as b:
+        running = asyncio.create_task(b.engine.run("Tabs or spaces?", workflow="roundtable"))
+        await b.server.requests(5)
+        gate.set()
+        outcome = await running
+
+    assert outcome.status == "passed"
+    assert outcome.files == ("ANSWER.md",)
+    assert b.team.prompts("synthesis")[0].count("My view is clear.") == 5
+
+
+async def test_no_more_agents_work_at_once_than_the_setting_allows(tmp_path: Path) -> None:
+    async with bench(tmp_path, team__max_concurrent_agents=1) as b:
+        await b.engine.run("Tabs or spaces?", workflow="roundtable")
+
+    working = most = 0
+    for event in b.events.events:
+        working += isinstance(event, StepStarted)
+        working -= isinstance(event, StepFinished)
+        most = max(most, working)
+    assert most == 1
+    assert not [event for event in b.events.of(CallQueued) if event.position > 0]
+
+
+async def test_a_review_reads_the_folder_and_changes_nothing_in_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "app.py").write_text("print('hello')\n")
+    (project / ".env").write_text("KEY=secret-value-1234\n")
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run("Is this any good?", workflow="review")
+
+    assert outcome.status == "passed"
+    assert outcome.files == ("REVIEW.md", "review/operations.md", "review/quality.md")
+    assert "print('hello')" in b.team.prompts("code_review")[0]
+    assert "nothing to operate" in b.team.prompts("review_summary")[0]
+    assert not [asked for asked in b.team.asked if "secret-value" in asked.text]
+    assert sorted(path.name for path in project.iterdir()) == [".env", "app.py"]
+
+
+async def test_a_bug_fix_works_on_the_file_the_task_names(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "text.py").write_text("def reverse(text):\n    return text\n")
+    (project / "other.py").write_text("x = 1\n")
+    async with bench(
+        tmp_path,
+        {"test_file": "```python\nfrom text import reverse\n\n\ndef test_r1():\n    assert reverse('ab') == 'ba'\n```"},
+    ) as b:
+        outcome = await b.engine.run("reverse in text.py returns its input", workflow="bugfix")
+
+    assert outcome.status == "passed"
+    assert outcome.files == ("CHANGES.md", "test_text.py", "text.py")
+    assert "return text" in b.team.prompts("code_file")[0]
+    assert "The slice is wrong" in b.team.prompts("release_note")[0]
+    assert (project / "text.py").read_text() == "def reverse(text):\n    return text\n"
+
+
+async def test_checkpoints_stay_small_whatever_the_task(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run(TASK + " " + "x" * 100_000)
+
+    assert outcome.status == "passed"
+    database = tmp_path / "sessions" / outcome.run_id / "checkpoints.sqlite"
+    with sqlite3.connect(database) as connection:
+        sizes = connection.execute("select max(length(value)) from writes").fetchone()
+        count = connection.execute("select count(*) from checkpoints").fetchone()
+    connection.close()
+    assert sizes[0] < 4_000
+    assert count[0] >= 5
+    assert database.stat().st_size < 1_000_000
+
+
+async def test_a_run_that_takes_too_long_ends_with_the_files_it_has(tmp_path: Path) -> None:
+    held = stream(token("```python\n"), then="hold")
+    async with bench(tmp_path, {"code_file": held}, team__task_timeout=0.5) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "failed"
+    assert "TASK_TIMEOUT" in outcome.reason
+    assert outcome.files == ("brief.md",)
+
+
+async def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "README.md").write_text("mine")
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run(TASK, output_dir=mine)
+
+    assert outcome.output_dir.parent == mine
+    assert (mine / "README.md").read_text() == "mine"
+    assert (outcome.output_dir / "README.md").exists()
+
+
+async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    async with bench(tmp_path) as b:
+        await b.engine.run(TASK, output_dir=target)
+        (target / "README.md").write_text("my own words")
+        outcome = await b.engine.run(TASK, output_dir=target)
+
+    assert outcome.output_dir == target
+    kept = [path.read_text() for path in (target / ".quintet" / "versions").rglob("README.md*")]
+    assert "my own words" in kept
