@@ -1,0 +1,214 @@
+"""The command line as a user meets it: in a process of its own, with pipes, signals and mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.fault_server import FaultServer, stream, token
+from tests.support.team import ScriptedTeam, write_team
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@contextlib.asynccontextmanager
+async def started(folder: Path, *words: str, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tui.cli",
+        *words,
+        cwd=folder,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def quintet(folder: Path, *words: str, stdin: bytes = b"", **variables: str) -> Ended:
+    async with started(folder, *words, **variables) as process:
+        out, err = await process.communicate(stdin)
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@contextlib.asynccontextmanager
+async def served(
+    folder: Path, answers: Mapping[str, object] | None = None
+) -> AsyncIterator[tuple[FaultServer, dict[str, str]]]:
+    write_team(folder / "team")
+    async with FaultServer() as server:
+        server.answer_by(ScriptedTeam(dict(answers or {})))  # type: ignore[arg-type]
+        yield (
+            server,
+            {
+                "LLM_BASE_URL": server.base_url,
+                "LLM_MODEL": "test-model",
+                "QUINTET_PROMPTS_DIR": str(folder / "team"),
+                "LLM_MAX_RETRIES": "0",
+            },
+        )
+
+
+async def test_run_prints_the_paths_of_the_files_and_tells_its_progress_aside(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, variables):
+        ended = await quintet(tmp_path, "run", "Reverse a text", "--output", "done", **variables)
+
+    assert ended.code == 0
+    paths = ended.out.splitlines()
+    assert str(tmp_path / "done" / "README.md") in paths
+    assert all(Path(path).is_file() for path in paths)
+    assert "Developer: build ok" in ended.err
+    assert "passed, verdict pass, 7 files" in ended.err
+
+
+async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, variables):
+        ended = await quintet(tmp_path, "run", "Reverse a text", "--json", **variables)
+
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    assert [next(iter(event)) for event in events] == ["type"] * len(events)
+    assert (events[0]["type"], events[-1]["type"]) == ("run_started", "run_finished")
+    assert (events[-1]["status"], events[-1]["verdict"]) == ("passed", "pass")
+    hand_off = next(event for event in events if event["type"] == "hand_off_made")
+    assert (hand_off["from"], hand_off["to"]) == ("business_analyst", "developer")
+    assert {event["run_id"] for event in events} == {events[0]["run_id"]}
+
+
+async def test_run_ends_with_1_when_the_verdict_is_fail(tmp_path: Path) -> None:
+    async with served(tmp_path, {"verdict": "VERDICT: FAIL\n- wrong"}) as (_, variables):
+        ended = await quintet(tmp_path, "run", "Reverse a text", MAX_REWORK_ROUNDS="0", **variables)
+
+    assert ended.code == 1
+    assert "failed, verdict fail" in ended.err
+
+
+async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
+    async with served(tmp_path) as (server, variables):
+        ended = await quintet(tmp_path, "run", "-", stdin="Reverse a text \u00e4".encode(), **variables)
+
+    assert ended.code == 0
+    assert "Reverse a text ä" in server.journal[0].body["messages"][1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "complaint"),
+    [
+        (["run", ""], {}, "the task is empty"),
+        (["run"], {}, "TASK"),
+        (["run", "x", "--workflow", "waterfall"], {}, "waterfall"),
+        (["run", "x", "--agents", "developer,boss"], {}, "boss"),
+        (["run", "x", "--speed", "9"], {}, "--speed"),
+        (["run", "x"], {"LLM_MAX_RETRIES": "many"}, "LLM_MAX_RETRIES"),
+        (["run", "x"], {"LLM_BASE_URL": "ftp://somewhere"}, "ftp"),
+        (["run", "x", "--output", "/proc/nowhere"], {}, "/proc/nowhere"),
+        (["run", "x"], {"QUINTET_PROMPTS_DIR": "/nowhere"}, "/nowhere"),
+        (["resume"], {}, "does not exist yet"),
+        ([], {}, "quintet run TASK"),
+    ],
+)
+async def test_a_mistake_is_one_message_and_exit_code_2(
+    tmp_path: Path, words: Sequence[str], variables: Mapping[str, str], complaint: str
+) -> None:
+    ended = await quintet(tmp_path, *words, **{"LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_MODEL": "m", **variables})
+
+    assert ended.code == 2
+    assert complaint in ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+async def test_a_model_file_that_is_not_there_is_named_and_ends_with_1(tmp_path: Path) -> None:
+    ended = await quintet(tmp_path, "run", "x", "--model", "missing.gguf", LLM_BASE_URL="http://127.0.0.1:9/v1")
+
+    assert ended.code == 1
+    assert "missing.gguf" in ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_version_and_help_need_nothing(tmp_path: Path) -> None:
+    version = await quintet(tmp_path, "--version")
+    help_text = await quintet(tmp_path, "--help")
+
+    assert version.out.startswith("quintet ")
+    assert version.code == help_text.code == 0
+    assert "quintet run TASK" in help_text.out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_ends_the_run_in_order(tmp_path: Path, which: signal.Signals) -> None:
+    held = stream(token("```python\n"), then="hold")
+    async with served(tmp_path, {"code_file": held}) as (server, variables):
+        async with started(tmp_path, "run", "Reverse a text", "--json", **variables) as process:
+            assert process.stdout is not None
+            async for line in process.stdout:
+                if json.loads(line).get("text") == "```python\n":
+                    break
+            process.send_signal(which)
+            rest, err = await process.communicate()
+        await server.disconnects(1)
+
+    assert process.returncode == 130
+    assert json.loads(rest.splitlines()[-1])["status"] == "cancelled"
+    assert b"Traceback" not in err
+
+
+async def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path) as (_, variables),
+        started(tmp_path, "run", "Reverse a text", "--json", **variables) as process,
+    ):
+        assert process.stdout is not None
+        await process.stdout.readline()
+        process.stdout._transport.close()  # type: ignore[attr-defined]
+        code = await process.wait()
+        assert process.stderr is not None
+        complaints = await process.stderr.read()
+
+    assert code == 1
+    assert b"Traceback" not in complaints
+
+
+async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Path) -> None:
+    async with FaultServer(models=["test-model"]) as server:
+        ended = await quintet(
+            tmp_path, "doctor", LLM_BASE_URL=server.base_url, LLM_MODEL="test-model", LLM_API_KEY="my-own-key-123"
+        )
+
+    assert ended.code == 0, ended.out
+    assert "environment variable LLM_BASE_URL" in ended.out
+    assert "test-model at 127.0.0.1" in ended.out
+    assert "my-own-key-123" not in ended.out + ended.err
+
+
+async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
+    async with FaultServer(models=["other"]) as server:
+        ended = await quintet(tmp_path, "doctor", LLM_BASE_URL=server.base_url, LLM_MODEL="test-model")
+
+    assert ended.code == 1
+    assert "MISSING model" in ended.out
+    assert "LLM_MODEL to one of: other" in ended.out

@@ -1,0 +1,158 @@
+"""The command line: the app, a headless run, the doctor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+COMMANDS = ("run", "doctor")
+RESERVED = ("resume", "sessions", "show", "export", "config")
+
+EPILOG = """\
+commands:
+  quintet [TASK]          the app; with TASK the run starts at once
+  quintet run TASK        the same without a terminal: progress on stderr, paths of the files on stdout
+  quintet doctor          what is configured, from where, and whether it answers
+
+examples:
+  quintet
+  quintet "Write a Python function that reverses a string, with tests"
+  quintet run "Build a to-do CLI" --output todo
+  quintet run "What could go wrong with this design?" --workflow roundtable --json
+  LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b quintet
+
+Without a configured server the embedded demo model answers: real, tiny, often wrong.
+Set LLM_BASE_URL or OPENAI_API_KEY for real work. A TASK that is the name of a command: quintet -- doctor
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run Quintet and return its exit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in RESERVED:
+            return _fail(f"the command {words[0]!r} does not exist yet", f"to use it as a task: quintet -- {words[0]}")
+        if words and words[0] == "run":
+            return _run(_run_parser().parse_args(words[1:]))
+        if words and words[0] == "doctor":
+            return _doctor(_doctor_parser().parse_args(words[1:]))
+        return _app(_app_parser().parse_args(words))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone: nothing more can be said, and the interpreter must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def _app_parser() -> argparse.ArgumentParser:
+    parser = _parser("quintet", "A team of five LLM specialists takes a software task to finished files.", EPILOG)
+    parser.add_argument("task", nargs="?", metavar="TASK", help="what the team shall do; starts at once")
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    _add_run_options(parser)
+    parser.add_argument("--plain", action="store_true", help="nothing moves on the screen but the text")
+    return parser
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    about = "Run a task without a terminal; exit code 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."
+    parser = _parser("quintet run", about)
+    parser.add_argument("task", metavar="TASK", help="what the team shall do; - reads it from standard input")
+    _add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="print every event as one JSON object a line")
+    parser.add_argument("--yes", action="store_true", help="approve whatever the team asks for")
+    return parser
+
+
+def _doctor_parser() -> argparse.ArgumentParser:
+    parser = _parser("quintet doctor", "Say what is configured, from which source, what answers and what is missing.")
+    parser.add_argument("--model", metavar="MODEL", help="a model's name, or a GGUF file to serve here")
+    return parser
+
+
+def _parser(program: str, about: str, epilog: str = "") -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=program, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workflow", metavar="NAME", help="delivery (default), bugfix, review or roundtable")
+    parser.add_argument("--agents", metavar="A,B", help="who takes part, by id: developer,qa_engineer")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="where the files go (default: output/<date>-<name>)")
+    parser.add_argument("--model", metavar="MODEL", help="a model's name, or a GGUF file to serve here")
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    overrides: dict[str, object] = {}
+    if getattr(options, "workflow", None):
+        overrides["team.workflow"] = options.workflow
+    if getattr(options, "plain", False):
+        overrides |= {"ui.animation": "none", "ui.cursor_blink": False}
+    model: str | None = options.model
+    if model is None:
+        return overrides
+    if model.lower().endswith(".gguf"):
+        return overrides | {"llm.model_file": Path(model)}
+    return overrides | {"llm.model": model}
+
+
+def _agents(options: argparse.Namespace) -> tuple[str, ...] | None:
+    if options.agents is None:
+        return None
+    return tuple(name.strip() for name in options.agents.split(",") if name.strip())
+
+
+def _app(options: argparse.Namespace) -> int:
+    if options.version:
+        from core.doctor import version
+
+        print(f"quintet {version()}")  # noqa: T201 - this is what was asked for
+        return EXIT_OK
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _fail("the app needs a terminal, and there is none here", "use `quintet run TASK`")
+    from tui.app import QuintetApp
+
+    app = QuintetApp(
+        task=options.task, output_dir=options.output, agents=_agents(options), overrides=_overrides(options)
+    )
+    app.run()
+    for line in app.last_words:
+        print(line, file=sys.stderr)  # noqa: T201 - said after the screen was given back
+    return app.return_code or EXIT_OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tui.headless import run_headless
+
+    task = sys.stdin.read() if options.task == "-" else options.task
+    return run_headless(
+        task,
+        overrides=_overrides(options),
+        agents=_agents(options),
+        output_dir=options.output,
+        as_json=options.json,
+    )
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from tui.headless import run_doctor
+
+    return run_doctor(overrides=_overrides(options))
+
+
+def _fail(message: str, hint: str) -> int:
+    print(f"quintet: {message} - {hint}", file=sys.stderr)  # noqa: T201 - the message is for the user
+    return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
