@@ -114,7 +114,8 @@ class Agent:
             stop=chosen.stop,
             stream=self._stream_by_default if stream is None else stream,
         )
-        reply = await self._caller.call(request, endpoint, stream_callback=stream_callback)
+        refresh = self._resolve_endpoint if endpoint.kind == "embedded" else None
+        reply = await self._caller.call(request, endpoint, stream_callback=stream_callback, refresh=refresh)
         if chosen.prefill and not reply.text.lstrip().startswith(chosen.prefill.strip()):
             # Some servers repeat the beginning they were given, others go on after it.
             reply = replace(reply, text=chosen.prefill + reply.text)

@@ -6,7 +6,7 @@ A call passes the endpoint's gate, then makes attempts: each under the circuit b
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -54,12 +54,14 @@ class Caller:
         endpoint: Endpoint,
         *,
         stream_callback: Callable[[str], None] | None = None,
+        refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> Reply:
         """Return the whole answer of a model.
 
         Args:
             request: what to ask.
             endpoint: whom to ask.
+            refresh: asked for the endpoint before every further attempt; for a server that may come back elsewhere.
             stream_callback: takes each piece of text as it comes, also those of attempts that fail later.
 
         Raises:
@@ -70,7 +72,7 @@ class Caller:
         call_id = uuid4().hex
         progress = CallProgress(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
         state = self._state(endpoint)
-        journey = Journey(request, endpoint, state, self._surroundings(), progress)
+        journey = Journey(request, endpoint, state, self._surroundings(), progress, refresh=refresh)
         try:
             async with state.gate.slot(progress.queued):
                 answer = await journey.run()
@@ -131,10 +133,10 @@ class Caller:
         return Surroundings(self._settings, self._pool, self._breakers, self._clock, self._random)
 
     def _state(self, endpoint: Endpoint) -> EndpointState:
-        state = self._states.get(endpoint.base_url)
+        state = self._states.get(endpoint.server_name)
         if state is None:
             slots = self._settings.llm.max_concurrency or endpoint.slots or DEFAULT_SLOTS
-            state = self._states[endpoint.base_url] = EndpointState(Gate(slots))
+            state = self._states[endpoint.server_name] = EndpointState(Gate(slots))
         return state
 
     def _failed(self, fault: Fault, request: CallRequest, endpoint: Endpoint, progress: CallProgress) -> LLMCallError:

@@ -51,9 +51,14 @@ class Endpoint:
         return f"{self.model or 'the first model'} at {self.host} ({self.kind})"
 
     @property
+    def server_name(self) -> str:
+        """What tells servers apart: the address, or for the embedded one, whose port changes when it is restarted, its kind."""
+        return self.kind if self.kind == "embedded" else self.base_url
+
+    @property
     def breaker_name(self) -> str:
         """The name under which failures of this model on this server are counted."""
-        return f"{self.host}/{self.model}"
+        return f"{self.kind if self.kind == 'embedded' else self.host}/{self.model}"
 
 
 def make_endpoint(

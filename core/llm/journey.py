@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
 from core.clock import Clock
+from core.errors import ModelUnavailableError
 from core.llm.attempt import Answer, run_attempt
 from core.llm.context import fit
 from core.llm.endpoint import Endpoint
@@ -67,8 +69,11 @@ class Journey:
         state: EndpointState,
         around: Surroundings,
         progress: CallProgress,
+        *,
+        refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> None:
         self.request = request
+        self._refresh = refresh
         self._endpoint = endpoint
         self._state = state
         self._around = around
@@ -116,11 +121,21 @@ class Journey:
         again = False
         while True:
             await self._wait_out_pause()
+            await self._find_server()
             try:
                 return await self._admitted_attempt(again=again)
             except Fault as fault:
                 self._count("llm.errors", kind=fault.kind)
                 again = await self._uncounted_step(fault)
+
+    async def _find_server(self) -> None:
+        """Ask where the server is now, once an attempt has failed: the embedded one is restarted when it has died."""
+        if self._refresh is None or not self._progress.attempt:
+            return
+        try:
+            self._endpoint = await self._refresh()
+        except ModelUnavailableError as error:
+            raise self._fault("unavailable", detail=error.message) from None
 
     async def _uncounted_step(self, fault: Fault) -> bool:
         """Change what can be changed without counting a retry; True if the same attempt goes on.

@@ -12,6 +12,7 @@ from core.errors import ModelUnavailableError, UsageError
 from core.llm.embedded import EmbeddedServer
 from core.llm.endpoint import OPENAI_BASE_URL, Endpoint, is_small_model, make_endpoint
 from core.llm.model_file import ModelFile, find_model_file
+from core.llm.models import offered_models
 from core.settings import Settings, key_for_endpoint
 from core.status import EndpointStatus
 
@@ -23,7 +24,6 @@ DEMO_NOTE = (
 )
 DEMO_NAME = "SmolLM2-135M"
 OPENAI_DEFAULT_MODEL = "gpt-4o-mini"
-MODEL_LIST_TIMEOUT_SECONDS = 10.0
 
 
 class EndpointSource:
@@ -117,22 +117,13 @@ class EndpointSource:
         return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
 
     async def _first_model(self, endpoint: Endpoint) -> str:
-        """Ask the server for its models; a server with one model needs no LLM_MODEL."""
-        import openai
-
-        hint = "set LLM_MODEL, and check LLM_BASE_URL"
-        client = await self._pool.client(endpoint)
-        try:
-            async with asyncio.timeout(MODEL_LIST_TIMEOUT_SECONDS):
-                page = await client.models.list()
-        except (openai.OpenAIError, ValueError, TimeoutError) as error:
-            reason = type(error).__name__ if not isinstance(error, openai.APIStatusError) else error.status_code
-            raise ModelUnavailableError(
-                f"no model is set and {endpoint.host} does not list its models ({reason})", hint=hint
-            ) from error
-        names = [model.id for model in page.data or [] if model.id]
+        """Ask the server for its models: one that serves a single model needs no LLM_MODEL."""
+        names = await offered_models(self._pool, endpoint)
         if not names:
-            raise ModelUnavailableError(f"no model is set and {endpoint.host} lists none", hint=hint)
+            raise ModelUnavailableError(
+                f"no model is set and {endpoint.host} does not list its models",
+                hint="set LLM_MODEL, and check LLM_BASE_URL",
+            )
         return names[0]
 
     def _embedded_status(self) -> EndpointStatus:

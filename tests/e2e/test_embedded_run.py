@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from core.agents import Sampling
+from core.engine import Engine
+from core.events import AttemptFailed, TokensReceived
+from core.settings import load_config
 from core.workspace.checks import check_file
+from tests.support.events import Recorder, check_call_contract
 
 ROOT = Path(__file__).parents[2]
 TASK = "Write a Python function that reverses a string, with tests"
@@ -51,3 +59,29 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     assert (finished["status"] == "passed") == (done.returncode == 0)
     spoke = {event["agent_id"] for event in events if event["type"] == "tokens_received"}
     assert len(spoke) == 5
+
+
+@pytest.mark.embedded
+@pytest.mark.timeout(300)
+async def test_a_call_survives_the_death_of_the_embedded_server(tmp_path: Path) -> None:
+    events = Recorder()
+    settings = load_config(cwd=tmp_path, env={}, user_config=tmp_path / "none.toml")
+    async with Engine(settings, emit=events, sessions_folder=tmp_path / "sessions") as engine:
+        developer = engine.agents["developer"]
+        call = asyncio.create_task(
+            developer.execute_llm_task("Tell a long story about a river.", sampling=Sampling(max_tokens=400))
+        )
+        await events.seen(TokensReceived)
+        os.kill(server_pid(), signal.SIGKILL)
+        reply = await call
+
+    assert reply.attempts == 2
+    assert reply.text
+    assert [event.kind for event in events.of(AttemptFailed)] == ["cut"]
+    check_call_contract(events.events)
+
+
+def server_pid() -> int:
+    """Return the process id of the only child that serves a model."""
+    (child,) = [child for child in psutil.Process().children() if "embedded_child" in " ".join(child.cmdline())]
+    return child.pid
