@@ -117,8 +117,11 @@ def _app(options: argparse.Namespace) -> int:
 
         print(f"quintet {version()}")  # noqa: T201 - this is what was asked for
         return EXIT_OK
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return _fail("the app needs a terminal, and there is none here", "use `quintet run TASK`")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
+        return _fail(
+            "the app needs a terminal for input, output and errors, and at least one is redirected",
+            "use `quintet run TASK`",
+        )
     from tui.app import QuintetApp
 
     app = QuintetApp(

@@ -1,0 +1,299 @@
+"""Events reach their pane, late ones change nothing, and no text from outside is ever markup."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+
+from core.events import (
+    AlertFired,
+    AttemptReset,
+    BudgetReached,
+    CallCancelled,
+    CallFinished,
+    Event,
+    RunFinished,
+    SteeringReceived,
+    TokensReceived,
+    Usage,
+    Warned,
+)
+from core.status import AgentStatus, EndpointStatus, EngineStatus
+from tests.tui.recorded import (
+    BRIEF,
+    IN_THE_MIDDLE,
+    FrozenClock,
+    attempt,
+    breaker_closes,
+    breaker_opens,
+    call,
+    call_failed,
+    call_fields,
+    file_rejected,
+    file_written,
+    first_half,
+    hand_off,
+    run_fields,
+    start,
+    step,
+    step_end,
+    tokens,
+)
+from tests.tui.still import settle, still_app
+from tui.app import QuintetApp
+from tui.widgets.agent_pane import AgentPane
+
+ATTACK = "[red]x[/] [@click=app.quit]y[/] \x1b[31mred\x1b]0;title\x07 \u202eabc"
+
+
+def pane(app: QuintetApp, agent_id: str) -> AgentPane:
+    found = app.main.pane_of(agent_id)
+    assert found is not None
+    return found
+
+
+def screen_text(app: App[int]) -> str:
+    """Everything on screen, as the terminal would get it."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips(app.size)
+    assert len(lines) == height
+    return "\n".join("".join(segment.text for segment in line)[:width] for line in lines)
+
+
+def token(text: str, *, offset: int, number: int = 1, call_id: str = "code") -> Event:
+    return TokensReceived(
+        **call_fields("developer", call_id, number, 1001.0),  # type: ignore[arg-type]
+        seq=0,
+        offset=offset,
+        text=text,
+    )
+
+
+def finished(text: str, number: int = 1) -> Event:
+    return CallFinished(
+        **call_fields("developer", "code", number, 1004.0),  # type: ignore[arg-type]
+        text=text,
+        finish_reason="stop",
+        usage=Usage(1, 2),
+        duration_seconds=3.0,
+    )
+
+
+async def test_an_answer_is_shown_as_it_streams() -> None:
+    async with still_app().run_test(size=(80, 24)) as pilot:
+        app = await settle(pilot)
+
+        for event in (
+            start(),
+            step("business_analyst", "brief", 1000.0),
+            *call("business_analyst", "b", 1000.0, BRIEF, 96),
+        ):
+            app.receive(event)
+        await pilot.pause()
+
+        assert pane(app, "business_analyst").view.answer_source == BRIEF
+        title, subtitle = pane(app, "business_analyst").border_text()
+        assert title == "1 Business Analyst ✓ done"
+        assert subtitle == "SmolLM2-135M · 96 tok · 0:05 · try 1"
+
+
+async def test_events_of_a_past_attempt_change_nothing() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "code", 1, 1000.0), token("old", offset=0)):
+            app.receive(event)
+        app.receive(AttemptReset(**call_fields("developer", "code", 2, 1001.0)))  # type: ignore[arg-type]
+        for event in (*attempt("developer", "code", 2, 1002.0), token("new", offset=0, number=2)):
+            app.receive(event)
+
+        app.receive(token("late", offset=3))
+        app.receive(finished("oldlate"))
+        app.receive(attempt("developer", "code", 1, 1003.0)[0])
+
+        assert pane(app, "developer").view.answer_source == "new"
+        assert pane(app, "developer").state.state == "streaming"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        ([("abc", 0), ("def", 3)], "abcdef"),
+        ([("abc", 0), ("abc", 0), ("def", 3)], "abcdef"),
+        ([("abc", 0), ("bcdef", 1)], "abcdef"),
+        ([("abc", 0), ("f", 5)], "abcf"),
+    ],
+    ids=["in order", "twice", "overlapping", "with a gap"],
+)
+async def test_no_character_is_shown_twice(pieces: list[tuple[str, int]], shown: str) -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+        app.receive(attempt("developer", "code", 1, 1000.0)[0])
+
+        for text, offset in pieces:
+            app.receive(token(text, offset=offset))
+
+        assert pane(app, "developer").view.answer_source == shown
+        app.receive(finished("abcdef"))
+        assert pane(app, "developer").view.answer_source == "abcdef"
+
+
+async def test_a_failed_call_says_why_in_the_pane() -> None:
+    async with still_app().run_test(notifications=True) as pilot:
+        app = await settle(pilot)
+        for event in attempt("developer", "code", 1, 1000.0):
+            app.receive(event)
+
+        app.receive(call_failed("developer", "code", 1, 1001.0, "the key was refused", "set LLM_API_KEY"))
+
+        assert "the key was refused - set LLM_API_KEY" in pane(app, "developer").view.source
+        assert pane(app, "developer").border_text()[0] == "2 Developer ✗ failed"
+
+
+async def test_a_call_that_ends_before_it_sent_anything_is_seen_to_end() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+        for event in attempt("developer", "code", 1, 1000.0):
+            app.receive(event)
+
+        app.receive(CallCancelled(**call_fields("developer", "code", 0, 1001.0), partial=""))  # type: ignore[arg-type]
+
+        assert pane(app, "developer").border_text()[0] == "2 Developer ■ stopped"
+
+
+async def test_a_run_that_fails_is_told_in_the_pane_and_in_a_toast() -> None:
+    async with still_app().run_test(size=(120, 40), notifications=True) as pilot:
+        app = await settle(pilot)
+        app.receive(start())
+        app.receive(step("developer", "code", 1000.0))
+        app.receive(step_end("developer", "code", 1001.0, "failed", "no answer"))
+
+        app.receive(
+            RunFinished(
+                **run_fields(1002.0),  # type: ignore[arg-type]
+                status="failed",
+                verdict="unknown",
+                reason="the developer got no answer",
+                output_dir="output/x",
+                files=(),
+                duration_seconds=2.0,
+            )
+        )
+        await settle(pilot)
+
+        assert "run failed: the developer got no answer" in pane(app, "developer").view.source
+        assert "Press Up to edit the task" in " ".join(screen_text(app).split())
+
+
+async def test_countdowns_of_retry_and_breaker_go_down() -> None:
+    clock = FrozenClock()
+    async with still_app(clock=clock).run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in first_half():
+            app.receive(event)
+        devops = pane(app, "devops_engineer")
+        assert devops.border_text()[0] == "4 DevOps Engineer ↻ retry 2 in 1.8 s"
+
+        app.receive(breaker_opens())
+        assert devops.border_text()[0] == "4 DevOps Engineer ✗ breaker open 42 s"
+        clock.at += 5
+        app.main.tick()
+        assert devops.border_text()[0] == "4 DevOps Engineer ✗ breaker open 37 s"
+
+        app.receive(breaker_closes())
+        assert "breaker" not in devops.border_text()[0]
+
+
+async def test_files_are_listed_with_what_became_of_them() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+
+        app.receive(start())
+        app.receive(file_rejected("a.py", "no code in the answer", 1001.0))
+        app.receive(file_written("a.py", 1002.0))
+        app.receive(file_rejected("b.py", "cut off", 1003.0))
+
+        assert [(row.path, row.why) for row in app.main.activity.files] == [("a.py", ""), ("b.py", "cut off")]
+
+
+async def test_words_of_the_user_are_shown_where_they_go() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+
+        for agent_id, text in (("developer", "use argparse"), ("", "be brief")):
+            app.receive(SteeringReceived(**run_fields(1001.0), agent_id=agent_id, text=text))  # type: ignore[arg-type]
+
+        assert "you: use argparse" in pane(app, "developer").view.source
+        assert "you: use argparse" not in pane(app, "qa_engineer").view.source
+        assert all("you: be brief" in pane.view.source for pane in app.main.panes)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_text_from_outside_is_never_markup_nor_an_escape_sequence(size: tuple[int, int]) -> None:
+    endpoint = EndpointStatus(label=ATTACK, kind="remote", model=ATTACK, state="failed", note=ATTACK)
+    status = EngineStatus(
+        endpoint=endpoint, agents=(AgentStatus("developer", state="waiting", detail=ATTACK),), running=True
+    )
+    async with still_app().run_test(size=size, notifications=True) as pilot:
+        app = await settle(pilot, status)
+        for event in (
+            start(ATTACK),
+            step("developer", ATTACK, 1000.0),
+            *attempt("developer", ATTACK, 1, 1000.0),
+            *tokens("developer", ATTACK, 1, 1001.0, ATTACK),
+            call_failed("developer", ATTACK, 1, 1002.0, ATTACK, ATTACK),
+            step_end("developer", ATTACK, 1003.0, "failed", ATTACK),
+            file_written(ATTACK, 1004.0),
+            file_rejected(ATTACK + "2", ATTACK, 1004.0),
+            hand_off(ATTACK, ATTACK, ATTACK, 1005.0),
+            Warned(**run_fields(1006.0), message=ATTACK, hint=ATTACK),  # type: ignore[arg-type]
+            AlertFired(**run_fields(1006.0), name=ATTACK, severity="warning", message=ATTACK),  # type: ignore[arg-type]
+            BudgetReached(**run_fields(1006.0), what=ATTACK, limit=1.0, used=2.0),  # type: ignore[arg-type]
+            SteeringReceived(**run_fields(1006.0), agent_id="", text=ATTACK),  # type: ignore[arg-type]
+        ):
+            app.receive(event)
+        await settle(pilot, status)
+        shown = screen_text(app)
+        await pilot.press("escape", "6")
+        await settle(pilot, status)
+        shown += screen_text(app)
+
+    assert "[red]x[/]" in shown
+    assert "[@click=app.quit]" in shown
+    assert not set(shown) & set("\x1b\x07\u202e")
+    assert app.return_value is None
+
+
+async def test_nothing_is_painted_while_nothing_changes() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot, IN_THE_MIDDLE)
+        sidebar = app.main.query_one("#sidebar-text")
+        await pilot.pause()
+        painted = sidebar._dirty_regions.copy()
+
+        app.show_status(IN_THE_MIDDLE)
+
+        assert sidebar._dirty_regions == painted
+
+
+async def test_a_pane_that_was_scrolled_up_stays_and_says_how_to_get_back() -> None:
+    async with still_app().run_test(size=(80, 24)) as pilot:
+        app = await settle(pilot)
+        app.receive(start())
+        app.receive(step("developer", "code", 1000.0))
+        text = "".join(f"line {number}\n\n" for number in range(60))
+        for event in (*attempt("developer", "code", 1, 1000.0), *tokens("developer", "code", 1, 1001.0, text)):
+            app.receive(event)
+        await settle(pilot)
+        developer = pane(app, "developer")
+
+        await pilot.press("pageup")
+        await settle(pilot)
+        top = developer.view.scroll_offset.y
+        app.receive(token("more\n\nand more\n\n", offset=len(text)))
+        await settle(pilot)
+
+        assert "(End)" in developer.border_text()[1]
+        assert developer.view.scroll_offset.y == top
+        await pilot.press("escape", "G")
+        await settle(pilot)
+        assert "(End)" not in developer.border_text()[1]

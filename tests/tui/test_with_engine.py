@@ -1,0 +1,158 @@
+"""The app and the real engine on a scripted server: run, steer, stop, switch off, leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from core.settings import Settings
+from tests.support.fault_server import FaultServer, silence
+from tests.support.team import ScriptedTeam, team_settings, write_team
+from tests.tui.still import STILL
+from tui.app import QuintetApp
+
+
+@asynccontextmanager
+async def working_app(
+    folder: Path,
+    answers: dict[str, Any] | None = None,
+    *,
+    task: str | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> AsyncIterator[tuple[QuintetApp, Pilot[int], FaultServer]]:
+    """Yield an app whose team is answered by a script."""
+    if not (folder / "team").exists():
+        write_team(folder / "team")
+    (folder / "project").mkdir()
+    async with FaultServer() as server:
+        server.answer_by(ScriptedTeam(answers or {}))
+
+        def load(_: Mapping[str, object]) -> Settings:
+            return team_settings(folder, server.base_url, **{**STILL, **(settings or {})})
+
+        app = QuintetApp(task=task, overrides=STILL, load_settings=load)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: app.engine is not None)
+            yield app, pilot, server
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; looks again whenever the app has dealt with its messages."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await pilot.pause()
+
+
+def toasts(app: QuintetApp) -> str:
+    return "\n".join(notification.message for notification in app._notifications)
+
+
+async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+        assert app.engine is not None
+        assert not app.engine.status().running
+        assert all(pane.state.look.word == "done" for pane in app.main.panes)
+        assert any(not row.why for row in app.main.activity.files)
+
+
+async def test_a_task_of_the_command_line_starts_by_itself(tmp_path: Path) -> None:
+    async with working_app(tmp_path, task="slice") as (app, pilot, _):
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+
+async def test_an_agent_of_the_users_own_gets_a_pane(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    developer = (tmp_path / "team/agents/developer.yaml").read_text()
+    reviewer = developer.replace("id: developer", "id: reviewer").replace("title: Developer", "title: Reviewer")
+    (tmp_path / "team/agents/reviewer.yaml").write_text(reviewer.replace("order: 2", "order: 9"))
+
+    async with working_app(tmp_path) as (app, _, __):
+        assert [pane.card.title for pane in app.main.panes][-1] == "Reviewer"
+        assert len(app.main.panes) == 6
+
+
+async def test_words_typed_during_a_run_steer_it(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await pilot.press(*"@dev be brief", "enter")
+        await until(pilot, lambda: "you: be brief" in app.main.panes[1].view.source)
+
+        assert "you: be brief" not in app.main.panes[0].view.source
+        assert app.main.prompt.text == ""
+
+
+async def test_escape_twice_stops_the_run_and_up_brings_the_task_back(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await until(pilot, lambda: app.main._status is not None and app.main._status.running)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "run cancelled" in toasts(app))
+        await pilot.press("i", "up")
+
+        assert app.main.prompt.text == "slice"
+
+
+async def test_f6_switches_the_second_agent_off_while_typing(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"abc", "f6")
+        await until(pilot, lambda: app.main.panes[1].border_text()[0] == "2 Developer ○ off")
+        assert app.main.prompt.text == "abc"
+
+        await pilot.press("f6")
+        await until(pilot, lambda: "idle" in app.main.panes[1].border_text()[0])
+
+
+async def test_leaving_in_the_middle_of_a_run_ends_it(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await pilot.press("ctrl+q")
+        await server.all_closed()
+
+        assert app.return_value == 0
+        assert app.engine is None
+
+
+async def test_a_folder_that_cannot_be_used_gives_the_task_back(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    async with working_app(tmp_path, settings={"workspace.output_dir": blocked / "out"}) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: app.main.prompt.text == "slice")
+
+        assert "blocked" in toasts(app)
+        assert "blocked" in app.main.panes[0].view.source
+
+
+async def test_an_idle_app_stops_asking_for_the_state(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await until(pilot, lambda: app._pulling is not None and not app._pulling._active.is_set())
+
+
+async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("escape", "2", "y")
+        await until(pilot, lambda: "sent to terminal" in toasts(app))
+
+        file = Path(toasts(app).rpartition("also in ")[2])
+        assert file.read_text(encoding="utf-8") == app.main.panes[1].view.answer_source
+        assert any(text.startswith("\x1b]52;c;") for text in written)
+        assert "copied" not in toasts(app).casefold()

@@ -1,0 +1,177 @@
+"""Where events arrive: each goes by a direct call to the pane that shows it; nothing waits in a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from core.events import (
+    AlertFired,
+    AlertResolved,
+    ApprovalGiven,
+    ApprovalRequested,
+    AttemptFailed,
+    AttemptReset,
+    AttemptStarted,
+    BreakerChanged,
+    BudgetReached,
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallQueued,
+    ContextTruncated,
+    Event,
+    FileRejected,
+    FileWritten,
+    FirstTokenReceived,
+    HandOffMade,
+    RateLimited,
+    ReasoningReceived,
+    RunFinished,
+    RunStarted,
+    SteeringReceived,
+    StepFinished,
+    StepStarted,
+    TestsRan,
+    TokensReceived,
+    Warned,
+)
+from tui.screens.main import MainScreen
+from tui.widgets.activity import FileRow
+from tui.widgets.numbers import clock_time
+from tui.widgets.plain import one_line
+
+OUTCOMES = {"passed": ("✓", "$text-success"), "failed": ("✗", "$text-error"), "cancelled": ("■", "$text-warning")}
+
+
+class Reception:
+    """Takes every event of a run; `say(message, severity)` shows a toast."""
+
+    def __init__(self, main: MainScreen, *, say: Callable[..., None]) -> None:
+        self._main = main
+        self._say = say
+        self._started_at: float | None = None
+        self._open_breakers: dict[str, float] = {}
+
+    def receive(self, event: Event) -> None:
+        """Show one event."""
+        main = self._main
+        match event:
+            case (
+                CallQueued()
+                | AttemptStarted()
+                | FirstTokenReceived()
+                | TokensReceived()
+                | ReasoningReceived()
+                | AttemptFailed()
+                | AttemptReset()
+                | ContextTruncated()
+                | CallFinished()
+                | CallFailed()
+                | CallCancelled()
+            ):
+                pane = main.pane_of(event.agent_id)
+                if pane is not None:
+                    pane.receive(event)
+            case RunStarted():
+                self._started_at = event.at
+                main.show_task(event.task)
+                for agent_pane in main.panes:
+                    agent_pane.begin_run()
+                self._log(event.at, f"▶ run started: {event.workflow}, files go to {event.output_dir}")
+            case RunFinished():
+                self._finish_run(event)
+            case StepStarted():
+                pane = main.pane_of(event.agent_id)
+                if pane is not None:
+                    pane.begin_step(event)
+                    main.look_at(pane)
+            case StepFinished():
+                pane = main.pane_of(event.agent_id)
+                if pane is not None:
+                    pane.finish_step(event)
+                if event.status != "ok":
+                    self._log(event.at, f"◐ step {event.step}: {event.status}", "$text-warning")
+            case HandOffMade():
+                self._log(event.at, f"→ {self._name(event.from_)} → {self._name(event.to)}: {event.what}")
+            case BreakerChanged():
+                self._breaker(event)
+            case RateLimited():
+                wait = max(0.0, event.until - event.at)
+                self._log(event.at, f"⏸ rate limited by the server for {wait:.0f} s", "$text-warning")
+            case FileWritten():
+                row = FileRow(event.path, event.bytes, event.version, "", self._name(event.agent_id))
+                main.activity.add_file(row)
+            case FileRejected():
+                main.activity.add_file(FileRow(event.path, 0, 0, event.why, self._name(event.agent_id)))
+                pane = main.pane_of(event.agent_id)
+                if pane is not None:
+                    pane.note(f"file rejected: {event.path}: {event.why}", "warning")
+            case TestsRan():
+                self._log(event.at, f"✓ checks: {_report_words(event.report)}")
+            case ApprovalRequested():
+                self._log(event.at, f"⏸ waits for your approval: {event.gate}", "$text-warning")
+                self._say(f"the team waits for your approval: {event.gate}", "warning")
+            case ApprovalGiven():
+                self._log(event.at, f"✓ {event.gate}: {event.decision}")
+            case SteeringReceived():
+                self._steered(event)
+            case AlertFired():
+                self._log(event.at, f"✗ alert {event.name}: {event.message}", "$text-error")
+                self._say(event.message, "warning")
+            case AlertResolved():
+                self._log(event.at, f"✓ resolved {event.name}: {event.message}")
+            case BudgetReached():
+                words = f"budget reached: {event.what} {event.used:g} of {event.limit:g}"
+                self._log(event.at, f"■ {words}", "$text-warning")
+                self._say(words, "warning")
+            case Warned():
+                words = f"{event.message} - {event.hint}" if event.hint else event.message
+                self._log(event.at, f"! {words}", "$text-warning")
+                self._say(words, "warning")
+            case _:
+                assert_never(event)
+
+    def _finish_run(self, event: RunFinished) -> None:
+        sign, style = OUTCOMES.get(event.status, ("?", "$text-warning"))
+        took = clock_time(event.duration_seconds)
+        words = f"{sign} run {event.status}" + (f": {event.reason}" if event.reason else "")
+        self._log(event.at, f"{words} ({took}, {len(event.files)} files)", style)
+        where = f"{len(event.files)} files in {event.output_dir}"
+        if event.status == "failed":
+            for pane in self._main.panes:
+                if pane.state.state == "failed" or pane is self._main.active_agent:
+                    pane.note(words, "error")
+            self._say(f"{words}. {where}. Press Up to edit the task and send it again.", "error")
+        else:
+            self._say(f"{words}. {where}.", "information" if event.status == "passed" else "warning")
+
+    def _breaker(self, event: BreakerChanged) -> None:
+        if event.new == "open" and event.retry_at is not None:
+            self._open_breakers[event.name] = event.retry_at
+        else:
+            self._open_breakers.pop(event.name, None)
+        retry_at = max(self._open_breakers.values(), default=None)
+        for pane in self._main.panes:
+            pane.set_breaker(retry_at)
+        style = "$text-error" if event.new == "open" else "$text-warning" if event.new == "half-open" else ""
+        self._log(event.at, f"breaker {event.name}: {event.old} → {event.new}", style)
+
+    def _steered(self, event: SteeringReceived) -> None:
+        pane = self._main.pane_of(event.agent_id) if event.agent_id else None
+        for target in (pane,) if pane is not None else self._main.panes:
+            target.note(f"you: {event.text}")
+        self._log(event.at, f"you to {self._name(event.agent_id) if event.agent_id else 'all'}: {event.text}")
+
+    def _log(self, at: float, text: str, style: str = "") -> None:
+        self._main.activity.add_entry(at - self._started_at if self._started_at is not None else 0.0, text, style)
+
+    def _name(self, agent_id: str) -> str:
+        pane = self._main.pane_of(agent_id)
+        return one_line(pane.card.short if pane is not None else agent_id, 30)
+
+
+def _report_words(report: dict[str, object]) -> str:
+    """Return the counts of a report; its other values belong to the runner."""
+    words = [f"{key} {report[key]}" for key in ("passed", "failed", "errors") if key in report]
+    return ", ".join(words) or "done"

@@ -1,0 +1,120 @@
+"""What one agent does now, as a glyph and a word; follows its events and drops those of a past attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.events import TokensReceived
+from core.status import AgentStatus
+from tui.widgets.numbers import countdown
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a state is shown: never by its colour alone. `brief` fits a narrow strip."""
+
+    glyph: str
+    word: str
+    brief: str
+    style: str
+
+
+LOOKS: dict[str, Look] = {
+    "idle": Look("·", "idle", "idle", "$foreground 60%"),
+    "off": Look("○", "off", "off", "$foreground 60%"),
+    "queued": Look("◌", "queued", "queued", "$text-warning"),
+    "thinking": Look("…", "thinking", "thinks", "$text-primary"),
+    "streaming": Look("▶", "streaming", "streams", "$text-primary"),
+    "retrying": Look("↻", "retrying", "retries", "$text-warning"),
+    "waiting": Look("⏸", "waiting", "waits", "$text-warning"),
+    "done": Look("✓", "done", "done", "$text-success"),
+    "partial": Look("◐", "partial", "partial", "$text-warning"),
+    "failed": Look("✗", "failed", "failed", "$text-error"),
+    "stopped": Look("■", "stopped", "stopped", "$text-warning"),
+}
+BREAKER_OPEN = Look("✗", "breaker open", "open", "$text-error")
+UNKNOWN = Look("?", "unknown", "unknown", "$text-warning")
+BREAKER_HOLDS = frozenset({"queued", "waiting", "retrying", "thinking"})
+BUSY = frozenset({"queued", "thinking", "streaming", "retrying", "waiting"})
+
+
+@dataclass(slots=True)
+class AgentState:
+    """The running picture of one agent.
+
+    `length` is the number of characters that the pane holds of the current attempt; times are monotonic seconds.
+    """
+
+    state: str = "idle"
+    detail: str = ""
+    enabled: bool = True
+    call_id: str = ""
+    attempt: int = 0
+    length: int = 0
+    model: str = ""
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+    retry_at: float | None = None
+    breaker_retry_at: float | None = None
+
+    def is_current(self, call_id: str, attempt: int) -> bool:
+        """Return whether an event belongs to the attempt that is shown."""
+        return self.call_id == call_id and self.attempt == attempt
+
+    def begin_attempt(self, call_id: str, attempt: int) -> None:
+        """Follow a new attempt, of the same call or of the next one."""
+        self.call_id, self.attempt, self.length = call_id, attempt, 0
+        self.retry_at = None
+
+    def take(self, event: TokensReceived) -> tuple[str, int]:
+        """Return what of the tokens is new, and how many characters before it never arrived."""
+        missing = max(0, event.offset - self.length)
+        new = event.text[max(0, self.length - event.offset) :]
+        self.length = max(self.length, event.offset + len(event.text))
+        return new, missing
+
+    def follow_status(self, status: AgentStatus) -> None:
+        """Take over what the engine reports."""
+        self.enabled = status.enabled
+        self.state, self.detail = status.state, status.detail
+        self.tokens, self.tokens_per_second = status.output_tokens, status.tokens_per_second
+
+    @property
+    def is_held_by_breaker(self) -> bool:
+        """Whether nothing can be sent for this agent now, although it would like to."""
+        return self.breaker_retry_at is not None and self.state in BREAKER_HOLDS
+
+    @property
+    def look(self) -> Look:
+        if not self.enabled and self.state not in BUSY:
+            return LOOKS["off"]
+        if self.is_held_by_breaker:
+            return BREAKER_OPEN
+        return LOOKS.get(self.state, UNKNOWN)
+
+    def words(self, now: float) -> str:
+        """Return the state in words with its countdown: "retry 2 in 1.8 s", "breaker open 42 s"."""
+        if self.breaker_retry_at is not None and self.is_held_by_breaker:
+            return f"breaker open {countdown(self.breaker_retry_at - now)}"
+        if self.state == "retrying" and self.retry_at is not None:
+            return f"retry {self.attempt + 1} in {countdown(self.retry_at - now)}"
+        # A step's notes may be long, and what is ahead of the first in the queue says nothing.
+        if self.state in BUSY and self.detail and not self.detail.startswith("0 "):
+            return self.detail if self.state == "waiting" else f"{self.look.word}: {self.detail}"
+        return self.look.word
+
+    def brief(self, now: float) -> str:
+        """Return the state in at most eight characters or so, for the strip."""
+        if self.breaker_retry_at is not None and self.is_held_by_breaker:
+            return f"open {max(0.0, self.breaker_retry_at - now):.0f}s"
+        if self.state == "retrying" and self.retry_at is not None:
+            return f"retry {max(0.0, self.retry_at - now):.0f}s"
+        return self.look.brief
+
+    def elapsed_seconds(self, now: float) -> float | None:
+        """Return how long the current or last call took; None before the first."""
+        if self.started_at is None:
+            return None
+        return (self.ended_at if self.ended_at is not None else now) - self.started_at

@@ -1,0 +1,127 @@
+"""The health of the whole in one column: team, tokens, latency, breaker, pool, retries, files."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from core.status import AgentStatus, BreakerStatus, EngineStatus
+from tui.widgets.agent_pane import AgentPane
+from tui.widgets.numbers import clock_time, count, countdown, seconds
+from tui.widgets.plain import one_line
+
+BREAKER_SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
+EMBEDDED_NOTE = "embedded demo model {model}: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
+
+
+def model_note(status: EngineStatus) -> str:
+    """Return one honest sentence about what answers the calls."""
+    endpoint = status.endpoint
+    if endpoint.kind == "embedded":
+        text = EMBEDDED_NOTE.format(model=endpoint.model)
+    else:
+        text = f"{endpoint.model} at {endpoint.label}"
+    if endpoint.state == "failed":
+        text = f"✗ failed: {endpoint.note or text}"
+    elif endpoint.state == "starting":
+        text = f"… starting: {text}"
+    return one_line(text, 300)
+
+
+class Sidebar(VerticalScroll, can_focus=False):
+    """Draws an EngineStatus; draws nothing while nothing has changed."""
+
+    def __init__(self) -> None:
+        super().__init__(id="sidebar")
+        self._text = Static(id="sidebar-text")
+        self._shown: Content | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._text
+
+    def show(self, status: EngineStatus | None, panes: Sequence[AgentPane], now: float) -> None:
+        """Draw the team from its panes and the rest from `status`; None while the engine starts."""
+        width = max(16, self.size.width - 3)
+        content = Content("\n").join(_lines(status, panes, now, width))
+        if self._shown is None or not content.is_same(self._shown):
+            self._shown = content
+            self._text.update(content)
+
+
+def _head(word: str, more: str = "") -> Content:
+    return Content.styled(word, "bold $text-primary") + Content(f"  {more}" if more else "")
+
+
+def _lines(status: EngineStatus | None, panes: Sequence[AgentPane], now: float, width: int) -> Iterator[Content]:
+    running = ""
+    if status is not None and (status.running or status.run_seconds):
+        running = ("⏸ paused " if status.paused else "run ") + clock_time(status.run_seconds)
+        if status.round:
+            running += f" round {status.round + 1}"
+    yield _head("TEAM", running)
+    counts = {agent.agent_id: agent for agent in status.agents} if status else {}
+    for pane in panes:
+        yield from _agent_lines(pane, counts.get(pane.card.agent_id), now, width)
+    yield Content("")
+    if status is None:
+        yield _head("MODEL")
+        yield Content("… finding out what answers")
+        return
+    yield from _totals(status)
+    yield Content("")
+    for breaker in status.breakers:
+        yield from _breaker_lines(breaker, width)
+    pool = status.pool
+    slots = f"{pool.in_flight}/{pool.slots}" if pool.slots else str(pool.in_flight)
+    rate = "" if pool.success_rate is None else f"  ok {pool.success_rate:.0%}"
+    yield _head("POOL", f"busy {slots}  waits {pool.waiting}")
+    yield Content(f" clients {pool.active_clients}{rate}")
+    yield _head("FILES", f"{status.files_written} written")
+    if status.files_rejected:
+        yield Content.styled(f" ✗ {status.files_rejected} rejected", "$text-warning")
+    yield Content("")
+    yield _head("MODEL")
+    for line in textwrap.wrap(model_note(status), width - 1):
+        yield Content(f" {line}")
+
+
+def _agent_lines(pane: AgentPane, status: AgentStatus | None, now: float, width: int) -> Iterator[Content]:
+    look = pane.state.look
+    speed = ""
+    if status is not None and status.output_tokens:
+        rate = f"{status.tokens_per_second:.0f}/s " if pane.state.state == "streaming" else ""
+        speed = f"{rate}{count(status.output_tokens)}"
+    name = Content(f" {one_line(pane.card.short, 4):<4} ")
+    room = width - name.cell_length - len(speed) - 1
+    words = one_line(pane.state.words(now), 40)
+    if len(words) + 2 > room:
+        words = pane.state.brief(now)
+    state = Content.styled(f"{look.glyph} {words}", look.style)
+    yield name + state.truncate(max(4, room), ellipsis=True, pad=True) + Content.styled(f" {speed}", "$foreground 60%")
+
+
+def _totals(status: EngineStatus) -> Iterator[Content]:
+    yield _head("TOKENS", f"{count(status.output_tokens)} out  {count(status.input_tokens)} in")
+    yield Content(f" {status.tokens_per_second:.0f} tok/s now")
+    latency = status.latency
+    three = (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)
+    yield _head("LATENCY", "p50 p95 p99, s")
+    yield Content(" " + " / ".join(seconds(value) for value in three))
+    yield _head("CALLS", f"{status.requests}")
+    failed = Content.styled(f"{status.errors} failed", "$text-error" if status.errors else "")
+    yield Content(f" {status.retries} retries  ") + failed
+
+
+def _breaker_lines(breaker: BreakerStatus, width: int) -> Iterator[Content]:
+    sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
+    when = f" {countdown(breaker.retry_in_seconds)}" if breaker.state == "open" else ""
+    yield _head("BREAKER") + Content.styled(f"  {sign} {one_line(breaker.state, 12)}{when}", style)
+    filled = min(breaker.failures, breaker.threshold)
+    bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= 10 else ""
+    yield Content(f" fails {bar} {breaker.failures}/{breaker.threshold}")
+    yield Content.styled(f" {one_line(breaker.name, width - 1)}", "$foreground 60%")
