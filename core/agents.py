@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from core.llm.caller import Caller
@@ -99,12 +99,9 @@ class Agent:
         endpoint = await self._resolve_endpoint()
         chosen = sampling or Sampling()
         system = self.prompt.render_system("short" if endpoint.is_small else "full", {})
-        messages = [ChatMessage("system", system), ChatMessage("user", prompt)]
-        if chosen.prefill:
-            messages.append(ChatMessage("assistant", chosen.prefill))
         scope = scope or self._new_scope()
         request = CallRequest(
-            messages=tuple(messages),
+            messages=(ChatMessage("system", system), ChatMessage("user", prompt)),
             run_id=scope.run_id,
             correlation_id=scope.correlation_id,
             agent_id=self.id,
@@ -112,14 +109,11 @@ class Agent:
             max_tokens=self._max_tokens(chosen, endpoint),
             temperature=self._temperature(chosen),
             stop=chosen.stop,
+            prefill=chosen.prefill,
             stream=self._stream_by_default if stream is None else stream,
         )
         refresh = self._resolve_endpoint if endpoint.kind == "embedded" else None
-        reply = await self._caller.call(request, endpoint, stream_callback=stream_callback, refresh=refresh)
-        if chosen.prefill and not reply.text.lstrip().startswith(chosen.prefill.strip()):
-            # Some servers repeat the beginning they were given, others go on after it.
-            reply = replace(reply, text=chosen.prefill + reply.text)
-        return reply
+        return await self._caller.call(request, endpoint, stream_callback=stream_callback, refresh=refresh)
 
     def _max_tokens(self, chosen: Sampling, endpoint: Endpoint) -> int | None:
         wanted = chosen.max_tokens if chosen.max_tokens is not None else self._defaults.max_tokens

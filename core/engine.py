@@ -260,7 +260,7 @@ class Engine:
         current.run = run
         started_at = self._clock.monotonic()
         self._announce(run, await self._source.resolve())
-        outcome = cancelled_outcome(run, output_dir)
+        outcome: RunOutcome | None = None
         try:
             async with asyncio.timeout(self.settings.team.task_timeout):
                 outcome = judge_run(run, await execute_run(run))
@@ -273,6 +273,7 @@ class Engine:
             log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=spec.id)
             outcome = failed_outcome(run, f"internal fault {type(error).__name__}: the log has the details")
         finally:
+            outcome = cancelled_outcome(run, output_dir) if outcome is None else outcome
             self._finish(run, outcome, started_at)
         return outcome
 

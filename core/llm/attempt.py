@@ -149,6 +149,7 @@ async def _receive(
     read = decoder.end()
     if read.progress:
         progress.received(read)
+    progress.ended()
     return decoder
 
 

@@ -26,6 +26,7 @@ from core.events import (
 )
 from core.llm.decoder import Read
 from core.llm.faults import Fault
+from core.llm.prefill import PrefillJoiner
 from core.llm.request import CallRequest
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class CallProgress:
         )
         self._started = clock.monotonic()
         self._attempt_started = self._started
+        self._prefill = request.prefill
+        self._joiner = PrefillJoiner(request.prefill)
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._chars = 0
@@ -105,6 +108,7 @@ class CallProgress:
             self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
         self.first_token_seconds = None
         self._texts, self._reasoning, self._chars, self._seq = [], [], 0, 0
+        self._joiner = PrefillJoiner(self._prefill)
         self._attempt_started = self._now()
         self._emit(AttemptStarted(**self._ids, at=self._attempt_started, attempt=self.attempt, model=model))
 
@@ -119,16 +123,11 @@ class CallProgress:
             self._emit(ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=read.reasoning))
             self._seq += 1
         if read.text:
-            self._texts.append(read.text)
-            self._emit(
-                TokensReceived(
-                    **self._ids, at=now, attempt=self.attempt, seq=self._seq, offset=self._chars, text=read.text
-                )
-            )
-            self._seq += 1
-            self._chars += len(read.text)
-            if self._stream_callback is not None:
-                self._call_back(read.text)
+            self._show(self._joiner.feed(read.text))
+
+    def ended(self) -> None:
+        """Pass on what was held back: the stream of this attempt has come to its end."""
+        self._show(self._joiner.end())
 
     def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
         self._emit(
@@ -199,6 +198,20 @@ class CallProgress:
 
     def cancelled(self) -> None:
         self._emit(CallCancelled(**self._ids, at=self._now(), attempt=self.attempt, partial=self.text))
+
+    def _show(self, text: str) -> None:
+        if not text:
+            return
+        self._texts.append(text)
+        self._emit(
+            TokensReceived(
+                **self._ids, at=self._now(), attempt=self.attempt, seq=self._seq, offset=self._chars, text=text
+            )
+        )
+        self._seq += 1
+        self._chars += len(text)
+        if self._stream_callback is not None:
+            self._call_back(text)
 
     def _call_back(self, text: str) -> None:
         callback = self._stream_callback

@@ -20,7 +20,11 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One task for a model; `max_tokens` and `temperature` None leave the choice to the server."""
+    """One task for a model; `max_tokens` and `temperature` None leave the choice to the server.
+
+    `prefill` is the beginning of the answer, for servers that go on after a last assistant message; the reply, and the
+    stream, begin with it.
+    """
 
     messages: tuple[ChatMessage, ...]
     run_id: str
@@ -30,6 +34,7 @@ class CallRequest:
     max_tokens: int | None = None
     temperature: float | None = None
     stop: tuple[str, ...] = ()
+    prefill: str = ""
     stream: bool = True
 
 

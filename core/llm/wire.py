@@ -37,7 +37,10 @@ def request_body(request: CallRequest, model: str, shape: RequestShape) -> dict[
     messages = request.messages if shape.with_system_role else _folded(request.messages)
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "messages": [
+            *({"role": message.role, "content": message.content} for message in messages),
+            *([{"role": "assistant", "content": request.prefill}] if request.prefill else []),
+        ],
         "stream": request.stream,
     }
     if request.stream and shape.with_stream_options:

@@ -79,7 +79,7 @@ async def deliver_file(
         reply = await agent.execute_llm_task(
             with_user_words(run, agent, prompt),
             sampling=job_sampling(run, agent, spec.job, variables, draw=draw, keep_prefill=not ask_again),
-            scope=run.scope(step_id),
+            scope=run.scope(step_id, path),
         )
         spent.input_tokens += reply.usage.input_tokens
         spent.output_tokens += reply.usage.output_tokens

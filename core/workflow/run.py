@@ -56,8 +56,9 @@ class Run:
     def size(self) -> ModelSize:
         return "small" if self.variant == "short" else "large"
 
-    def scope(self, step_id: str) -> CallScope:
-        return CallScope(self.run_id, self.correlation_id, step_id)
+    def scope(self, step_id: str, made: str) -> CallScope:
+        """Return the scope of a call: its task is named step/what is made, such as test/verdict."""
+        return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}")
 
     def words_for(self, agent_id: str) -> str:
         """Return what the user has said to this agent or to everybody, a line each."""

@@ -23,6 +23,7 @@ from core.workspace.answers import Verdict, read_file_list, read_verdict
 from core.workspace.signatures import unresolved_names
 
 MAX_PLANNED_FILES = 8
+UNFOUNDED = "no verdict: the answer gave none, or said fail without a finding"
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
 Update = dict[str, Any]  # the part of a RunState a step changes
@@ -119,7 +120,7 @@ class StepRunner:
             run.working[agent.id].discard(task)
         rejected = work.rejected()
         if not rejected:
-            return "ok", ""
+            return "ok", UNFOUNDED if work.verdict is not None and work.verdict.value == "unknown" else ""
         reason = "; ".join(f"{delivery.path}: {delivery.why}" for delivery in rejected)
         return ("failed" if len(rejected) == len(work.deliveries) else "partial"), f"not accepted: {reason}"
 
@@ -154,7 +155,7 @@ class StepRunner:
             report = static_report(run.size, _with(state, work), [delivery.path for delivery in work.rejected()])
             judged |= {"path": run.layout.source, "verdict": report}
             answer = await self._ask(step, agent, step.verdict, judged, work)
-            work.verdict = read_verdict(answer)
+            work.verdict = _founded(read_verdict(answer))
 
     async def _plan(self, step: StepSpec, agent: Agent, variables: Mapping[str, str], work: _Work) -> list[str]:
         if step.plan is None:
@@ -169,7 +170,7 @@ class StepRunner:
         run = self._run
         prompt = with_user_words(run, agent, agent.prompt.render_job(job, run.variant, variables))
         reply = await agent.execute_llm_task(
-            prompt, sampling=job_sampling(run, agent, job, variables), scope=run.scope(step.id)
+            prompt, sampling=job_sampling(run, agent, job, variables), scope=run.scope(step.id, job)
         )
         work.spent.input_tokens += reply.usage.input_tokens
         work.spent.output_tokens += reply.usage.output_tokens
@@ -271,6 +272,11 @@ class StepRunner:
                 duration_seconds=duration_seconds,
             )
         )
+
+
+def _founded(verdict: Verdict) -> Verdict:
+    """A fail that names nothing gives nobody anything to mend: it counts as no verdict."""
+    return Verdict("unknown", ()) if verdict.value == "fail" and not verdict.findings else verdict
 
 
 def manifest_digest(run: Run, state: State) -> str:

@@ -29,6 +29,7 @@ from core.events import (
 )
 from core.telemetry import metrics
 from tests.support.bench import MODEL, Bench, open_bench
+from tests.support.events import check_call_contract
 from tests.support.fault_server import (
     DONE,
     Step,
@@ -51,10 +52,10 @@ from tests.support.fault_server import (
 )
 
 # One limit is short, the others are out of reach: a busy machine changes how long a case takes, never its outcome.
-LONG = {"first_token_timeout": 30.0, "stall_timeout": 30.0, "total_timeout": 60.0}
-QUICK_FIRST = {**LONG, "first_token_timeout": 0.4}
-QUICK_STALL = {**LONG, "stall_timeout": 0.4}
-QUICK_TOTAL = {**LONG, "total_timeout": 0.4}
+FAR = {"first_token_timeout": 30.0, "stall_timeout": 30.0, "total_timeout": 60.0}
+QUICK_FIRST = {**FAR, "first_token_timeout": 0.4}
+QUICK_STALL = {**FAR, "stall_timeout": 0.4}
+QUICK_TOTAL = {**FAR, "total_timeout": 0.4}
 SSE_HEAD = response_head(200, {"Content-Type": "text/event-stream", "Connection": "close"})
 
 
@@ -884,3 +885,23 @@ async def test_an_answer_in_tiny_segments_is_the_same_answer(bench: Bench) -> No
 
     assert reply.text == "Grüße 🎉"
     assert json.dumps(reply.text)
+
+
+@pytest.mark.parametrize("answer", [" PASS", "VERDICT: PASS"])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_an_answer_begins_with_its_prefill_once_in_text_and_events(
+    bench: Bench, answer: str, *, streamed: bool
+) -> None:
+    bench.server.script([ok(answer) if streamed else whole(answer)])
+
+    reply = await bench.call(prefill="VERDICT:", stream=streamed)
+
+    assert reply.text == "VERDICT: PASS"
+    assert bench.server.journal[0].body["messages"][-1] == {"role": "assistant", "content": "VERDICT:"}
+    check_call_contract(bench.recorder.events)
+
+
+async def test_nothing_but_a_prefill_is_an_empty_answer(bench: Bench) -> None:
+    bench.server.script([ok(""), ok("")])
+
+    assert (await bench.fail(prefill="VERDICT:")).kind == "empty"

@@ -49,8 +49,8 @@ async def started(folder: Path, *words: str, **variables: str) -> AsyncIterator[
             await process.wait()
 
 
-async def quintet(folder: Path, *words: str, stdin: bytes = b"", **variables: str) -> Ended:
-    async with started(folder, *words, **variables) as process:
+async def quintet(folder: Path, *words: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> Ended:
+    async with started(folder, *words, **(variables or {})) as process:
         out, err = await process.communicate(stdin)
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
@@ -75,7 +75,7 @@ async def served(
 
 async def test_run_prints_the_paths_of_the_files_and_tells_its_progress_aside(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, variables):
-        ended = await quintet(tmp_path, "run", "Reverse a text", "--output", "done", **variables)
+        ended = await quintet(tmp_path, "run", "Reverse a text", "--output", "done", variables=variables)
 
     assert ended.code == 0
     paths = ended.out.splitlines()
@@ -87,7 +87,7 @@ async def test_run_prints_the_paths_of_the_files_and_tells_its_progress_aside(tm
 
 async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, variables):
-        ended = await quintet(tmp_path, "run", "Reverse a text", "--json", **variables)
+        ended = await quintet(tmp_path, "run", "Reverse a text", "--json", variables=variables)
 
     events = [json.loads(line) for line in ended.out.splitlines()]
     assert [next(iter(event)) for event in events] == ["type"] * len(events)
@@ -100,7 +100,7 @@ async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
 
 async def test_run_ends_with_1_when_the_verdict_is_fail(tmp_path: Path) -> None:
     async with served(tmp_path, {"verdict": "VERDICT: FAIL\n- wrong"}) as (_, variables):
-        ended = await quintet(tmp_path, "run", "Reverse a text", MAX_REWORK_ROUNDS="0", **variables)
+        ended = await quintet(tmp_path, "run", "Reverse a text", variables={**variables, "MAX_REWORK_ROUNDS": "0"})
 
     assert ended.code == 1
     assert "failed, verdict fail" in ended.err
@@ -108,7 +108,7 @@ async def test_run_ends_with_1_when_the_verdict_is_fail(tmp_path: Path) -> None:
 
 async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
     async with served(tmp_path) as (server, variables):
-        ended = await quintet(tmp_path, "run", "-", stdin="Reverse a text \u00e4".encode(), **variables)
+        ended = await quintet(tmp_path, "run", "-", stdin="Reverse a text \u00e4".encode(), variables=variables)
 
     assert ended.code == 0
     assert "Reverse a text ä" in server.journal[0].body["messages"][1]["content"]
@@ -133,7 +133,9 @@ async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
 async def test_a_mistake_is_one_message_and_exit_code_2(
     tmp_path: Path, words: Sequence[str], variables: Mapping[str, str], complaint: str
 ) -> None:
-    ended = await quintet(tmp_path, *words, **{"LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_MODEL": "m", **variables})
+    ended = await quintet(
+        tmp_path, *words, variables={"LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_MODEL": "m", **variables}
+    )
 
     assert ended.code == 2
     assert complaint in ended.err
@@ -142,7 +144,9 @@ async def test_a_mistake_is_one_message_and_exit_code_2(
 
 
 async def test_a_model_file_that_is_not_there_is_named_and_ends_with_1(tmp_path: Path) -> None:
-    ended = await quintet(tmp_path, "run", "x", "--model", "missing.gguf", LLM_BASE_URL="http://127.0.0.1:9/v1")
+    ended = await quintet(
+        tmp_path, "run", "x", "--model", "missing.gguf", variables={"LLM_BASE_URL": "http://127.0.0.1:9/v1"}
+    )
 
     assert ended.code == 1
     assert "missing.gguf" in ended.err
@@ -196,7 +200,9 @@ async def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path
 async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Path) -> None:
     async with FaultServer(models=["test-model"]) as server:
         ended = await quintet(
-            tmp_path, "doctor", LLM_BASE_URL=server.base_url, LLM_MODEL="test-model", LLM_API_KEY="my-own-key-123"
+            tmp_path,
+            "doctor",
+            variables={"LLM_BASE_URL": server.base_url, "LLM_MODEL": "test-model", "LLM_API_KEY": "my-own-key-123"},
         )
 
     assert ended.code == 0, ended.out
@@ -207,7 +213,9 @@ async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Pat
 
 async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
     async with FaultServer(models=["other"]) as server:
-        ended = await quintet(tmp_path, "doctor", LLM_BASE_URL=server.base_url, LLM_MODEL="test-model")
+        ended = await quintet(
+            tmp_path, "doctor", variables={"LLM_BASE_URL": server.base_url, "LLM_MODEL": "test-model"}
+        )
 
     assert ended.code == 1
     assert "MISSING model" in ended.out

@@ -102,6 +102,16 @@ async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
     assert steps(b).count("build") == 2
 
 
+@pytest.mark.parametrize("answer", ["VERDICT: FAIL", "I cannot decide.", "VERDICT: PASS\nVERDICT: FAIL"])
+async def test_a_verdict_without_ground_sends_nobody_back(tmp_path: Path, answer: str) -> None:
+    async with bench(tmp_path, {"verdict": answer}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert (outcome.status, outcome.verdict) == ("passed", "unknown")
+    assert steps(b).count("build") == 1
+    assert "no verdict" in next(event.notes for event in b.events.of(StepFinished) if event.step == "test")
+
+
 async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.engine.toggle("business_analyst", enabled=False)
@@ -162,7 +172,7 @@ async def test_cancelling_a_run_ends_it_without_leftovers(tmp_path: Path) -> Non
         await b.server.disconnects(1)
 
         assert outcome.status == "cancelled"
-        assert outcome.files == ("brief.md",)
+        assert outcome.files == b.events.of(RunFinished)[0].files == ("brief.md",)
         assert not b.engine.cancel_run()
         assert b.engine.status().breakers[0].failures == 0
     assert b.events.of(RunFinished)[0].status == "cancelled"
