@@ -18,6 +18,7 @@ from core.clock import Clock, SystemClock
 from core.errors import QuintetError, UsageError
 from core.events import Event, EventSink, RunFinished, RunStarted, SteeringReceived, Warned
 from core.llm.caller import Caller
+from core.llm.context import without_middle
 from core.llm.endpoint import Endpoint
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
@@ -38,6 +39,8 @@ from core.workspace.manifest import is_ours
 from core.workspace.text import strip_controls
 
 TASK_MAX_BYTES = 256 * 1024
+TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
+TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
 
 @dataclass(slots=True)
@@ -157,6 +160,10 @@ class Engine:
         self._current.cancelled = True
         self._current.task.cancel()
         return True
+
+    def cancel_call(self, call_id: str) -> bool:
+        """End one call, by the id its events carry; its step goes on without the answer. False when it is over."""
+        return self._caller.cancel(call_id)
 
     def cancel_agent(self, agent_id: str) -> bool:
         """Stop what an agent does now; the run goes on without its result. False when it was idle."""
@@ -295,6 +302,7 @@ class Engine:
             common=self._common,
             folder=folder,
             session=session,
+            task_in_prompts=self._task_for(endpoint, task),
             layout=layout,
             variant="short" if endpoint.is_small else "full",
             max_rework_rounds=self.settings.team.max_rework_rounds,
@@ -305,6 +313,13 @@ class Engine:
         )
         run.may_go_on.set()
         return run
+
+    @staticmethod
+    def _task_for(endpoint: Endpoint, task: str) -> str:
+        """Return as much of the task as leaves room for everything else in the model's context."""
+        if endpoint.context_tokens is None:
+            return task
+        return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
 
     def _open_folder(self, task: str, spec: WorkflowSpec, run_id: str, output_dir: Path | None) -> OutputFolder:
         """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
@@ -331,7 +346,8 @@ class Engine:
                 model=endpoint.model,
             )
         )
-        for warning in filter(None, (self._source.key_warning, self._source.status().note)):
+        cut = "" if run.task_in_prompts == run.task else TASK_CUT
+        for warning in filter(None, (self._source.key_warning, self._source.status().note, cut)):
             self._publish(Warned(**stamp, at=self._clock.monotonic(), message=warning, hint=""))
 
     def _finish(self, run: Run, outcome: RunOutcome, started_at: float) -> None:

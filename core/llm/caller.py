@@ -5,6 +5,7 @@ A call passes the endpoint's gate, then makes attempts: each under the circuit b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -46,6 +47,7 @@ class Caller:
         self._clock = clock
         self._random = random
         self._states: dict[str, EndpointState] = {}
+        self._travelling: dict[str, asyncio.Task[Answer]] = {}
         self._breakers: GuardFactory | None = None
 
     async def call(
@@ -73,9 +75,11 @@ class Caller:
         progress = CallProgress(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
         state = self._state(endpoint)
         journey = Journey(request, endpoint, state, self._surroundings(), progress, refresh=refresh)
+        # In a task of its own, so that one call can be ended while the one who waits for it goes on.
+        travel = asyncio.create_task(_travel(journey, state, progress), name=f"call {call_id}")
+        self._travelling[call_id] = travel
         try:
-            async with state.gate.slot(progress.queued):
-                answer = await journey.run()
+            answer = await travel
         except Fault as fault:
             raise self._failed(fault, request, endpoint, progress) from None
         except GateFullError:
@@ -87,7 +91,15 @@ class Caller:
         except BaseException:
             progress.cancelled()
             _measure(request, endpoint, progress, "cancelled")
+            waiting = asyncio.current_task()
+            if travel.cancelled() and waiting is not None and not waiting.cancelling():
+                stopped = _fault("cancelled", endpoint)
+                raise LLMCallError(
+                    stopped.kind, stopped.message, attempts=progress.attempt, partial=progress.text
+                ) from None
             raise
+        finally:
+            del self._travelling[call_id]
         usage = _usage(answer, journey.request, progress)
         progress.finished(answer.finish_reason, usage)
         _measure(request, endpoint, progress, "ok", usage)
@@ -100,6 +112,11 @@ class Caller:
             call_id=call_id,
             reasoning=progress.reasoning,
         )
+
+    def cancel(self, call_id: str) -> bool:
+        """End one call, which then raises LLMCallError of kind cancelled; False if it is not on its way."""
+        travel = self._travelling.get(call_id)
+        return travel is not None and travel.cancel()
 
     def breakers(self) -> tuple[BreakerStatus, ...]:
         """Return the state of every breaker used so far."""
@@ -147,6 +164,11 @@ class Caller:
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )
+
+
+async def _travel(journey: Journey, state: EndpointState, progress: CallProgress) -> Answer:
+    async with state.gate.slot(progress.queued):
+        return await journey.run()
 
 
 def _fault(kind: str, endpoint: Endpoint) -> Fault:

@@ -52,11 +52,19 @@ def _cut(request: CallRequest, target_tokens: int, estimated_tokens: int) -> Cal
     if kept_chars >= len(content) - 60:
         return None
     messages = list(request.messages)
-    messages[longest] = ChatMessage("user", _without_middle(content, kept_chars))
+    messages[longest] = ChatMessage("user", _cut_out(content, kept_chars))
     return replace(request, messages=tuple(messages))
 
 
-def _without_middle(text: str, kept_chars: int) -> str:
+def without_middle(text: str, *, max_tokens: int) -> str:
+    """Return the text, or its beginning and end if it needs more tokens than that by our estimate."""
+    estimated = estimate_tokens(text)
+    if estimated <= max_tokens:
+        return text
+    return _cut_out(text, max(MIN_KEPT_CHARS, len(text) * max_tokens // estimated))
+
+
+def _cut_out(text: str, kept_chars: int) -> str:
     head = int(kept_chars * HEAD_SHARE)
     tail = kept_chars - head
     left_out = len(text) - kept_chars

@@ -27,7 +27,7 @@ class Materials:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._providers: dict[str, Callable[[State], str]] = {
-            "task": lambda _: run.task,
+            "task": lambda _: run.task_in_prompts,
             "language": lambda _: run.layout.language,
             "project": lambda _: run.layout.project,
             "module": lambda _: run.layout.module,

@@ -29,12 +29,13 @@ class SteeringNote:
 class Run:
     """One run's surroundings; its progress is the graph's state, not this.
 
-    `may_go_on` is cleared while the run is paused; `steering` grows while the run goes on.
+    `task_in_prompts` is the task, or what of it fits the model. `may_go_on` is cleared while the run is paused; `steering` grows while the run goes on.
     """
 
     run_id: str
     correlation_id: str
     task: str
+    task_in_prompts: str
     workflow: WorkflowSpec
     agents: Mapping[str, Agent]
     common: CommonPrompts

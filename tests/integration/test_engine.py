@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from core.engine import Engine
 from core.errors import LLMCallError, PromptError, UsageError, WorkspaceError
-from core.events import RunStarted, TokensReceived
+from core.events import CallCancelled, RunStarted, TokensReceived, Warned
 from core.llm.pool import get_llm_client, get_pool_stats
 from core.settings import load_config
 from tests.support.events import Recorder, check_call_contract
-from tests.support.fault_server import FaultServer, error, free_port
+from tests.support.fault_server import FaultServer, error, free_port, stream, token
 from tests.support.team import bench, team_settings, write_team
 
 
@@ -166,3 +167,31 @@ def test_the_shipped_settings_need_no_endpoint(tmp_path: Path) -> None:
     settings = load_config(cwd=tmp_path, env={}, user_config=tmp_path / "none.toml")
 
     assert settings.llm.base_url is None
+
+
+async def test_one_call_can_be_ended_while_its_step_goes_on(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+        running = asyncio.create_task(b.engine.run("Reverse a text"))
+        await b.events.seen(TokensReceived)
+        call_id = b.events.of(TokensReceived)[0].call_id
+        assert b.engine.cancel_call(call_id)
+        outcome = await running
+
+        assert not b.engine.cancel_call(call_id)
+    assert outcome.status == "failed"
+    assert "cancelled" in outcome.reason
+    assert "reverse_text.py" in outcome.files
+    assert [event.call_id for event in b.events.of(CallCancelled)] == [call_id]
+    check_call_contract(b.events.events)
+
+
+async def test_a_task_that_does_not_fit_the_model_loses_its_middle_and_the_user_is_told(tmp_path: Path) -> None:
+    async with bench(tmp_path, llm__context_tokens=8000) as b:
+        outcome = await b.engine.run("Reverse a text " + "x" * 100_000 + " and keep its case")
+
+    assert outcome.status == "passed"
+    assert any("its middle is left out" in event.message for event in b.events.of(Warned))
+    prompt = b.team.prompts("brief")[0]
+    assert "Reverse a text" in prompt
+    assert "and keep its case" in prompt
+    assert len(prompt) < 8_000
