@@ -21,6 +21,7 @@ from core.resources import shipped_folder, shipped_yaml_files
 
 KNOWN_VARIABLES: Mapping[str, str] = {
     "task": "what the user asked for, in the user's words",
+    "goal": "the task on one line of at most 300 characters",
     "language": "the programming language of the files",
     "project": "short name of the project, fit for a folder",
     "path": "the file to write, relative to the output folder",

@@ -136,7 +136,8 @@ async def _receive(
                         elif not read.progress:
                             continue
                         limit = min(deadline, ends_by, loop.time() + limits.stall)
-                        if abs(limit - armed) > limits.stall * REARM_SHARE:
+                        # The total limit is armed exactly: a moment early it would pass for a stall.
+                        if abs(limit - armed) > limits.stall * REARM_SHARE or limit == deadline != armed:
                             timer.reschedule(limit)
                             armed = limit
     except TimeoutError:

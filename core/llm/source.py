@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.embedded import EmbeddedServer
-from core.llm.endpoint import OPENAI_BASE_URL, Endpoint, is_small_model, make_endpoint
+from core.llm.endpoint import OPENAI_BASE_URL, SMALL_MODEL_BILLIONS, Endpoint, is_small_model, make_endpoint
 from core.llm.model_file import ModelFile, find_model_file
 from core.llm.models import offered_models
 from core.settings import Settings, key_for_endpoint
@@ -139,5 +139,7 @@ class EndpointSource:
 
 
 def _is_small(model_file: ModelFile, context_tokens: int) -> bool:
-    """Judge by the parameter count in the file, else by its name; the demo model is small whatever its window."""
-    return model_file.is_demo or is_small_model(f"{model_file.label} {model_file.path.stem}", context_tokens)
+    """Judge by the parameter count in the file, else by its name and window."""
+    if model_file.parameters is not None and model_file.parameters < SMALL_MODEL_BILLIONS * 1e9:
+        return True
+    return is_small_model(f"{model_file.label} {model_file.path.stem}", context_tokens)

@@ -14,9 +14,13 @@ from core.workflow.state import ArtifactRef, StepResult, artifacts_of_role
 from core.workspace.answers import read_requirements
 from core.workspace.listing import list_folder, read_sources
 from core.workspace.signatures import python_imports, python_signatures
+from core.workspace.text import plain_line
 
 SOURCE_BYTES_LARGE = 60_000
 SOURCE_BYTES_SMALL = 6_000
+LISTED_FILES_LARGE = 200
+LISTED_FILES_SMALL = 30
+GOAL_CHARACTERS = 300
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
 
@@ -28,6 +32,7 @@ class Materials:
         self._run = run
         self._providers: dict[str, Callable[[State], str]] = {
             "task": lambda _: run.task_in_prompts,
+            "goal": lambda _: plain_line(run.task, limit=GOAL_CHARACTERS),
             "language": lambda _: run.layout.language,
             "project": lambda _: run.layout.project,
             "module": lambda _: run.layout.module,
@@ -107,7 +112,7 @@ class Materials:
     def _requirements(self, state: State) -> str:
         requirements = read_requirements(self._joined(artifacts_of_role(state, "brief")))
         if not requirements:
-            return f"R1: {' '.join(self._run.task.split())[:500]}"
+            return f"R1: {plain_line(self._run.task, limit=GOAL_CHARACTERS)}"
         return "\n".join(f"{requirement.id}: {requirement.text}" for requirement in requirements)
 
     def _code(self, state: State) -> str:
@@ -170,7 +175,10 @@ class Materials:
         )
 
     def _listing(self) -> str:
-        return list_folder(self._run.source_folder) if self._run.source_folder is not None else ""
+        if self._run.source_folder is None:
+            return ""
+        max_files = LISTED_FILES_SMALL if self._run.size == "small" else LISTED_FILES_LARGE
+        return list_folder(self._run.source_folder, max_files=max_files)
 
 
 def dependencies(run: Run, state: State) -> tuple[str, ...]:
