@@ -122,7 +122,7 @@ class Engine:
             task: what the user wants, at most 256 KiB of text.
             workflow: id of a workflow; None takes the setting.
             output_dir: where the files go; None makes a folder of its own for this run.
-            agents: who takes part; None leaves everybody as toggled.
+            agents: who takes part in this run, as far as they are on; None means everybody.
 
         Raises:
             UsageError: the task is empty or too long, a name is unknown, or a run is on already.
@@ -133,15 +133,13 @@ class Engine:
         words = self._clean_task(task)
         if self._current is not None:
             raise UsageError("a run is on already", hint="stop it first, or send it words")
-        if agents is not None:
-            for agent_id in agents:
-                self._agent(agent_id)
-            for agent in self.agents.values():
-                agent.enabled = agent.id in agents
-        if not any(self.agents[agent_id].enabled for agent_id in spec.agents()):
-            raise UsageError(f"everybody in workflow {spec.id} is switched off", hint="switch at least one agent on")
+        for agent_id in agents or ():
+            self._agent(agent_id)
+        team = frozenset(spec.agents() if agents is None else agents)
+        if not any(self.agents[agent_id].enabled for agent_id in team.intersection(spec.agents())):
+            raise UsageError(f"nobody of workflow {spec.id} is on", hint="switch at least one of its agents on")
         current = _Current()
-        current.task = asyncio.create_task(self._run_to_end(current, words, spec, output_dir), name="run")
+        current.task = asyncio.create_task(self._run_to_end(current, words, spec, team, output_dir), name="run")
         self._current = current
         try:
             return await current.task
@@ -261,9 +259,9 @@ class Engine:
         )
 
     async def _run_to_end(
-        self, current: _Current, task: str, spec: WorkflowSpec, output_dir: Path | None
+        self, current: _Current, task: str, spec: WorkflowSpec, team: frozenset[str], output_dir: Path | None
     ) -> RunOutcome:
-        run = await self._prepare(task, spec, output_dir)
+        run = await self._prepare(task, spec, team, output_dir)
         current.run = run
         started_at = self._clock.monotonic()
         self._announce(run, await self._source.resolve())
@@ -284,7 +282,7 @@ class Engine:
             self._finish(run, outcome, started_at)
         return outcome
 
-    async def _prepare(self, task: str, spec: WorkflowSpec, output_dir: Path | None) -> Run:
+    async def _prepare(self, task: str, spec: WorkflowSpec, team: frozenset[str], output_dir: Path | None) -> Run:
         run_id = f"{self._clock.now():%Y%m%d-%H%M%S}-{self._random.getrandbits(16):04x}"
         correlation_id = set_correlation_id(f"{self._random.getrandbits(64):016x}")
         endpoint = await self._source.resolve()
@@ -299,6 +297,7 @@ class Engine:
             task=task,
             workflow=spec,
             agents=self.agents,
+            team=team,
             common=self._common,
             folder=folder,
             session=session,

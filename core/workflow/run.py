@@ -38,6 +38,7 @@ class Run:
     task_in_prompts: str
     workflow: WorkflowSpec
     agents: Mapping[str, Agent]
+    team: frozenset[str]
     common: CommonPrompts
     folder: OutputFolder
     session: Session
@@ -67,4 +68,5 @@ class Run:
         return "\n".join(notes)
 
     def is_on(self, agent_id: str) -> bool:
-        return self.agents[agent_id].enabled
+        """Whether an agent takes part now: it is of this run's team and has not been switched off."""
+        return agent_id in self.team and self.agents[agent_id].enabled

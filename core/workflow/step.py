@@ -56,8 +56,8 @@ class StepRunner:
         agent = run.agents[step.agent]
         round_number: int = state.get("round") or 0
         await run.may_go_on.wait()
-        if not agent.enabled:
-            return self._skip(step, round_number, f"{agent.title} is switched off")
+        if not run.is_on(agent.id):
+            return self._skip(step, round_number, f"{agent.title} takes no part or is switched off")
         for need in step.needs:
             if not await self._materials.has(need, state):
                 return self._skip(step, round_number, f"there is no {need} to work on")

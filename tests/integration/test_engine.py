@@ -47,7 +47,7 @@ async def test_a_task_with_escapes_and_markup_is_plain_text_everywhere(tmp_path:
     [
         ({"workflow": "waterfall"}, "there is no workflow 'waterfall'"),
         ({"agents": ["developer", "boss"]}, "there is no agent 'boss'"),
-        ({"agents": []}, "switched off"),
+        ({"agents": []}, "nobody of workflow delivery is on"),
     ],
 )
 async def test_unknown_names_are_refused_with_those_that_exist(
@@ -56,6 +56,14 @@ async def test_unknown_names_are_refused_with_those_that_exist(
     async with bench(tmp_path) as b:
         with pytest.raises(UsageError, match=complaint):
             await b.engine.run("Reverse a text", **arguments)  # type: ignore[arg-type]
+
+
+async def test_a_run_of_some_agents_leaves_the_others_switched_on(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run("Reverse a text", agents=["business_analyst"])
+
+        assert outcome.files == ("brief.md",)
+        assert all(agent.enabled for agent in b.engine.status().agents)
 
 
 async def test_an_output_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
