@@ -15,40 +15,32 @@ from platformdirs import user_log_path
 
 from core.agents import Agent, CallScope, Sampling
 from core.clock import Clock, SystemClock
-from core.errors import QuintetError, UsageError
-from core.events import Event, EventSink, RunFinished, RunStarted, SteeringReceived, Warned
+from core.errors import UsageError
+from core.events import Event, EventSink, SteeringReceived
 from core.llm.caller import Caller
-from core.llm.context import without_middle
-from core.llm.endpoint import Endpoint
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
 from core.prompts import AgentPrompt, load_agents, load_common
 from core.scoreboard import Scoreboard
-from core.sessions import Session
 from core.settings import Settings
 from core.status import EngineStatus, LatencyStatus
 from core.telemetry.logs import log, set_correlation_id
-from core.telemetry.metrics import quantiles, timing, total
+from core.telemetry.metrics import quantiles, total
 from core.workflow.definition import WorkflowSpec, load_workflows
-from core.workflow.layout import slug_of
-from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
+from core.workflow.lifecycle import RunLifecycle, RunRequest, Workplace
+from core.workflow.outcome import RunOutcome
 from core.workflow.run import Run, SteeringNote
-from core.workflow.running import execute_run, layout_of
-from core.workspace.folder import OutputFolder
-from core.workspace.manifest import is_ours
 from core.workspace.text import strip_controls
 
 TASK_MAX_BYTES = 256 * 1024
-TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
-TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
 
 @dataclass(slots=True)
 class _Current:
     """The run that is on; `cancelled` tells a user's cancel from the caller's own."""
 
-    task: asyncio.Task[RunOutcome] | None = None
-    run: Run | None = None
+    lifecycle: RunLifecycle
+    task: asyncio.Task[RunOutcome]
     cancelled: bool = False
 
 
@@ -78,7 +70,6 @@ class Engine:
         self._emit = emit
         self._clock = clock or SystemClock()
         self._random = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
-        self._sessions_folder = sessions_folder
         self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=self._clock)
         self._source = EndpointSource(
             settings, pool=self._pool, clock=self._clock, log_folder=user_log_path("quintet", appauthor=False)
@@ -88,11 +79,20 @@ class Engine:
         )
         prompts_dir = settings.team.prompts_dir
         prompts = load_agents(prompts_dir)
-        self._common = load_common(prompts_dir)
         self._workflows = load_workflows(prompts, prompts_dir)
         self.agents: Mapping[str, Agent] = {prompt.id: self._make_agent(prompt) for prompt in prompts.values()}
         for agent_id in settings.team.off:
             self._agent(agent_id).enabled = False
+        self._workplace = Workplace(
+            settings=settings,
+            agents=self.agents,
+            common=load_common(prompts_dir),
+            source=self._source,
+            emit=self._publish,
+            clock=self._clock,
+            rng=self._random,
+            sessions_folder=sessions_folder,
+        )
         self._scoreboard = Scoreboard(list(self.agents))
         self._current: _Current | None = None
         self._exit = AsyncExitStack()
@@ -138,22 +138,21 @@ class Engine:
         team = frozenset(spec.agents() if agents is None else agents)
         if not any(self.agents[agent_id].enabled for agent_id in team.intersection(spec.agents())):
             raise UsageError(f"nobody of workflow {spec.id} is on", hint="switch at least one of its agents on")
-        current = _Current()
-        current.task = asyncio.create_task(self._run_to_end(current, words, spec, team, output_dir), name="run")
-        self._current = current
+        lifecycle = RunLifecycle(RunRequest(words, spec, team, output_dir), self._workplace)
+        current = self._current = _Current(lifecycle, asyncio.create_task(lifecycle.live(), name="run"))
         try:
             return await current.task
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if not current.cancelled or (caller is not None and caller.cancelling()):
                 raise
-            return cancelled_outcome(current.run, output_dir)
+            return lifecycle.cancelled()
         finally:
             self._current = None
 
     def cancel_run(self) -> bool:
         """End the run that is on; False when there is none. The run's outcome says cancelled."""
-        if self._current is None or self._current.task is None or self._current.task.done():
+        if self._current is None or self._current.task.done():
             return False
         self._current.cancelled = True
         self._current.task.cancel()
@@ -191,9 +190,7 @@ class Engine:
         run.steering.append(SteeringNote(words, agent_id))
         self._publish(
             SteeringReceived(
-                run_id=run.run_id,
-                correlation_id=run.correlation_id,
-                at=self._clock.monotonic(),
+                **run.stamp(),
                 agent_id=agent_id or "",
                 text=words,
             )
@@ -258,117 +255,9 @@ class Engine:
             output_dir=board.output_dir,
         )
 
-    async def _run_to_end(
-        self, current: _Current, task: str, spec: WorkflowSpec, team: frozenset[str], output_dir: Path | None
-    ) -> RunOutcome:
-        run = await self._prepare(task, spec, team, output_dir)
-        current.run = run
-        started_at = self._clock.monotonic()
-        self._announce(run, await self._source.resolve())
-        outcome: RunOutcome | None = None
-        try:
-            async with asyncio.timeout(self.settings.team.task_timeout):
-                outcome = judge_run(run, await execute_run(run))
-        except TimeoutError:
-            reason = f"the run did not end within {self.settings.team.task_timeout:.0f} s (TASK_TIMEOUT)"
-            outcome = failed_outcome(run, reason)
-        except QuintetError as error:
-            outcome = failed_outcome(run, str(error))
-        except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
-            log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=spec.id)
-            outcome = failed_outcome(run, f"internal fault {type(error).__name__}: the log has the details")
-        finally:
-            outcome = cancelled_outcome(run, output_dir) if outcome is None else outcome
-            self._finish(run, outcome, started_at)
-        return outcome
-
-    async def _prepare(self, task: str, spec: WorkflowSpec, team: frozenset[str], output_dir: Path | None) -> Run:
-        run_id = f"{self._clock.now():%Y%m%d-%H%M%S}-{self._random.getrandbits(16):04x}"
-        correlation_id = set_correlation_id(f"{self._random.getrandbits(64):016x}")
-        endpoint = await self._source.resolve()
-        source_folder = self.settings.workspace.dir.resolve() if spec.source == "folder" else None
-        layout = await asyncio.to_thread(layout_of, task, source_folder)
-        folder = await asyncio.to_thread(self._open_folder, task, spec, run_id, output_dir)
-        session = Session(run_id, self._sessions_folder)
-        await asyncio.to_thread(session.prepare)
-        run = Run(
-            run_id=run_id,
-            correlation_id=correlation_id,
-            task=task,
-            workflow=spec,
-            agents=self.agents,
-            team=team,
-            common=self._common,
-            folder=folder,
-            session=session,
-            task_in_prompts=self._task_for(endpoint, task),
-            layout=layout,
-            variant="short" if endpoint.is_small else "full",
-            max_rework_rounds=self.settings.team.max_rework_rounds,
-            emit=self._publish,
-            clock=self._clock,
-            source_folder=source_folder,
-            agent_gate=asyncio.Semaphore(self.settings.team.max_concurrent_agents),
-        )
-        run.may_go_on.set()
-        return run
-
-    @staticmethod
-    def _task_for(endpoint: Endpoint, task: str) -> str:
-        """Return as much of the task as leaves room for everything else in the model's context."""
-        if endpoint.context_tokens is None:
-            return task
-        return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
-
-    def _open_folder(self, task: str, spec: WorkflowSpec, run_id: str, output_dir: Path | None) -> OutputFolder:
-        """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
-        root = output_dir
-        if root is None:
-            root = self.settings.workspace.output_dir / f"{run_id[:13]}-{slug_of(task)}-{run_id[-4:]}"
-        elif root.is_dir() and not is_ours(root) and any(root.iterdir()):
-            root = root / f"quintet-{run_id}"
-        folder = OutputFolder(root.expanduser().absolute())
-        folder.prepare()
-        folder.describe(run_id=run_id, task=task, workflow=spec.id)
-        return folder
-
-    def _announce(self, run: Run, endpoint: Endpoint) -> None:
-        stamp = {"run_id": run.run_id, "correlation_id": run.correlation_id}
-        self._publish(
-            RunStarted(
-                **stamp,
-                at=self._clock.monotonic(),
-                task=run.task,
-                workflow=run.workflow.id,
-                agents=tuple(agent_id for agent_id in run.workflow.agents() if run.is_on(agent_id)),
-                output_dir=str(run.folder.root),
-                model=endpoint.model,
-            )
-        )
-        cut = "" if run.task_in_prompts == run.task else TASK_CUT
-        for warning in filter(None, (self._source.key_warning, self._source.status().note, cut)):
-            self._publish(Warned(**stamp, at=self._clock.monotonic(), message=warning, hint=""))
-
-    def _finish(self, run: Run, outcome: RunOutcome, started_at: float) -> None:
-        duration_seconds = self._clock.monotonic() - started_at
-        timing("workflow.run", duration_seconds * 1000, tags={"workflow": run.workflow.id, "outcome": outcome.status})
-        self._publish(
-            RunFinished(
-                run_id=run.run_id,
-                correlation_id=run.correlation_id,
-                at=self._clock.monotonic(),
-                status=outcome.status,
-                verdict=outcome.verdict,
-                reason=outcome.reason,
-                output_dir=str(outcome.output_dir),
-                files=outcome.files,
-                duration_seconds=duration_seconds,
-            )
-        )
-
     async def _end_run(self) -> None:
         """Cancel the run that is on and wait for its end: calls are closed before the pool and the model are."""
-        if self._current is not None and self._current.task is not None:
+        if self._current is not None:
             self._current.task.cancel()
             await asyncio.wait([self._current.task])
 
@@ -395,7 +284,7 @@ class Engine:
         return CallScope("", set_correlation_id(f"{self._random.getrandbits(64):016x}"), "call")
 
     def _current_run(self) -> Run | None:
-        return self._current.run if self._current is not None else None
+        return self._current.lifecycle.run if self._current is not None else None
 
     def _agent(self, agent_id: str) -> Agent:
         if agent_id not in self.agents:

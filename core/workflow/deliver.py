@@ -98,9 +98,7 @@ async def deliver_file(
     increment("files.rejected", tags={"agent": agent.id})
     run.emit(
         FileRejected(
-            run_id=run.run_id,
-            correlation_id=run.correlation_id,
-            at=run.clock.monotonic(),
+            **run.stamp(),
             path=path,
             why=f"{problem} (after {repairs + 1} answers)",
             agent_id=agent.id,
@@ -153,9 +151,7 @@ async def _write(run: Run, agent: Agent, spec: FileSpec, path: str, text: str, r
     increment("files.written", tags={"agent": agent.id})
     run.emit(
         FileWritten(
-            run_id=run.run_id,
-            correlation_id=run.correlation_id,
-            at=run.clock.monotonic(),
+            **run.stamp(),
             path=written.path,
             sha256=written.sha256,
             bytes=written.bytes,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from core.agents import Agent, CallScope, Variant
 from core.clock import Clock
@@ -23,6 +24,14 @@ class SteeringNote:
 
     text: str
     agent_id: str | None
+
+
+class Stamp(TypedDict):
+    """The fields all events of a run have in common; `at` is monotonic seconds."""
+
+    run_id: str
+    correlation_id: str
+    at: float
 
 
 @dataclass(slots=True)
@@ -57,6 +66,10 @@ class Run:
     @property
     def size(self) -> ModelSize:
         return "small" if self.variant == "short" else "large"
+
+    def stamp(self) -> Stamp:
+        """Return what every event of this run carries."""
+        return Stamp(run_id=self.run_id, correlation_id=self.correlation_id, at=self.clock.monotonic())
 
     def scope(self, step_id: str, made: str) -> CallScope:
         """Return the scope of a call: its task is named step/what is made, such as test/verdict."""

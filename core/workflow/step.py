@@ -75,13 +75,10 @@ class StepRunner:
 
     def _announce(self, step: StepSpec, state: State, round_number: int) -> None:
         run = self._run
-        at = run.clock.monotonic()
         for giver, things in self._materials.hand_offs(step, state).items():
             run.emit(
                 HandOffMade(
-                    run_id=run.run_id,
-                    correlation_id=run.correlation_id,
-                    at=at,
+                    **run.stamp(),
                     from_=giver,
                     to=step.agent,
                     what=", ".join(dict.fromkeys(things)),
@@ -89,9 +86,7 @@ class StepRunner:
             )
         run.emit(
             StepStarted(
-                run_id=run.run_id,
-                correlation_id=run.correlation_id,
-                at=at,
+                **run.stamp(),
                 step=step.id,
                 agent_id=step.agent,
                 round=round_number,
@@ -261,9 +256,7 @@ class StepRunner:
         run = self._run
         run.emit(
             StepFinished(
-                run_id=run.run_id,
-                correlation_id=run.correlation_id,
-                at=run.clock.monotonic(),
+                **run.stamp(),
                 step=step.id,
                 agent_id=step.agent,
                 round=round_number,

@@ -1,0 +1,181 @@
+"""One run from the user's words to its outcome: prepared, announced, executed, judged, finished."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.agents import Agent
+from core.clock import Clock
+from core.errors import QuintetError
+from core.events import EventSink, RunFinished, RunStarted, Warned
+from core.llm.context import without_middle
+from core.llm.endpoint import Endpoint
+from core.llm.source import EndpointSource
+from core.prompts import CommonPrompts
+from core.sessions import Session
+from core.settings import Settings
+from core.telemetry.logs import log, set_correlation_id
+from core.telemetry.metrics import timing
+from core.workflow.definition import WorkflowSpec
+from core.workflow.layout import slug_of
+from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
+from core.workflow.run import Run
+from core.workflow.running import execute_run, layout_of
+from core.workspace.folder import OutputFolder
+from core.workspace.manifest import is_ours
+
+TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
+TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for; `output_dir` None means a folder of its own for this run."""
+
+    task: str
+    workflow: WorkflowSpec
+    team: frozenset[str]
+    output_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What all runs of an engine share; `sessions_folder` None means the user's."""
+
+    settings: Settings
+    agents: Mapping[str, Agent]
+    common: CommonPrompts
+    source: EndpointSource
+    emit: EventSink
+    clock: Clock
+    rng: random.Random
+    sessions_folder: Path | None
+
+
+class RunLifecycle:
+    """Lives through one run; `live` once. `run` is None until the run is prepared."""
+
+    def __init__(self, request: RunRequest, workplace: Workplace) -> None:
+        self.run: Run | None = None
+        self._request = request
+        self._workplace = workplace
+
+    async def live(self) -> RunOutcome:
+        """Return how the run ended; whatever happens after its start, RunFinished tells it.
+
+        Raises:
+            WorkspaceError: a folder cannot be used.
+            ModelUnavailableError: there is no model to talk to.
+        """
+        settings = self._workplace.settings
+        endpoint = await self._workplace.source.resolve()
+        run = self.run = await self._prepare(endpoint)
+        started_at = run.clock.monotonic()
+        self._announce(run, endpoint)
+        outcome: RunOutcome | None = None
+        try:
+            async with asyncio.timeout(settings.team.task_timeout):
+                outcome = judge_run(run, await execute_run(run))
+        except TimeoutError:
+            outcome = failed_outcome(run, f"the run did not end within {settings.team.task_timeout:g} s (TASK_TIMEOUT)")
+        except QuintetError as error:
+            outcome = failed_outcome(run, str(error))
+        except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
+            log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=run.workflow.id)
+            outcome = failed_outcome(run, f"internal fault {type(error).__name__}: the log has the details")
+        finally:
+            outcome = self.cancelled() if outcome is None else outcome
+            self._finish(run, outcome, run.clock.monotonic() - started_at)
+        return outcome
+
+    def cancelled(self) -> RunOutcome:
+        """Return the outcome of a run that the user ends now."""
+        return cancelled_outcome(self.run, self._request.output_dir)
+
+    async def _prepare(self, endpoint: Endpoint) -> Run:
+        request, workplace = self._request, self._workplace
+        settings = workplace.settings
+        run_id = f"{workplace.clock.now():%Y%m%d-%H%M%S}-{workplace.rng.getrandbits(16):04x}"
+        correlation_id = set_correlation_id(f"{workplace.rng.getrandbits(64):016x}")
+        source_folder = settings.workspace.dir.resolve() if request.workflow.source == "folder" else None
+        layout = await asyncio.to_thread(layout_of, request.task, source_folder)
+        folder = await asyncio.to_thread(self._open_folder, run_id)
+        session = Session(run_id, workplace.sessions_folder)
+        await asyncio.to_thread(session.prepare)
+        run = Run(
+            run_id=run_id,
+            correlation_id=correlation_id,
+            task=request.task,
+            task_in_prompts=_task_for(endpoint, request.task),
+            workflow=request.workflow,
+            agents=workplace.agents,
+            team=request.team,
+            common=workplace.common,
+            folder=folder,
+            session=session,
+            layout=layout,
+            variant="short" if endpoint.is_small else "full",
+            max_rework_rounds=settings.team.max_rework_rounds,
+            emit=workplace.emit,
+            clock=workplace.clock,
+            source_folder=source_folder,
+            agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
+        )
+        run.may_go_on.set()
+        return run
+
+    def _open_folder(self, run_id: str) -> OutputFolder:
+        """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
+        request = self._request
+        root = request.output_dir
+        if root is None:
+            name = f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
+            root = self._workplace.settings.workspace.output_dir / name
+        elif root.is_dir() and not is_ours(root) and any(root.iterdir()):
+            root = root / f"quintet-{run_id}"
+        folder = OutputFolder(root.expanduser().absolute())
+        folder.prepare()
+        folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
+        return folder
+
+    def _announce(self, run: Run, endpoint: Endpoint) -> None:
+        run.emit(
+            RunStarted(
+                **run.stamp(),
+                task=run.task,
+                workflow=run.workflow.id,
+                agents=tuple(agent_id for agent_id in run.workflow.agents() if run.is_on(agent_id)),
+                output_dir=str(run.folder.root),
+                model=endpoint.model,
+            )
+        )
+        source = self._workplace.source
+        cut = "" if run.task_in_prompts == run.task else TASK_CUT
+        for warning in dict.fromkeys(filter(None, (source.key_warning, source.status().note, cut))):
+            run.emit(Warned(**run.stamp(), message=warning, hint=""))
+
+    @staticmethod
+    def _finish(run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
+        timing("workflow.run", duration_seconds * 1000, tags={"workflow": run.workflow.id, "outcome": outcome.status})
+        run.emit(
+            RunFinished(
+                **run.stamp(),
+                status=outcome.status,
+                verdict=outcome.verdict,
+                reason=outcome.reason,
+                output_dir=str(outcome.output_dir),
+                files=outcome.files,
+                duration_seconds=duration_seconds,
+            )
+        )
+
+
+def _task_for(endpoint: Endpoint, task: str) -> str:
+    """Return as much of the task as leaves room for everything else in the model's context."""
+    if endpoint.context_tokens is None:
+        return task
+    return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
