@@ -17,14 +17,17 @@ from platformdirs import user_data_path, user_log_path
 from core.clock import SystemClock
 from core.errors import QuintetError
 from core.llm.embedded import EmbeddedServer
+from core.llm.models import model_names
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import Settings
 from core.workflow.definition import load_workflows
+from core.workspace.text import plain_line
 
 PROBE_TIMEOUT_SECONDS = 0.5
 ANSWER_TIMEOUT_SECONDS = 15.0
+NAMES_MAX_CHARACTERS = 200
 LOCAL_SERVERS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
 
 Grade = Literal["ok", "note", "missing"]
@@ -140,15 +143,19 @@ async def _answers(pool: ClientPool, host: str, model: str, source: EndpointSour
     client = await pool.client(await source.resolve())
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-            page = await client.models.list()
+            # Raw: the SDK takes a web page for a list of models and trips over it.
+            response = await client.models.with_raw_response.list()
+            names = model_names(response.text)
     except openai.APIStatusError as error:
         hint = "check LLM_API_KEY" if error.status_code in (401, 403) else "check LLM_BASE_URL"
         return Finding("missing", "model", f"{host} answers with status {error.status_code} - {hint}")
-    except (openai.OpenAIError, ValueError, TimeoutError) as error:
+    except (openai.OpenAIError, TimeoutError) as error:
         return Finding("missing", "model", f"{host} does not answer ({type(error).__name__}) - check LLM_BASE_URL")
-    names = [entry.id for entry in page.data or []]
+    if names is None:
+        why = f"what {host} answers is no list of models - check LLM_BASE_URL: most end in /v1"
+        return Finding("missing", "model", why)
     if names and model not in names:
-        some = ", ".join(names[:5])
+        some = plain_line(", ".join(names[:5]), limit=NAMES_MAX_CHARACTERS)
         return Finding("missing", "model", f"{host} does not offer {model!r} - set LLM_MODEL to one of: {some}")
     return Finding("ok", "model", f"{model} at {host}")
 

@@ -189,7 +189,7 @@ def _open_log(log_file: Path) -> int:
     except OSError as error:
         raise ModelUnavailableError(
             f"The embedded model's log {log_file} cannot be written: {error.strerror}",
-            hint="make its folder writable, or choose another with LOG_FILE",
+            hint="make its folder writable, or set XDG_STATE_HOME to a folder that is",
         ) from error
     return log
 

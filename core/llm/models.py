@@ -20,9 +20,19 @@ async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...
     try:
         async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
             response = await client.models.with_raw_response.list()
-            body = json.loads(response.text)
-    except (TimeoutError, openai.OpenAIError, httpx2.HTTPError, ValueError):
+    except (TimeoutError, openai.OpenAIError, httpx2.HTTPError):
         return ()
+    return model_names(response.text) or ()
+
+
+def model_names(text: str) -> tuple[str, ...] | None:
+    """Return the names in a server's list of models; None when the text is no such list."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
     entries = body.get("data") if isinstance(body, dict) else None
-    names = [entry.get("id") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    if not isinstance(entries, list):
+        return None
+    names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
     return tuple(name for name in names if isinstance(name, str))

@@ -52,7 +52,7 @@ class LLMSettings(BaseModel):
     not sent to an address that a project's file names, unless that is on this machine."""
 
     model: Annotated[Words | None, Field(examples=["gpt-4o-mini"]), Env("LLM_MODEL", "OPENAI_MODEL")] = None
-    """Model to ask for. Not set: the first one the server offers."""
+    """Model to ask for. Not set: the first one the server offers, at OpenAI gpt-4o-mini."""
 
     model_file: Annotated[
         FilePath | None, Field(examples=["~/models/model.gguf"]), Env("LLM_MODEL_FILE", allowed="a path to a GGUF file")

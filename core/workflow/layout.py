@@ -6,6 +6,7 @@ import keyword
 import re
 import sys
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
@@ -93,9 +94,16 @@ def slug_of(task: str) -> str:
     """Return a short name made of the task's first telling words: "reverses-string"; "solution" if none is left."""
     stop_words = set(_layouts().stop_words.split())
     plain = unicodedata.normalize("NFKD", task[:2000]).encode("ascii", "ignore").decode().lower()
-    telling = [word for word in re.findall(r"[a-z][a-z0-9]*", plain) if word not in stop_words and len(word) > 1]
+    telling = [word for word in _name_words(plain, stop_words) if word not in stop_words and len(word) > 1]
     slug = "-".join(telling[:SLUG_WORDS])[:SLUG_MAX_CHARACTERS].strip("-") or "solution"
     return f"{slug}-app" if _is_taken(slug.replace("-", "_")) else slug
+
+
+def _name_words(plain: str, stop_words: set[str]) -> Iterator[str]:
+    """Give the words of a text; a compound with a stop word in it is one word: "to-do" is no "do"."""
+    for compound in re.findall(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*", plain):
+        parts = compound.split("-")
+        yield from ["".join(parts)] if stop_words.intersection(parts) else parts
 
 
 def _is_taken(module: str) -> bool:

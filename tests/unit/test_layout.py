@@ -16,7 +16,8 @@ from core.workspace.paths import safe_relative_path
     ("task", "source", "language"),
     [
         ("Write a Python function that reverses a string, with tests", "reverses_string.py", "Python"),
-        ("Build a to-do CLI", "do_cli.py", "Python"),
+        ("Build a to-do CLI", "todo_cli.py", "Python"),
+        ("A url-shortener service", "url_shortener_service.py", "Python"),
         ("A word counter in JavaScript", "word_counter.mjs", "JavaScript"),
         ("Ein Größenrechner", "ein_groenrechner.py", "Python"),
         ("日本語のツール", "solution.py", "Python"),
