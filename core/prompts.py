@@ -199,6 +199,7 @@ def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
     for file in files:
         agent = _validated(AgentPrompt, _read_fields(file), file)
         _check_templates(file, _agent_texts(agent))
+        _check_system_is_fixed(file, agent)
         if agent.id in agents:
             raise PromptError(f"{file}: the id {agent.id} is already used by {file_of[agent.id]}", hint="change one")
         agents[agent.id], file_of[agent.id] = agent, file.name
@@ -230,6 +231,16 @@ def _check_templates(file: Traversable, texts: Iterable[tuple[str, str]]) -> Non
                 problem = f"unknown variable ${variable} in line {line} of the text"
                 hint = f"{_did_you_mean(variable, KNOWN_VARIABLES)}write $$ for a dollar sign"
                 raise PromptError(f"{file}: {where}: {problem}", hint=hint)
+
+
+def _check_system_is_fixed(file: Traversable, agent: AgentPrompt) -> None:
+    """A system prompt is the same for every call: servers keep what they have read of it."""
+    for where, text in _variant_texts("system", agent.system):
+        names = Template(text).get_identifiers()
+        if names:
+            raise PromptError(
+                f"{file}: {where}: it uses ${names[0]}", hint="use variables in the jobs; $$ is a dollar sign"
+            )
 
 
 _PromptModel = TypeVar("_PromptModel", AgentPrompt, CommonPrompts)
@@ -288,6 +299,8 @@ def _read_fields(file: Traversable) -> dict[str, Any]:  # YAML values, validated
         raise PromptError(f"{file}: {place}: {error.problem}", hint="correct the YAML there") from None
     except yaml.YAMLError as error:
         raise PromptError(f"{file}: {' '.join(str(error).split())}", hint="correct the YAML there") from None
+    except RecursionError:
+        raise PromptError(f"{file}: nested too deeply", hint="correct the YAML there") from None
     if not isinstance(fields, dict):
         raise PromptError(f"{file}: holds no fields", hint="write `field: value` lines")
     return fields

@@ -27,7 +27,7 @@ title: Tester
 short: TST
 order: 7
 system:
-  full: You test $language.
+  full: You test with care.
   short: You test.
 jobs:
   check:
@@ -191,8 +191,12 @@ FAULTS = {
         ["job check, full: unknown variable $tsk in line 1", "did you mean task?", "write $$"],
     ),
     "an unknown variable in system": (
-        VALID_AGENT.replace("$language", "$HOME"),
+        VALID_AGENT.replace("with care", "$HOME"),
         ["system.full: unknown variable $HOME"],
+    ),
+    "a variable in system": (
+        VALID_AGENT.replace("with care", "$language"),
+        ["system.full: it uses $language", "use variables in the jobs"],
     ),
     "a shell argument": (
         VALID_AGENT.replace("$task", "$1"),
@@ -302,3 +306,11 @@ def test_optional_fields_have_quiet_defaults() -> None:
     assert (agent.temperature, agent.receives, agent.yields) == (None, (), ())
     assert (job.max_tokens("full"), job.max_tokens("short"), job.stop("short")) == (None, None, ())
     assert agent.render_prefill("check", "short", {}) == ""
+
+
+def test_yaml_without_an_end_of_nesting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "deep.yaml").write_text("[" * 5000, encoding="utf-8")
+
+    with pytest.raises(PromptError, match=r"deep\.yaml: nested too deeply"):
+        load_agents(tmp_path)
