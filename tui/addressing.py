@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from core.roster import AgentCard
+if TYPE_CHECKING:
+    from core.roster import AgentCard
 
 
 def read_address(text: str, cards: Iterable[AgentCard]) -> tuple[str | None, str]:

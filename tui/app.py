@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
-import stat
-import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,21 +14,19 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.timer import Timer
-from textual.worker import Worker, WorkerCancelled, WorkerFailed
+from textual.worker import Worker
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
-from core.events import Event
-from core.roster import read_roster
-from core.status import EngineStatus
 from tui.addressing import read_address
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
 from tui.clipboard import osc52, write_copy
+from tui.engine_life import EngineLife, SettingsLoader
 from tui.frame_clock import FrameClock
 from tui.palette import ActionProvider
-from tui.reception import Reception
-from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen
+from tui.shown_path import shown_path
+from tui.signals import watch_signals
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
 from tui.widgets.numbers import size
 from tui.widgets.plain import many_lines, one_line
@@ -41,23 +35,17 @@ from tui.widgets.welcome import SAMPLE_TASK
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.events import Event
+    from core.roster import AgentCard
     from core.settings import Settings
+    from core.status import EngineStatus
+    from tui.reception import Reception
 
-SettingsLoader = Callable[[Mapping[str, object]], "Settings"]
 Severity = Literal["information", "warning", "error"]
 
 PULL_SECONDS = 0.5
 GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung server must not hold the terminal
 EXIT_CONFIGURATION = 2
-EXIT_BY_SIGNAL = 128
-"""Added to the number of the signal, as shells do."""
-
-
-def load_settings_from_everywhere(overrides: Mapping[str, object]) -> Settings:
-    """Return the settings of all sources; imports pydantic, so it is called after the first paint."""
-    from core.settings import load_config
-
-    return load_config(overrides=overrides)
 
 
 class QuintetApp(App[int]):
@@ -68,7 +56,7 @@ class QuintetApp(App[int]):
         output_dir: where the files go; None gives every run a folder of its own.
         agents: who takes part in the first run; None means everybody.
         overrides: settings of the command line by their dotted names; `ui.*` are used for the first paint already.
-        load_settings: returns the checked settings; called in a thread after the first paint.
+        load_settings: returns the checked settings; called in a thread after the first paint. None asks all sources.
         clock: time for countdowns.
         connect: False shows events that somebody feeds to `receive`, without an engine: a replay.
 
@@ -77,7 +65,7 @@ class QuintetApp(App[int]):
     """
 
     TITLE = "Quintet"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")  # absolute: a subclass may be anywhere
     ENABLE_COMMAND_PALETTE = False  # our own action opens it, so that its key can be changed like any other
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}  # Any: Textual's type of a provider source is not exported
     BINDINGS: ClassVar[list[BindingType]] = list(make_bindings("always", [row for row in ACTIONS if row.id == "quit"]))
@@ -97,15 +85,11 @@ class QuintetApp(App[int]):
         super().__init__()
         self.frame_clock = FrameClock()
         self.clock = clock or SystemClock()
-        self.engine: Engine | None = None
-        self.main = MainScreen(
-            read_roster(), clock=self.clock, cursor_blink=self._overrides.get("ui.cursor_blink") is not False
-        )
-        self._reception = Reception(self.main, say=self.say)
-        self._load_settings = load_settings or load_settings_from_everywhere
+        self.main = MainScreen(clock=self.clock, cursor_blink=self._overrides.get("ui.cursor_blink") is not False)
+        self._reception: Reception | None = None  # comes with the panes, after the first paint
+        self._life = EngineLife(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
         self._waiting_task = task
-        self._leaving = asyncio.Event()
         self._owner: Worker[None] | None = None
         self._pulling: Timer | None = None
         self._problem = ""  # why there is no engine
@@ -121,31 +105,23 @@ class QuintetApp(App[int]):
 
     def on_mount(self) -> None:
         self._pulling = self.set_interval(PULL_SECONDS, self._pull)
-        if self._connect:
-            self._watch_signals()
-            self.call_after_refresh(self._start_engine)
+        if self._connect and not self.is_headless:
+            watch_signals(self._signalled)
 
-    def _start_engine(self) -> None:
-        self._owner = self._own_engine()
+    @on(MainScreen.Painted)
+    def _first_frame_stands(self) -> None:
+        self._owner = self._complete()
 
     @work(group="engine", exit_on_error=False)
-    async def _own_engine(self) -> None:
-        """Load, enter and at last leave the engine, all in this one task."""
+    async def _complete(self) -> None:
+        """Bring up, after the first paint, what it did not wait for: the panes, and then the engine behind them."""
         try:
-            settings = await asyncio.to_thread(self._load_settings, self._overrides)
-            if settings.team.prompts_dir is not None:
-                await self.main.replace_team(await asyncio.to_thread(read_roster, settings.team.prompts_dir))
-            self._apply_settings(settings)
-            engine_class = await asyncio.to_thread(_import_engine)
-            async with engine_class(settings, emit=self.receive, clock=self.clock) as engine:
-                self.engine = engine
-                self.wake()
-                self._pull()
-                self._warm_up()
-                if self._waiting_task is not None:
-                    task, self._waiting_task = self._waiting_task, None
-                    self.start_run(task)
-                await self._leaving.wait()
+            cards, self._reception = await asyncio.to_thread(self._make_reception)
+            await self.main.show_team(cards)
+            if self._connect:
+                await self._life.live(
+                    self._overrides, on_settings=self._apply_settings, on_engine=self._engine_is_there
+                )
         except ConfigValidationError as error:
             self.last_words = tuple(many_lines(str(error)).splitlines())
             self.exit(EXIT_CONFIGURATION, return_code=EXIT_CONFIGURATION)
@@ -156,8 +132,25 @@ class QuintetApp(App[int]):
         except Exception as error:  # noqa: BLE001  # the outer edge: without an engine the app still says why
             self._problem = self._report_fault(error)
             self._return_waiting_task()
-        finally:
-            self.engine = None
+
+    def _make_reception(self) -> tuple[tuple[AgentCard, ...], Reception]:
+        from core.roster import read_roster
+        from tui.reception import Reception
+
+        return read_roster(), Reception(self.main, say=self.say)
+
+    def _engine_is_there(self) -> None:
+        self.wake()
+        self._pull()
+        self._warm_up()
+        if self._waiting_task is not None:
+            task, self._waiting_task = self._waiting_task, None
+            self.start_run(task)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine; None while it starts, after it has ended, and when it cannot be had."""
+        return self._life.engine
 
     @work(group="warm-up", exit_on_error=False)
     async def _warm_up(self) -> None:
@@ -171,7 +164,11 @@ class QuintetApp(App[int]):
         finally:
             self.wake()
 
-    def _apply_settings(self, settings: Settings) -> None:
+    async def _apply_settings(self, settings: Settings, log_warning: str | None) -> None:
+        if settings.team.prompts_dir is not None:
+            from core.roster import read_roster
+
+            await self.main.show_team(await asyncio.to_thread(read_roster, settings.team.prompts_dir))
         if settings.origin_of("ui.theme").kind != "default":
             self._use_theme(settings.ui.theme)
         if "TEXTUAL_ANIMATIONS" not in os.environ or settings.origin_of("ui.animation").kind != "default":
@@ -183,7 +180,8 @@ class QuintetApp(App[int]):
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
-        for warning in (*table.problems, *settings.warnings):
+        self.main.show_output_folder(shown_path(self._output_dir or settings.workspace.output_dir))
+        for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
             self.say(warning, "warning")
 
     def _set_first_look(self) -> None:
@@ -207,12 +205,14 @@ class QuintetApp(App[int]):
 
     def receive(self, event: Event) -> None:
         """Show one event; the engine's sink. Events that come while the app closes are not shown."""
-        if self.is_running:
+        if self.is_running and self._reception is not None:
             self._reception.receive(event)
             self.wake()
 
     def show_status(self, status: EngineStatus) -> None:
         """Show the state of the whole."""
+        if self._reception is not None:
+            self._reception.expect_note(status.endpoint.note)
         self.main.show_status(status)
 
     def start_run(self, task: str) -> None:
@@ -229,7 +229,9 @@ class QuintetApp(App[int]):
             return
         self.wake()
         try:
-            await engine.run(task, output_dir=self._output_dir, agents=agents)
+            outcome = await engine.run(task, output_dir=self._output_dir, agents=agents)
+            # One that was stopped before it began has no event of its end.
+            self.main.show_outcome(outcome.status, outcome.verdict, len(outcome.files), 0.0)
         except QuintetError as error:
             self._run_refused(str(error), typed)
             self.say(str(error), "error")
@@ -342,6 +344,10 @@ class QuintetApp(App[int]):
         self._stop_run()
 
     def _stop_run(self) -> bool:
+        if self._waiting_task is not None:
+            self._return_waiting_task()
+            self.say("the run was not started; the task is back in the prompt")
+            return True
         if self.engine is None or not self.engine.cancel_run():
             return False
         self.say("stopping the run; Up brings the task back for editing")
@@ -350,6 +356,8 @@ class QuintetApp(App[int]):
     # Other keys.
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.main.table))
 
@@ -428,54 +436,20 @@ class QuintetApp(App[int]):
 
     async def _close_engine(self) -> None:
         """End the run and wait for the engine, but not for ever."""
-        self._leaving.set()
-        if self.engine is not None:
-            self.engine.cancel_run()
-        owner, self._owner = self._owner, None
-        if owner is None:
-            return
-        try:
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await owner.wait()
-        except (TimeoutError, WorkerFailed, WorkerCancelled):
-            owner.cancel()
+        ended = await self._life.close(GOODBYE_SECONDS)
+        if not ended and self._owner is not None:
+            self._owner.cancel()
 
     async def on_unmount(self) -> None:
         await self._close_engine()
 
-    def _watch_signals(self) -> None:
-        if self.is_headless or sys.platform == "win32":
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, number)
-        # Not through the loop: it may hang in a write to the terminal that is gone.
-        signal.signal(signal.SIGHUP, lambda number, _: self._lost_terminal(loop, number))
-
-    def _lost_terminal(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        """Close as usual, but without a terminal; if anything hangs on it all the same, end the process."""
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
-                os.dup2(nothing, descriptor)
-        last_resort = threading.Timer(GOODBYE_SECONDS + 1, os._exit, (EXIT_BY_SIGNAL + number,))
-        last_resort.daemon = True
-        last_resort.start()
-        loop.call_soon_threadsafe(self._signalled, number)
-
-    def _signalled(self, number: int) -> None:
-        self.run_worker(self._leave(EXIT_BY_SIGNAL + number), group="leave", exit_on_error=False)
+    def _signalled(self, code: int) -> None:
+        self.run_worker(self._leave(code), group="leave", exit_on_error=False)
 
     def run(self, **options: Any) -> int:  # Any: the options of App.run, passed on as they are
         """Run until the user leaves and return the exit code; what to say afterwards is in `last_words`."""
         code = super().run(**options)
         return code if code is not None else self.return_code or 0
-
-
-def _import_engine() -> type[Engine]:
-    from core.engine import Engine
-
-    return Engine
 
 
 def _file_stem(name: str) -> str:

@@ -6,37 +6,41 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 EXIT_OK = 0
-EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("run", "doctor")
+STDIN_MAX_CHARACTERS = 1024 * 1024  # the engine's own limit is lower; this one bounds what is read
+
 RESERVED = ("resume", "sessions", "show", "export", "config")
 
 EPILOG = """\
 commands:
-  quintet [TASK]          the app; with TASK the run starts at once
-  quintet run TASK        the same without a terminal: progress on stderr, paths of the files on stdout
-  quintet doctor          what is configured, from where, and whether it answers
+  quintet [TASK]     the app; with TASK the run starts at once
+  quintet run TASK   the same without a terminal: progress on stderr,
+                     the paths of the files on stdout
+  quintet doctor     what is configured, from where, and whether it answers
 
 examples:
   quintet
   quintet "Write a Python function that reverses a string, with tests"
   quintet run "Build a to-do CLI" --output todo
-  quintet run "What could go wrong with this design?" --workflow roundtable --json
+  quintet run "What could go wrong here?" --workflow roundtable --json
   LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b quintet
 
-Without a configured server the embedded demo model answers: real, tiny, often wrong.
-Set LLM_BASE_URL or OPENAI_API_KEY for real work. A TASK that is the name of a command: quintet -- doctor
+Without a configured server the embedded demo model answers: real, tiny,
+often wrong. Set LLM_BASE_URL or OPENAI_API_KEY for real work.
+For a TASK that is the name of a command: quintet -- doctor
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run Quintet and return its exit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     try:
         if words and words[0] in RESERVED:
             return _fail(f"the command {words[0]!r} does not exist yet", f"to use it as a task: quintet -- {words[0]}")
@@ -47,10 +51,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _app(_app_parser().parse_args(words))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
+    finally:
+        _flush()
+
+
+def _open_closed_streams() -> None:
+    """Give a standard stream that is closed to the null device: its number would fall to the next file that is opened."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - open until the process ends
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
         # The reader has gone: nothing more can be said, and the interpreter must not try at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
 
 
 def _app_parser() -> argparse.ArgumentParser:
@@ -63,7 +83,7 @@ def _app_parser() -> argparse.ArgumentParser:
 
 
 def _run_parser() -> argparse.ArgumentParser:
-    about = "Run a task without a terminal; exit code 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."
+    about = "Run a task without a terminal.\nExit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."
     parser = _parser("quintet run", about)
     parser.add_argument("task", metavar="TASK", help="what the team shall do; - reads it from standard input")
     _add_run_options(parser)
@@ -136,7 +156,9 @@ def _app(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from tui.headless import run_headless
 
-    task = sys.stdin.read() if options.task == "-" else options.task
+    task = _piped_task() if options.task == "-" else options.task
+    if len(task) > STDIN_MAX_CHARACTERS:
+        return _fail("standard input holds more than a task", "shorten it, or name the files that hold the material")
     return run_headless(
         task,
         overrides=_overrides(options),
@@ -144,6 +166,16 @@ def _run(options: argparse.Namespace) -> int:
         output_dir=options.output,
         as_json=options.json,
     )
+
+
+def _piped_task() -> str:
+    """Return what stands on standard input, one character more than allowed at most; bytes that are no text are marked."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    try:
+        return sys.stdin.read(STDIN_MAX_CHARACTERS + 1)
+    except OSError:
+        return ""
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +18,6 @@ from core.events import Event, event_to_json
 from core.settings import Settings, load_config
 from core.telemetry.logs import setup_logging
 from core.telemetry.metrics import set_metrics_enabled
-from core.workflow.outcome import RunOutcome
 from tui.progress import progress_line
 
 EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
@@ -40,6 +39,8 @@ def run_headless(
     except QuintetError as error:
         _say(f"quintet: {error}")
         return 1 if isinstance(error, ModelUnavailableError) else 2
+    except asyncio.CancelledError:  # the second interrupt
+        return EXIT_BY_STATUS["cancelled"]
 
 
 def run_doctor(*, overrides: Mapping[str, object]) -> int:
@@ -50,11 +51,11 @@ def run_doctor(*, overrides: Mapping[str, object]) -> int:
         _say(f"quintet: {error}")
         return 1
     findings = [*asyncio.run(examine(settings)), terminal_finding()]
-    for finding in findings:
-        _write(sys.stdout, f"{MARKS[finding.grade]} {finding.name}: {finding.detail}")
     missing = sum(finding.grade == "missing" for finding in findings)
-    _write(sys.stdout, "everything is there" if not missing else f"{missing} missing")
-    return 1 if missing else 0
+    lines = [f"{MARKS[finding.grade]} {finding.name}: {finding.detail}" for finding in findings]
+    lines.append("everything is there" if not missing else f"{missing} missing")
+    told = _print(line.encode(sys.stdout.encoding, "backslashreplace") for line in lines)
+    return 0 if told and not missing else 1
 
 
 def _settings(overrides: Mapping[str, object]) -> Settings:
@@ -72,35 +73,42 @@ async def _run(
     task: str, settings: Settings, agents: Sequence[str] | None, output_dir: Path | None, as_json: bool
 ) -> int:
     sink = _Sink(as_json)
-    async with Engine(settings, emit=sink.receive) as engine:
-        sink.on_closed_pipe = engine.cancel_run
-        with _Interrupts(engine):
+    engine = Engine(settings, emit=sink.receive)
+    sink.on_lost_reader = engine.cancel_run
+    sink.titles = {agent.id: agent.title for agent in engine.agents.values()}
+    with _Interrupts(engine):
+        async with engine:
             outcome = await engine.run(task, output_dir=output_dir, agents=agents)
-    if not as_json:
-        _print_paths(outcome)
-    return 1 if sink.pipe_closed else EXIT_BY_STATUS[outcome.status]
+    # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
+    told = as_json or _print(os.fsencode(outcome.output_dir / path) for path in outcome.files)
+    return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1
 
 
 class _Sink:
-    """Prints events as they come; a reader that has gone ends the run."""
+    """Prints events as they come; a reader that has gone, or events that cannot be kept, end the run."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self.pipe_closed = False
-        self.on_closed_pipe: Callable[[], bool] = _nothing
+        self.lost_reader = False
+        self.titles: Mapping[str, str] = {}
+        self.on_lost_reader: Callable[[], bool] = _nothing
 
     def receive(self, event: Event) -> None:
-        if self.pipe_closed:
+        if self.lost_reader:
+            return
+        if self._as_json:
+            line: str | None = json.dumps(event_to_json(event), ensure_ascii=True)
+        else:
+            line = progress_line(event, self.titles)
+        if line is None:
             return
         try:
-            if self._as_json:
-                _write(sys.stdout, json.dumps(event_to_json(event), ensure_ascii=True))
-            elif (line := progress_line(event)) is not None:
-                _say(line)
-        except BrokenPipeError:
-            self.pipe_closed = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self.on_closed_pipe()
+            _write(sys.stdout if self._as_json else sys.stderr, line)
+        except OSError as error:
+            _give_up(sys.stdout if self._as_json else sys.stderr, error)
+            if self._as_json or isinstance(error, BrokenPipeError):  # a full disk under a log is no reason to end
+                self.lost_reader = True
+                self.on_lost_reader()
 
 
 def _nothing() -> bool:
@@ -141,13 +149,32 @@ class _Interrupts:
                 return
 
 
-def _print_paths(outcome: RunOutcome) -> None:
-    for path in outcome.files:
-        _write(sys.stdout, str(outcome.output_dir / path))
+def _print(lines: Iterable[bytes]) -> bool:
+    """Write lines to stdout; False, and a line on stderr, when that is not possible."""
+    try:
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up(sys.stdout, error)
+        return False
+    return True
 
 
 def _say(line: str) -> None:
-    _write(sys.stderr, line)
+    try:
+        _write(sys.stderr, line)
+    except OSError as error:
+        _give_up(sys.stderr, error)
+
+
+def _give_up(stream: TextIO, error: OSError) -> None:
+    """Let nothing more go to a stream that failed: the interpreter would try again at exit, and complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        _say(f"quintet: standard output cannot be written: {error.strerror}")
 
 
 def _write(stream: TextIO, line: str) -> None:

@@ -266,7 +266,7 @@ class MarkdownDocument:
             else:
                 self._add_code(line, after.fence, continues=before.continued)
         elif before.fence is not None:
-            self._close_fence(before.fence)
+            self._close_fence(before.fence, self.lines[self._fence_line : -1])
 
     def _add_code(self, line: Line, fence: Fence, *, continues: bool) -> None:
         block = self._code_blocks[-1]
@@ -275,9 +275,9 @@ class MarkdownDocument:
         else:
             block.append(code_of(line, fence))
 
-    def _close_fence(self, fence: Fence) -> None:
+    def _close_fence(self, fence: Fence, lines: list[Line]) -> None:
         if fence.language:
-            self.closed_fences.append(ClosedFence(fence.language, tuple(self.lines[self._fence_line : -1])))
+            self.closed_fences.append(ClosedFence(fence.language, tuple(lines)))
 
     def _close_lines(self) -> None:
         """Commit the tail and end what the answer left open."""
@@ -287,6 +287,8 @@ class MarkdownDocument:
             self.lines[-1] = replace(self.lines[-1], ends=True)
         if self._state.table_lines >= 2:
             self._align_table(self._state.table_lines)
+        if self._state.fence is not None:  # a model that stops at the fence's end never sends it
+            self._close_fence(self._state.fence, self.lines[self._fence_line :])
         self._state = ScanState()
         self._count_tail()
 

@@ -37,11 +37,11 @@ from core.events import (
     Warned,
 )
 from tui.screens.main import MainScreen
+from tui.shown_path import shown_path
 from tui.widgets.activity import FileRow
-from tui.widgets.numbers import clock_time
+from tui.widgets.header_bar import OUTCOMES
+from tui.widgets.numbers import clock_time, counted
 from tui.widgets.plain import one_line
-
-OUTCOMES = {"passed": ("✓", "$text-success"), "failed": ("✗", "$text-error"), "cancelled": ("■", "$text-warning")}
 
 
 class Reception:
@@ -52,6 +52,11 @@ class Reception:
         self._say = say
         self._started_at: float | None = None
         self._open_breakers: dict[str, float] = {}
+        self._shown_note = ""
+
+    def expect_note(self, note: str) -> None:
+        """Take the words about the connection that stand on the screen all the time: no toast repeats them."""
+        self._shown_note = note
 
     def receive(self, event: Event) -> None:
         """Show one event."""
@@ -78,7 +83,7 @@ class Reception:
                 main.show_task(event.task)
                 for agent_pane in main.panes:
                     agent_pane.begin_run()
-                self._log(event.at, f"▶ run started: {event.workflow}, files go to {event.output_dir}")
+                self._log(event.at, f"▶ run started: {event.workflow}, files go to {shown_path(event.output_dir)}")
             case RunFinished():
                 self._finish_run(event)
             case StepStarted():
@@ -128,23 +133,26 @@ class Reception:
             case Warned():
                 words = f"{event.message} - {event.hint}" if event.hint else event.message
                 self._log(event.at, f"! {words}", "$text-warning")
-                self._say(words, "warning")
+                if event.message != self._shown_note:
+                    self._say(words, "warning")
             case _:
                 assert_never(event)
 
     def _finish_run(self, event: RunFinished) -> None:
-        sign, style = OUTCOMES.get(event.status, ("?", "$text-warning"))
-        took = clock_time(event.duration_seconds)
-        words = f"{sign} run {event.status}" + (f": {event.reason}" if event.reason else "")
-        self._log(event.at, f"{words} ({took}, {len(event.files)} files)", style)
-        where = f"{len(event.files)} files in {event.output_dir}"
-        if event.status == "failed":
-            for pane in self._main.panes:
-                if pane.state.state == "failed" or pane is self._main.active_agent:
-                    pane.note(words, "error")
-            self._say(f"{words}. {where}. Press Up to edit the task and send it again.", "error")
+        main = self._main
+        sign, word, style = OUTCOMES.get(event.status, ("?", event.status, "$text-warning"))
+        where = f"{counted(len(event.files), 'file')} in {shown_path(event.output_dir)}"
+        why = f": {event.reason}" if event.reason else ""
+        main.show_outcome(event.status, event.verdict, len(event.files), event.duration_seconds)
+        self._log(event.at, f"{sign} run {word}{why} ({clock_time(event.duration_seconds)}, {where})", style)
+        failed = event.status == "failed"
+        pane = main.active_agent or (main.panes[-1] if main.panes else None)
+        if pane is not None:
+            pane.note(f"run {word}{why}" if failed and why else f"run {word}: {where}", "error" if failed else "info")
+        if failed:
+            self._say(f"{sign} run {word}{why}. {where}. Press Up to edit the task and send it again.", "error")
         else:
-            self._say(f"{words}. {where}.", "information" if event.status == "passed" else "warning")
+            self._say(f"{sign} run {word}{why}. {where}.", "information" if event.status == "passed" else "warning")
 
     def _breaker(self, event: BreakerChanged) -> None:
         if event.new == "open" and event.retry_at is not None:

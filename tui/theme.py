@@ -1,14 +1,13 @@
-"""Colour themes: read from themes/*.yaml without pydantic, because the first paint waits for them."""
+"""Colour themes: read from the flat files themes/*.yaml, without a YAML library: the first paint waits for them."""
 
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
-import yaml
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
@@ -18,6 +17,8 @@ from core.resources import shipped_folder, shipped_yaml_files
 DEFAULT_THEME = "quintet-dark"
 # Sixteen colours that the terminal's owner chose: right where nobody can say how ours would be rounded.
 LIMITED_COLOUR_THEME = "ansi-dark"
+# A theme is a flat list of colours and one switch, so its file needs nothing of YAML but `name: value` lines.
+FIELD_LINE = re.compile(r"""(?P<name>\w+):\s+(?P<quote>["']?)(?P<value>[^"'\s]+)(?P=quote)\s*(#.*)?""")
 COLOUR_FIELDS = frozenset(
     {"primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error"}
 )
@@ -37,10 +38,29 @@ def load_theme(name: str) -> Theme:
     if name not in shipped_theme_names():
         raise UsageError(f"there is no theme {name!r}", hint=f"choose one of {', '.join(shipped_theme_names())}")
     try:
-        fields = yaml.safe_load((shipped_folder("themes") / f"{name}.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = (shipped_folder("themes") / f"{name}.yaml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the theme {name!r} cannot be read: {error}") from error
-    return theme_from_fields(name, fields)
+    return theme_from_fields(name, read_fields(name, text))
+
+
+def read_fields(name: str, text: str) -> dict[str, object]:
+    """Return what the file of a theme says: `dark` as true or false, everything else as text.
+
+    Raises:
+        UsageError: a line is neither empty, a comment, nor `name: value`.
+    """
+    fields: dict[str, object] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = FIELD_LINE.fullmatch(line.rstrip())
+        if found is None:
+            raise UsageError(f"the theme {name!r}, line {number}: {line!r} is no field", hint="write name: 'value'")
+        value = found["value"]
+        is_switch = not found["quote"] and value in {"true", "false"}
+        fields[found["name"]] = value == "true" if is_switch else value
+    return fields
 
 
 def theme_from_fields(name: str, fields: object) -> Theme:
@@ -85,6 +105,10 @@ def first_theme_name(overrides: Mapping[str, object], environment: Mapping[str, 
 
 
 def _theme_in(file: Path) -> object:
+    if not file.is_file():
+        return None
+    import tomllib
+
     try:
         ui = tomllib.loads(file.read_text(encoding="utf-8")).get("ui", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):

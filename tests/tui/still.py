@@ -22,6 +22,8 @@ async def settle(pilot: Pilot[Any], status: EngineStatus = IDLE) -> QuintetApp:
     """Draw everything that is due, and return the app."""
     app = pilot.app
     assert isinstance(app, QuintetApp)
+    while not app.main.panes:  # they come after the first paint
+        await pilot.pause()
     app.show_status(status)
     await pilot.pause()
     app.frame_clock.paint_now()

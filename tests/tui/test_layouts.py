@@ -131,3 +131,28 @@ async def test_two_escapes_far_apart_do_not_stop_the_run() -> None:
         await pilot.press("escape")
 
     assert len(set(stopped)) == 1  # the hook sees it on the screen and on the app
+
+
+async def test_the_active_pane_has_the_main_place() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        await pilot.press("escape")
+        for number in (2, 5, 1, 6, 3):
+            await pilot.press(str(number))
+            await settle(pilot)
+            cells = [*app.main.panes, app.main.activity]
+
+            largest = max((cell for cell in cells if cell.display), key=lambda cell: cell.region.area)
+            assert cells.index(largest) == number - 1
+
+
+async def test_a_working_agent_takes_the_main_place() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in first_half():
+            app.receive(event)
+        await settle(pilot)
+
+        largest = max(app.main.panes, key=lambda pane: pane.region.area)
+        assert largest is app.main.active_agent
+        assert largest.number == 4

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.app import App
 
 from core.events import (
     AlertFired,
     AttemptReset,
+    AttemptStarted,
     BudgetReached,
     CallCancelled,
     CallFinished,
@@ -182,6 +185,97 @@ async def test_a_run_that_fails_is_told_in_the_pane_and_in_a_toast() -> None:
 
         assert "run failed: the developer got no answer" in pane(app, "developer").view.source
         assert "Press Up to edit the task" in " ".join(screen_text(app).split())
+
+
+def run_finished(status: str, files: tuple[str, ...] = (), reason: str = "") -> Event:
+    return RunFinished(
+        **run_fields(1066.0),  # type: ignore[arg-type]
+        status=status,
+        verdict="pass" if status == "passed" else "unknown",
+        reason=reason,
+        output_dir=str(Path.cwd() / "output/x"),
+        files=files,
+        duration_seconds=66.0,
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize(
+    ("event", "words", "note"),
+    [
+        (
+            run_finished("passed", ("a", "b", "c")),
+            "✓ passed 1:06 · 3 files · verdict pass",
+            "run passed: 3 files in output/x",
+        ),
+        (
+            run_finished("failed", ("a",), "no answer"),
+            "✗ failed 1:06 · 1 file · verdict unknown",
+            "run failed: no answer",
+        ),
+        (
+            run_finished("cancelled"),
+            "■ stopped 1:06 · 0 files · verdict unknown",
+            "run stopped: 0 files in output/x",
+        ),
+    ],
+    ids=["passed", "failed", "stopped"],
+)
+async def test_how_the_run_ended_stays_on_the_screen_until_the_next_one(
+    event: Event, words: str, note: str, size: tuple[int, int]
+) -> None:
+    async with still_app().run_test(size=size) as pilot:
+        app = await settle(pilot)
+        app.receive(start())
+        app.receive(step("developer", "code", 1000.0))
+        app.receive(event)
+        await settle(pilot)
+
+        assert words in screen_text(app).splitlines()[0]
+        assert pane(app, "developer").view.source.count(note) == 1
+        assert sum(note in other.view.source for other in app.main.panes) == 1
+        assert note in screen_text(app)
+
+        app.receive(start())
+        await settle(pilot)
+        assert words not in screen_text(app)
+
+
+async def test_a_warning_that_stands_on_the_screen_anyway_makes_no_toast() -> None:
+    note = "no key is sent: the address comes from a project's file"
+    endpoint = EndpointStatus(label="server", kind="remote", model="m", state="ready", note=note)
+    async with still_app().run_test(size=(80, 24), notifications=True) as pilot:
+        app = await settle(pilot, EngineStatus(endpoint=endpoint))
+        assert note[:40] in " ".join(screen_text(app).split())
+
+        for message in (note, "the disk is nearly full"):
+            app.receive(Warned(**run_fields(1001.0), message=message, hint=""))  # type: ignore[arg-type]
+        await pilot.pause()
+
+        assert [toast.message for toast in app._notifications] == ["the disk is nearly full"]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "heading"),
+    [
+        ("test/test_reverse.py", "test_reverse.py"),
+        ("package/.github/ci.yml", ".github/ci.yml"),
+        ("test/verdict", "verdict"),
+        ("verdict", "verdict"),
+        ("verdict/", "verdict/"),
+    ],
+)
+async def test_an_answer_is_headed_by_its_file_or_its_job(task_id: str, heading: str) -> None:
+    async with still_app().run_test(size=(80, 24)) as pilot:
+        app = await settle(pilot)
+        app.receive(start())
+        app.receive(
+            AttemptStarted(**call_fields("developer", "c", 1, 1000.0, task_id), model="m")  # type: ignore[arg-type]
+        )
+        await settle(pilot)
+
+        assert heading in pane(app, "developer").view.source.splitlines()[0]
+        assert pane(app, "developer").view.source.splitlines()[0].strip("# ") == heading
 
 
 async def test_countdowns_of_retry_and_breaker_go_down() -> None:

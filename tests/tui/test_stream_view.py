@@ -337,6 +337,23 @@ async def test_a_closed_fence_is_coloured_without_moving() -> None:
         assert len(_colours(app.left, 1)) > len(plain_colours)
 
 
+async def test_a_fence_left_open_by_the_end_of_the_answer_is_coloured_too() -> None:
+    async with panes() as (app, screen):
+        app.left.begin_answer("greet.py")
+        app.left.feed("```Python\ndef greet(name):\n    return name")
+        await screen.next_frame()
+        plain_colours = _colours(app.left, 3)
+        before = screen.rows
+
+        app.left.finish_answer()
+        await screen.next_frame()
+        await app.workers.wait_for_complete()
+        await screen.next_frame()
+
+        assert [row for row in screen.rows if row] == [row for row in before if row]
+        assert any(len(_colours(app.left, y)) > len(plain_colours) for y in range(4))
+
+
 def _colours(view: StreamView, y: int) -> set[object]:
     return {style.color for _, style, _ in view.render_line(y) if style}
 

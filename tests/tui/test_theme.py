@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from core.errors import UsageError
+from core.resources import shipped_folder
 from tests.tui.still import still_app
-from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names, theme_from_fields
+from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, read_fields, shipped_theme_names, theme_from_fields
 
 
 @pytest.mark.parametrize("name", shipped_theme_names())
@@ -67,3 +69,16 @@ async def test_t_goes_through_the_themes() -> None:
             seen.append(app.theme)
 
     assert sorted(seen) == list(shipped_theme_names())
+
+
+@pytest.mark.parametrize("name", shipped_theme_names())
+def test_the_files_mean_the_same_to_a_yaml_library(name: str) -> None:
+    text = (shipped_folder("themes") / f"{name}.yaml").read_text(encoding="utf-8")
+
+    assert read_fields(name, text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("line", ["primary", "primary:", "- primary", "primary: '#fff", "a: b c", " primary: red"])
+def test_a_line_that_is_no_field_is_named(line: str) -> None:
+    with pytest.raises(UsageError, match="line 2"):
+        read_fields("mine", f"dark: true\n{line}\n")

@@ -97,7 +97,7 @@ async def test_escape_twice_stops_the_run_and_up_brings_the_task_back(tmp_path: 
         await server.requests(1)
         await until(pilot, lambda: app.main._status is not None and app.main._status.running)
         await pilot.press("escape", "escape")
-        await until(pilot, lambda: "run cancelled" in toasts(app))
+        await until(pilot, lambda: "run stopped" in toasts(app))
         await pilot.press("i", "up")
 
         assert app.main.prompt.text == "slice"

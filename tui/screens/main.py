@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -14,19 +15,21 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from core.clock import Clock
-from core.roster import AgentCard
-from core.status import EngineStatus
 from tui.bindings import Action, KeyTable, is_typed, make_bindings
 from tui.widgets.activity import Activity
-from tui.widgets.agent_pane import AgentPane
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prompt import Prompt
 from tui.widgets.sidebar import Sidebar
-from tui.widgets.stream_view import StreamView
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import LAYOUT_NAMES, TeamView, is_too_small, layout_for
-from tui.widgets.welcome import SAMPLE_TASK, Welcome
+from tui.widgets.welcome import SAMPLE_TASK, Known, Welcome
+
+if TYPE_CHECKING:
+    from core.roster import AgentCard
+    from core.status import EngineStatus
+    from tui.widgets.agent_pane import AgentPane
+    from tui.widgets.stream_view import StreamView
 
 PLACEHOLDER = f"Enter runs: {SAMPLE_TASK}"
 PLACEHOLDER_RUNNING = "Words for the team while it works; @dev addresses one agent"
@@ -35,32 +38,42 @@ LAYOUT_WISHES = ("auto", *LAYOUT_NAMES)
 
 
 class MainScreen(Screen[None]):
-    """Holds all panes; keys that need the engine go to the app."""
+    """Holds all panes; keys that need the engine go to the app.
+
+    The panes come after the first paint, with `show_team`; until then there are none.
+    """
+
+    AUTO_FOCUS = "#prompt"  # in the first frame already
 
     BINDINGS: ClassVar[list[BindingType]] = [*make_bindings("always"), *make_bindings("panes")]
 
-    class StopWished(Message):
-        """The user pressed Esc where there is no level to go back to, twice."""
+    class Painted(Message):
+        """The first frame is on the screen: now there is time for everything else."""
 
-    def __init__(self, cards: tuple[AgentCard, ...], *, clock: Clock, cursor_blink: bool) -> None:
-        super().__init__(id="main")
+    class StopWished(Message):
+        """The user pressed Esc twice, which stops the run that may be on."""
+
+    def __init__(self, *, clock: Clock, cursor_blink: bool) -> None:
+        super().__init__(id="main", classes="-welcome")
         self.table = KeyTable()
-        self.cards = cards
-        self.panes = tuple(AgentPane(card, number, clock) for number, card in enumerate(cards, start=1))
-        self.activity = Activity(len(cards) + 1)
+        self.cards: tuple[AgentCard, ...] = ()
+        self.panes: tuple[AgentPane, ...] = ()
+        self.activity = Activity(1)
         self.prompt = Prompt(placeholder=PLACEHOLDER, cursor_blink=cursor_blink)
         self._header = HeaderBar()
         self._strip = TeamStrip()
-        self._welcome = Welcome(cards)
+        self._welcome = Welcome()
         self._sidebar = Sidebar()
-        self._key_bar = KeyBar()
-        self._team = TeamView(*self.panes, self.activity, id="team")
+        self._key_bar = KeyBar(self.table.actions)
+        self._team = TeamView(id="team")
         self._clock = clock
         self._status: EngineStatus | None = None
+        self._output_folder = ""
         self._layout_wish = "auto"
         self._sidebar_wish: bool | None = None
         self._escape_at: float | None = None
         self._user_chose_pane = False
+        self._is_painted = False
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -76,11 +89,14 @@ class MainScreen(Screen[None]):
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
-        self.set_class(True, "-welcome")
-        self.prompt.focus()
         self._arrange()
         self._show_keys()
         self.tick()
+
+    def on_screen_resume(self) -> None:
+        if not self._is_painted:  # not again when another screen gives way
+            self._is_painted = True
+            self.call_after_refresh(self.post_message, self.Painted())
 
     # What the app tells the screen.
 
@@ -90,6 +106,16 @@ class MainScreen(Screen[None]):
         self._user_chose_pane = False
         self.activity.start()
         self._header.show_task(task)
+
+    def show_outcome(self, status: str, verdict: str, files: int, duration_seconds: float) -> None:
+        """Say how the run ended, until the next one begins; the first words stay."""
+        if not self._header.has_outcome:
+            self._header.show_outcome(status, verdict, files, duration_seconds)
+
+    def show_output_folder(self, folder: str) -> None:
+        """Say where the folders of the runs will be."""
+        self._output_folder = folder
+        self.tick()
 
     def show_status(self, status: EngineStatus) -> None:
         """Draw the state of the whole."""
@@ -111,19 +137,20 @@ class MainScreen(Screen[None]):
         for pane in self.panes:
             pane.show_titles()
         self._strip.show(self.panes, self._team.active, now)
-        self._welcome.show(self._status, self.table)
-        if self._sidebar.display:
+        if self.has_class("-welcome"):
+            self._welcome.show(self._known())
+        if self._sidebar.display and self.panes:
             self._sidebar.show(self._status, self.panes, now)
 
-    async def replace_team(self, cards: tuple[AgentCard, ...]) -> None:
-        """Give every agent of another team a pane, before the first run."""
+    async def show_team(self, cards: tuple[AgentCard, ...]) -> None:
+        """Give every agent a pane, instead of the panes there may be; before the first run."""
         if cards == self.cards:
             return
-        self.cards = cards
-        self.panes = tuple(AgentPane(card, number, self._clock) for number, card in enumerate(cards, start=1))
-        self.activity = Activity(len(cards) + 1)
-        await self._team.replace_panes(*self.panes, self.activity)
-        self._welcome.show_team(cards)
+        make_pane = await asyncio.to_thread(_import_agent_pane)
+        panes = tuple(make_pane(card, number, self._clock) for number, card in enumerate(cards, start=1))
+        activity = Activity(len(cards) + 1)
+        await self._team.replace_panes(*panes, activity)
+        self.cards, self.panes, self.activity = cards, panes, activity
         self.tick()
 
     def show_keys(self, table: KeyTable) -> None:
@@ -155,8 +182,7 @@ class MainScreen(Screen[None]):
     @property
     def active_agent(self) -> AgentPane | None:
         """The active pane's agent; None while the files are looked at."""
-        pane = self._team.active_pane
-        return pane if isinstance(pane, AgentPane) else None
+        return self.panes[self._team.active] if self._team.active < len(self.panes) else None
 
     @property
     def arrangement(self) -> str:
@@ -169,7 +195,7 @@ class MainScreen(Screen[None]):
     # Keys.
 
     def action_focus_pane(self, number: int) -> None:
-        if number > len(self._team):
+        if number > len(self._team):  # there is no such pane, or none at all yet
             return
         self.leave_welcome()
         self._user_chose_pane = True
@@ -192,17 +218,18 @@ class MainScreen(Screen[None]):
         self._scrolled().scroll_home(animate=False)
 
     def action_bottom(self) -> None:
-        target = self._scrolled()
-        if isinstance(target, StreamView):
-            target.scroll_to_end_and_follow()
+        agent = self.active_agent
+        if agent is not None and not self.has_class("-welcome"):
+            agent.view.scroll_to_end_and_follow()
         else:
-            target.scroll_end(animate=False)
+            self._scrolled().scroll_end(animate=False)
 
     def action_to_prompt(self) -> None:
         self.prompt.focus()
 
     def action_zoom(self) -> None:
-        self.leave_welcome()
+        if self.panes:
+            self.leave_welcome()
         self._team.zoomed = not self._team.zoomed
 
     def action_sidebar(self) -> None:
@@ -217,11 +244,14 @@ class MainScreen(Screen[None]):
         now, before = self._clock.monotonic(), self._escape_at
         self._escape_at = now
         is_second = before is not None and now - before <= TWICE_SECONDS
-        if is_second and self._status is not None and self._status.running:
+        if is_second:
             self._escape_at = None
-            self.post_message(self.StopWished())
-        elif self.prompt.has_focus:
-            self.leave_welcome()
+            self.post_message(self.StopWished())  # whether a run is on is asked there: what is shown may be a bit old
+        if is_second and self._status is not None and self._status.running:
+            return
+        if self.prompt.has_focus:
+            if self.panes:
+                self.leave_welcome()
             self._focus_active()
         elif self._team.zoomed:
             self._team.zoomed = False
@@ -250,8 +280,8 @@ class MainScreen(Screen[None]):
                 self._activate(index)
         self._show_keys()
 
-    @on(AgentPane.StateChanged)
-    def _state_changed(self) -> None:
+    # By its name: the class of the panes is not there yet when this one is made.
+    def on_agent_pane_state_changed(self) -> None:
         self._strip.show(self.panes, self._team.active, self._clock.monotonic())
 
     @on(TeamStrip.Chosen)
@@ -263,6 +293,8 @@ class MainScreen(Screen[None]):
         await self.run(message.action)
 
     def _step(self, step: int) -> None:
+        if not self.panes:
+            return
         self.leave_welcome()
         self._user_chose_pane = True
         self._activate((self._team.active + step) % len(self._team))
@@ -288,9 +320,12 @@ class MainScreen(Screen[None]):
             return
         size = self.app.size
         name = layout_for(size, self._layout_wish)
+        before = self.classes
         for other in LAYOUT_NAMES:
-            self.set_class(other == name, f"-{other}")
-        self.set_class(is_too_small(size), "-tiny")
+            self.set_class(other == name, f"-{other}", update=False)
+        self.set_class(is_too_small(size), "-tiny", update=False)
+        if self.classes != before:
+            self.update_node_styles()
         self.query_one("#too-small", Static).update(
             Content(f"Too small: {size.width}x{size.height}.\nQuintet needs 60x20.\nNothing is lost; make it larger.")
         )
@@ -298,6 +333,22 @@ class MainScreen(Screen[None]):
         self._team.arrangement = name
         self.call_after_refresh(self.tick)
 
+    def _known(self) -> Known:
+        status = self._status
+        return Known(
+            self.cards,
+            frozenset(agent.agent_id for agent in status.agents if not agent.enabled) if status else frozenset(),
+            status.endpoint if status else None,
+            self._output_folder,
+            self.table,
+        )
+
     def _show_keys(self) -> None:
         running = self._status is not None and self._status.running
         self._key_bar.show(self.table.actions, typing=self.prompt.has_focus, running=running)
+
+
+def _import_agent_pane() -> type[AgentPane]:
+    from tui.widgets.agent_pane import AgentPane
+
+    return AgentPane

@@ -203,7 +203,7 @@ class AgentPane(Vertical):
         if event.call_id == state.call_id and state.length:
             self.view.reset_answer()
         if event.call_id != state.call_id or state.attempt == 0:
-            self.view.begin_answer(one_line(event.task_id, 60))
+            self.view.begin_answer(one_line(_heading(event.task_id), 60))
             state.started_at = event.at
         state.begin_attempt(event.call_id, event.attempt)
         state.model = event.model
@@ -243,3 +243,9 @@ class AgentPane(Vertical):
         """Return title and subtitle as they are shown."""
         title, subtitle = self._titles or (plain(""), plain(""))
         return title.plain, subtitle.plain
+
+
+def _heading(task_id: str) -> str:
+    """Return what an answer is about: the file or the job after the step's name, else the whole id."""
+    _, _, job = task_id.partition("/")
+    return job or task_id

@@ -1,15 +1,25 @@
-"""The first line: product, task, and how the connection does."""
+"""The first line: product, task, how the last run ended, and how the connection does."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Static
 
-from core.status import EngineStatus
-from tui.widgets.numbers import clock_time, countdown, seconds
+from tui.widgets.numbers import clock_time, countdown, counted, seconds
 from tui.widgets.plain import one_line
 
+if TYPE_CHECKING:
+    from core.status import EngineStatus
+
 LEAST_TASK_COLUMNS = 10
+OUTCOMES = {
+    "passed": ("✓", "passed", "$text-success"),
+    "failed": ("✗", "failed", "$text-error"),
+    "cancelled": ("■", "stopped", "$text-warning"),
+}
+"""How a run ended: sign, word, style."""
 
 
 def breaker_words(status: EngineStatus) -> tuple[str, str]:
@@ -40,39 +50,56 @@ class HeaderBar(Static):
         super().__init__(id="header")
         self._named_task = ""
         self._status: EngineStatus | None = None
-        self._shown: Content | None = None
+        self._outcome: Content | None = None
+        self._shown = Content("")
 
     def show_task(self, task: str) -> None:
-        """Name the task of this run."""
+        """Name the task of a run that begins, and forget how the one before ended."""
         self._named_task = one_line(task, 300)
+        self._outcome = None
         self._draw()
+
+    def show_outcome(self, status: str, verdict: str, files: int, duration_seconds: float) -> None:
+        """Say how the run ended; stays until the next one begins."""
+        sign, word, style = OUTCOMES.get(status, ("?", one_line(status, 12), "$text-warning"))
+        words = f"{sign} {word} {clock_time(duration_seconds)} · {counted(files, 'file')} · verdict {verdict}"
+        self._outcome = Content.styled(words, f"bold {style}")
+        self._draw()
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether the last run has ended and the next has not begun."""
+        return self._outcome is not None
 
     def show_status(self, status: EngineStatus) -> None:
         """Take the state of the whole."""
         self._status = status
         self._draw()
 
-    def on_resize(self) -> None:
-        self._draw()
+    def render(self) -> Content:
+        self._shown = self._content(self.size.width)
+        return self._shown
 
     def _draw(self) -> None:
-        width = self.size.width - 2
+        if self.size.width and not self._content(self.size.width).is_same(self._shown):
+            self.refresh()
+
+    def _content(self, width: int) -> Content:
         right = self._right(width)
         left = Content.styled("Quintet", "bold $text-primary")
         room = width - left.cell_length - right.cell_length - 4
         if self._named_task and room >= LEAST_TASK_COLUMNS:
             left = left + Content("  ") + Content(f"task: {self._named_task}").truncate(room, ellipsis=True)
         gap = max(1, width - left.cell_length - right.cell_length)
-        content = (left + Content(" " * gap) + right).truncate(max(1, width))
-        if self._shown is None or not content.is_same(self._shown):
-            self._shown = content
-            self.update(content, layout=False)
+        return (left + Content(" " * gap) + right).truncate(max(1, width))
 
     def _right(self, width: int) -> Content:
         status = self._status
         parts: list[Content] = []
         if status is not None:
-            if status.running:
+            if self._outcome is not None:
+                parts.append(self._outcome)
+            elif status.running:
                 word = "⏸ paused" if status.paused else "▶ running"
                 parts.append(Content(f"{word} {clock_time(status.run_seconds)}"))
             if status.breakers:

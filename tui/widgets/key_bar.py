@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from textual.content import Content
 from textual.events import Click
@@ -22,42 +22,43 @@ class KeyBar(Static):
             super().__init__()
             self.action = action
 
-    def __init__(self) -> None:
+    def __init__(self, actions: Iterable[Action]) -> None:
         super().__init__(id="key-bar")
-        self._rows: tuple[Action, ...] = ()
+        self._rows = _in_order(actions, running=False)
         self._typing = True
-        self._places: list[tuple[range, Action]] = []
 
     def show(self, actions: Iterable[Action], *, typing: bool, running: bool) -> None:
         """Offer the actions that work now, `footer` 1 first; `typing` says whether the prompt has the focus."""
-        useful = (row for row in actions if row.footer and (running or not row.needs_run))
-        self._rows = tuple(sorted(useful, key=lambda row: row.footer))
+        self._rows = _in_order(actions, running=running)
         self._typing = typing
-        self._draw()
+        self.refresh()
 
-    def on_resize(self) -> None:
-        self._draw()
+    def render(self) -> Content:
+        return Content("  ").join(item for _, item, _ in self._laid_out())
 
-    def _draw(self) -> None:
-        self._places.clear()
-        content = Content("")
+    def _laid_out(self) -> Iterator[tuple[range, Content, Action]]:
+        """Give what fits, with its place and what it does."""
+        left = 0
         for row in self._rows:
             key = _key_now(row, typing=self._typing)
             if key is None:
                 continue
             item = Content.styled(key_label(key), "bold $text-accent") + Content(f" {row.label}")
-            left = content.cell_length + 2 if content else 0
-            if left + item.cell_length > self.size.width - 2:
+            if left + item.cell_length > self.size.width:
                 continue
-            self._places.append((range(left, left + item.cell_length), row))
-            content = content + Content("  ") + item if content else item
-        self.update(content, layout=False)
+            yield range(left, left + item.cell_length), item, row
+            left += item.cell_length + 2
 
     def on_click(self, event: Click) -> None:
         column = event.x - 1  # the padding on the left
-        for place, row in self._places:
+        for place, _, row in self._laid_out():
             if column in place:
                 self.post_message(self.Pressed(row))
+
+
+def _in_order(actions: Iterable[Action], *, running: bool) -> tuple[Action, ...]:
+    useful = (row for row in actions if row.footer and (running or not row.needs_run))
+    return tuple(sorted(useful, key=lambda row: row.footer))
 
 
 def _key_now(row: Action, *, typing: bool) -> str | None:

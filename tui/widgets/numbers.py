@@ -32,6 +32,11 @@ def count(number: int) -> str:
     return f"{number / 1_000_000:.1f}M"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 file, 5 files."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def size(size_bytes: int) -> str:
     """Return a file size: 812 B, 1.2 kB, 3.4 MB."""
     if size_bytes < 1000:

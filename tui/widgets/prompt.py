@@ -13,7 +13,7 @@ from tui.bindings import make_bindings
 from tui.widgets.history import History
 from tui.widgets.plain import many_lines
 
-MOST_ROWS = 8
+LONGEST_PASTE = 300_000  # characters; more than a task may have, so that nothing of one is lost without a word
 
 
 class Prompt(TextArea):
@@ -74,7 +74,7 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        result = self._replace_via_keyboard(many_lines(event.text), *self.selection)
+        result = self._replace_via_keyboard(many_lines(event.text, LONGEST_PASTE), *self.selection)
         if result is not None:
             self.move_cursor(result.end_location)
 

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from core.status import AgentStatus, BreakerStatus, EngineStatus
-from tui.widgets.agent_pane import AgentPane
 from tui.widgets.numbers import clock_time, count, countdown, seconds
 from tui.widgets.plain import one_line
 
+if TYPE_CHECKING:
+    from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
+    from tui.widgets.agent_pane import AgentPane
+
 BREAKER_SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
 EMBEDDED_NOTE = "embedded demo model {model}: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
+WHAT_TO_DO = "`quintet doctor` says what is missing"
+
+
+def model_words(endpoint: EndpointStatus) -> str:
+    """Return one honest sentence about what answers the calls."""
+    if endpoint.kind == "embedded":
+        return one_line(EMBEDDED_NOTE.format(model=endpoint.model), 300)
+    return one_line(f"{endpoint.model} at {endpoint.label}" if endpoint.model else endpoint.label, 300)
 
 
 def model_note(status: EngineStatus) -> str:
-    """Return one honest sentence about what answers the calls."""
+    """Return what answers the calls, with its state unless it is ready."""
     endpoint = status.endpoint
-    if endpoint.kind == "embedded":
-        text = EMBEDDED_NOTE.format(model=endpoint.model)
-    else:
-        text = f"{endpoint.model} at {endpoint.label}"
+    text = model_words(endpoint)
     if endpoint.state == "failed":
-        text = f"✗ failed: {endpoint.note or text}"
+        text = f"✗ failed: {endpoint.note or text}; {WHAT_TO_DO}"
     elif endpoint.state == "starting":
         text = f"… starting: {text}"
-    return one_line(text, 300)
+    elif endpoint.note and endpoint.kind != "embedded":
+        text = f"{text}; {endpoint.note}"
+    return one_line(text, 400)
 
 
 class Sidebar(VerticalScroll, can_focus=False):

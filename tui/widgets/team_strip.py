@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.widgets.agent_pane import AgentPane
 from tui.widgets.plain import one_line
+
+if TYPE_CHECKING:
+    from tui.widgets.agent_pane import AgentPane
 
 
 class TeamStrip(Static):

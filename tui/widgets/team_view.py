@@ -93,15 +93,18 @@ class TeamLayout(Layout):
 
 
 class TeamView(Container):
-    """Holds the agents' panes and, last, the pane of files; knows which is active and how they are laid out."""
+    """Holds the agents' panes and, last, the pane of files; knows which is active and how they are laid out.
+
+    Empty until `replace_panes`: the first paint does not wait for the panes.
+    """
 
     arrangement: reactive[LayoutName] = reactive("compact", init=False)
     active: reactive[int] = reactive(0, init=False)
     zoomed: reactive[bool] = reactive(False, init=False)
 
-    def __init__(self, *panes: Widget, id: str | None = None) -> None:  # noqa: A002  # Textual's name
-        super().__init__(*panes, id=id)
-        self._panes = panes
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002  # Textual's name
+        super().__init__(id=id)
+        self._panes: tuple[Widget, ...] = ()
         self._team_layout = TeamLayout()
 
     @property
@@ -114,14 +117,17 @@ class TeamView(Container):
 
     async def replace_panes(self, *panes: Widget) -> None:
         """Show other panes; the first becomes the active one."""
+        self._panes = ()
         await self.remove_children()
+        self.set_reactive(TeamView.active, 0)
         self._panes = panes
-        await self.mount(*panes)
-        self.active = 0
         self._show_cells()
+        await self.mount(*panes)
 
     def shown(self) -> list[Widget]:
         """Return the panes on screen, in the order of their places."""
+        if not self._panes:
+            return []
         order = shown_cells(self.arrangement, len(self._panes), self.active, zoomed=self.zoomed)
         return [self._panes[index] for index in order]
 
@@ -132,10 +138,6 @@ class TeamView(Container):
     def index_of(self, pane: Widget) -> int:
         """Return the index of a pane."""
         return self._panes.index(pane)
-
-    @property
-    def active_pane(self) -> Widget:
-        return self._panes[self.active]
 
     def __len__(self) -> int:
         return len(self._panes)
@@ -154,4 +156,6 @@ class TeamView(Container):
         for index, pane in enumerate(self._panes):
             pane.display = pane in shown
             pane.set_class(index == self.active, "-active")
-        self.refresh(layout=True)
+        for pane in shown[:1]:
+            # Through a child: a widget's own request keeps the arrangement of its children, which is what has changed.
+            pane.refresh(layout=True)

@@ -1,86 +1,145 @@
-"""The first screen: what is connected, what to press, and a task that runs as it stands."""
+"""The first screen: what is connected, who is on the team, a task that runs as it stands, where files go, the keys."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Static
 
-from core.roster import AgentCard
-from core.status import EngineStatus
 from tui.bindings import KeyTable, key_label
 from tui.widgets.plain import one_line
-from tui.widgets.sidebar import model_note
+from tui.widgets.sidebar import WHAT_TO_DO, model_words
+
+if TYPE_CHECKING:
+    from core.roster import AgentCard
+    from core.status import EndpointStatus
 
 SAMPLE_TASK = "Write a Python function that reverses a string, with tests"
-WORD_COLUMN = 11
+WORD_COLUMN = 12
+WIDEST_TEXT = 88  # columns; longer lines are hard to read
 KEYS_SHOWN = ("send", "back", "palette", "help", "quit")
+STATE_LOOKS = {
+    "idle": ("·", "$foreground"),
+    "starting": ("…", "$text-warning"),
+    "ready": ("✓", "$text-success"),
+    "failed": ("✗", "$text-error"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the page says; what is not known yet is empty."""
+
+    cards: tuple[AgentCard, ...] = ()
+    off: frozenset[str] = frozenset()
+    endpoint: EndpointStatus | None = None
+    output_folder: str = ""
+    table: KeyTable = field(default_factory=KeyTable)
+
+
+class WelcomeText(Static):
+    """Lays the words out for its width, so that the first frame has them in their places already."""
+
+    def __init__(self) -> None:
+        super().__init__(id="welcome-text")
+        self.known = Known()
+
+    def render(self) -> Content:
+        return Content("\n").join(_lines(self.known, self.size.width))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        del container, viewport
+        return sum(1 for _ in _lines(self.known, width))
 
 
 class Welcome(VerticalScroll):
     """Stands where the panes will be until the first run."""
 
-    def __init__(self, cards: tuple[AgentCard, ...]) -> None:
+    def __init__(self) -> None:
         super().__init__(id="welcome", classes="pane")
-        self._text = Static(id="welcome-text")
-        self._cards = cards
-        self._status: EngineStatus | None = None
-        self._table = KeyTable()
+        self._text = WelcomeText()
 
     def compose(self) -> ComposeResult:
         yield self._text
 
     def on_mount(self) -> None:
         self.border_title = Content("Welcome")
-        self._draw()
 
-    def show_team(self, cards: tuple[AgentCard, ...]) -> None:
-        """Name another team."""
-        self._cards = cards
-        self._draw()
+    def show(self, known: Known) -> None:
+        """Say what is known now; draws nothing when that is nothing new."""
+        if known != self._text.known:
+            self._text.known = known
+            self._text.refresh(layout=True)
 
-    def on_resize(self) -> None:
-        self._draw()
 
-    def show(self, status: EngineStatus | None, table: KeyTable) -> None:
-        """Say what is connected and which keys work."""
-        if (status and status.endpoint) != (self._status and self._status.endpoint) or table != self._table:
-            self._status, self._table = status, table
-            self._draw()
+def _lines(known: Known, columns: int) -> Iterator[Content]:
+    width = min(WIDEST_TEXT, columns)
+    yield Content.styled("A team of LLM specialists takes a software task to finished, checked files.", "bold")
+    yield Content.styled("You watch every one of them at work, and steer.", "$foreground 60%")
+    yield Content("")
+    yield from _entry("Connected", _connection(known.endpoint), width, least_rows=2)
+    yield Content("")
+    yield from _entry("Team", [(_team(known), "")], width, least_rows=2)
+    yield Content("")
+    yield from _entry("Try it", [(f"press Enter on the empty prompt: “{SAMPLE_TASK}”", "bold")], width)
+    yield from _entry("", [("or type a task of your own", "")], width)
+    yield Content("")
+    folder = known.output_folder or "output"
+    yield from _entry("Files", [(f"every run gets a folder of its own in {one_line(folder, 120)}/", "")], width)
+    yield Content("")
+    yield from _keys(known.table, width)
 
-    def _draw(self) -> None:
-        self._text.update(self._content())
 
-    def _content(self) -> Content:
-        width = self.size.width or 76
-        names = ", ".join(one_line(card.title, 30) for card in self._cards)
-        connected = "… finding out what answers" if self._status is None else model_note(self._status)
-        keys = [
-            Content.styled(key_label((row.keys + row.pane_keys)[0]), "bold $text-accent") + Content(f" {row.label}")
-            for row in (self._table.find(action_id) for action_id in KEYS_SHOWN)
-        ]
-        lines = [
-            Content.styled(f"{len(self._cards)} specialists take a software task to finished, checked files.", "bold"),
-            Content.styled(names, "$foreground 60%"),
-            Content(""),
-            *_entry("Connected", connected, width),
-            Content(""),
-            *_entry("Try it", f"press Enter on the empty prompt to run “{SAMPLE_TASK}”", width),
-            *_entry("", "or type a task of your own.", width),
-            Content(""),
-            *_entry("Files", "every run gets a folder of its own in the output folder.", width),
-            _word("Keys") + Content("   ").join(keys),
-        ]
-        return Content("\n").join(lines)
+def _connection(endpoint: EndpointStatus | None) -> list[tuple[str, str]]:
+    """Return what answers, in paragraphs with their styles."""
+    if endpoint is None:
+        return [("… finding out what answers", "$text-warning")]
+    glyph, style = STATE_LOOKS.get(endpoint.state, ("?", "$text-warning"))
+    state = "set up, first used by the first run" if endpoint.state == "idle" else endpoint.state
+    words = [(f"{glyph} {state}: {model_words(endpoint)}", style)]
+    if endpoint.state == "failed":
+        return [(f"✗ failed: {one_line(endpoint.note, 400) or model_words(endpoint)}", style), (WHAT_TO_DO, "")]
+    if endpoint.note and endpoint.kind != "embedded":
+        words.append((f"! {one_line(endpoint.note, 300)}", "$text-warning"))
+    return words
+
+
+def _team(known: Known) -> str:
+    """Return everybody's name, and who is switched off."""
+    names = [one_line(card.title, 30) + (" (off)" if card.agent_id in known.off else "") for card in known.cards]
+    return ", ".join(names) or "…"
+
+
+def _keys(table: KeyTable, width: int) -> Iterator[Content]:
+    """Show each key with what it does, wrapped between keys."""
+    rows: list[list[Content]] = [[]]
+    for row in (table.find(action_id) for action_id in KEYS_SHOWN):
+        item = Content.styled(key_label(row.all_keys[0]), "bold $text-accent") + Content(f" {row.label}")
+        used = sum(other.cell_length + 3 for other in rows[-1])
+        if rows[-1] and WORD_COLUMN + used + item.cell_length > width:
+            rows.append([])
+        rows[-1].append(item)
+    for number, items in enumerate(rows):
+        yield _word("" if number else "Keys") + Content("   ").join(items)
+
+
+def _entry(word: str, paragraphs: Sequence[tuple[str, str]], width: int, *, least_rows: int = 1) -> Iterator[Content]:
+    """Give a word and the text beside it; with `least_rows` nothing below moves when a longer text becomes known."""
+    rows = 0
+    for text, style in paragraphs:
+        for line in textwrap.wrap(text, max(20, width - WORD_COLUMN)):
+            yield _word("" if rows else word) + Content.styled(line, style)
+            rows += 1
+    for _ in range(rows, least_rows):
+        yield Content("")
 
 
 def _word(word: str) -> Content:
     return Content.styled(f"{word:<{WORD_COLUMN}}", "bold $text-primary")
-
-
-def _entry(word: str, text: str, width: int) -> list[Content]:
-    first, *more = textwrap.wrap(text, max(20, width - WORD_COLUMN))
-    return [_word(word) + Content(first), *(Content(" " * WORD_COLUMN + line) for line in more)]
