@@ -152,6 +152,17 @@ async def test_a_failed_call_says_why_in_the_pane() -> None:
         assert pane(app, "developer").border_text()[0] == "2 Developer ✗ failed"
 
 
+async def test_what_a_step_has_to_tell_stands_in_its_pane_also_when_it_went_well() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+        app.receive(step("qa_engineer", "test", 1000.0))
+
+        app.receive(step_end("qa_engineer", "test", 1004.0, notes="no verdict: it said fail without a finding"))
+
+        assert "no verdict: it said fail" in pane(app, "qa_engineer").view.source
+        assert pane(app, "qa_engineer").border_text()[0] == "3 QA Engineer ✓ done"
+
+
 async def test_a_call_that_ends_before_it_sent_anything_is_seen_to_end() -> None:
     async with still_app().run_test() as pilot:
         app = await settle(pilot)

@@ -127,7 +127,9 @@ class AgentPane(Vertical):
             self.note(f"step {event.step} was skipped" + (f": {event.notes}" if event.notes else ""))
             self._enter("off" if not self.state.enabled else "idle")
             return
-        if event.status != "ok":
+        if event.status == "ok" and event.notes:
+            self.note(event.notes, "warning")
+        elif event.status != "ok":
             kind: NoteKind = "error" if event.status == "failed" else "warning"
             self.note(f"step {event.step}: {event.status}" + (f": {event.notes}" if event.notes else ""), kind)
         if self.state.state != "stopped":
