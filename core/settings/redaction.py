@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 MASK = "***"
 MIN_SECRET_LENGTH = 6  # anything shorter occurs in ordinary words, and masking those would make texts unreadable
+TELLING_SECRET_LENGTH = 16  # local servers take dummy keys such as "ollama" or "not-needed"
 MAX_DEPTH = 6  # of nested values; deeper ones are shown as text
 
 _known: set[str] = set()
@@ -36,6 +37,11 @@ def register_secret(value: str) -> None:
     """Mask this exact text from now on, also escaped; values shorter than 6 characters are ignored."""
     if len(value) >= MIN_SECRET_LENGTH:
         _known.update({value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe="")})
+
+
+def holds_secret(text: str) -> bool:
+    """Tell whether a text contains a known secret; one shorter than 16 characters may be an ordinary word."""
+    return any(secret in text for secret in _known if len(secret) >= TELLING_SECRET_LENGTH)
 
 
 def redact(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from core.errors import WorkspaceError
 from core.workflow.tracing import switch_tracing_off
 
 if TYPE_CHECKING:
+    from aiosqlite import Connection
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
@@ -19,11 +21,10 @@ if TYPE_CHECKING:
 async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     """Yield a saver on the file, created when missing; WorkspaceError when SQLite cannot use it."""
     switch_tracing_off()
-    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     try:
-        connection = await aiosqlite.connect(path)
+        connection = await _connected(path)
     except sqlite3.Error as error:
         raise WorkspaceError(
             f"the checkpoints {path} cannot be opened: {error}", hint="check the folder's rights and free space"
@@ -37,3 +38,19 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
         yield saver
     finally:
         await connection.close()
+
+
+async def _connected(path: Path) -> Connection:
+    """Connect; when cancelled meanwhile, wait: the library's thread tells its result to a loop that could be closed."""
+    import aiosqlite
+
+    async def connect() -> Connection:
+        return await aiosqlite.connect(path)
+
+    opening = asyncio.create_task(connect())
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(sqlite3.Error):
+            await (await opening).close()
+        raise

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from string import Template
 from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.errors import PromptError
+from core.errors import ArtifactError, PromptError
 from core.prompts import KNOWN_VARIABLES, AgentPrompt
 from core.resources import shipped_yaml_files
+from core.workspace.paths import safe_relative_path
 
 FILE_VARIABLES = frozenset({"path", "current"})
 """Given to every job that writes a file, whatever the step reads."""
+
+PATH_VARIABLES = ("source", "test", "module")
+"""What the path of a file may name."""
 
 Role = Literal["brief", "code", "test", "ops", "readme", "report"]
 ModelSize = Literal["small", "large"]
@@ -32,6 +37,16 @@ class FileSpec(_Data):
     path: str
     job: str
     sizes: tuple[ModelSize, ...] = ("small", "large")
+
+    @model_validator(mode="after")
+    def _path_can_be_written(self) -> Self:
+        try:
+            safe_relative_path(Template(self.path).substitute(dict.fromkeys(PATH_VARIABLES, "a.py")))
+        except KeyError as error:
+            raise ValueError(f"path {self.path!r} has the unknown variable ${error.args[0]}") from None
+        except (ValueError, ArtifactError) as error:
+            raise ValueError(f"path {self.path!r} cannot be used: {error}") from None
+        return self
 
 
 class StepSpec(_Data):
@@ -51,9 +66,12 @@ class StepSpec(_Data):
 
     @model_validator(mode="after")
     def _reads_are_known(self) -> Self:
-        for name in self.reads:
-            if name not in KNOWN_VARIABLES:
-                raise ValueError(f"step {self.id} reads {name!r}, which nobody provides")
+        for verb, names in (("reads", self.reads), ("needs", self.needs)):
+            for name in names:
+                if name not in KNOWN_VARIABLES:
+                    raise ValueError(f"step {self.id} {verb} {name!r}, which nobody provides")
+        if not self.files and self.text is None and self.verdict is None:
+            raise ValueError(f"step {self.id} yields nothing: no files, no text and no verdict")
         if self.rework is not None and self.verdict is None:
             raise ValueError(f"step {self.id} names a rework step but gives no verdict")
         return self
@@ -128,7 +146,7 @@ def _read_workflow(file: Traversable) -> WorkflowSpec:
         raise PromptError(
             f"workflow file {file} cannot be read: {error}", hint="check that it is UTF-8 text"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         place = " ".join(str(error).split())
         raise PromptError(f"workflow file {file} is not valid YAML: {place}", hint="mend that line") from error
     try:
@@ -136,8 +154,9 @@ def _read_workflow(file: Traversable) -> WorkflowSpec:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "file"
+        what = first["msg"].removeprefix("Value error, ")
         raise PromptError(
-            f"workflow file {file}: {field}: {first['msg']}", hint="see the shipped workflows for the form"
+            f"workflow file {file}: {field}: {what}", hint="see the shipped workflows for the form"
         ) from error
 
 

@@ -10,6 +10,7 @@ from core.agents import Agent, Sampling
 from core.errors import ArtifactError
 from core.events import FileRejected, FileWritten
 from core.prompts import render
+from core.settings.redaction import holds_secret
 from core.telemetry.metrics import increment
 from core.workflow.definition import FileSpec
 from core.workflow.run import Run
@@ -17,6 +18,7 @@ from core.workflow.state import ArtifactRef
 from core.workspace.checks import check_file
 from core.workspace.elisions import find_elisions
 from core.workspace.reader import read_file
+from core.workspace.signatures import lost_definitions
 
 REPAIRS_LARGE = 1
 REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good
@@ -86,7 +88,9 @@ async def deliver_file(
         answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
         try:
             read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
-            found = await asyncio.to_thread(_problem_of, path, read.text, extra_check)
+            # In a folder of the user's, a file that is there is corrected and not made anew.
+            before = variables.get("current", "") if run.source_folder is not None and spec.role == "code" else ""
+            found = await asyncio.to_thread(_problem_of, path, read.text, before, extra_check)
             problem = found or ""
             if not problem:
                 artifact = await _write(run, agent, spec, path, read.text, round_number)
@@ -133,10 +137,15 @@ def with_user_words(run: Run, agent: Agent, prompt: str) -> str:
     return "\n\n".join(parts)
 
 
-def _problem_of(path: str, text: str, extra_check: FileCheck | None) -> str | None:
+def _problem_of(path: str, text: str, before: str, extra_check: FileCheck | None) -> str | None:
     problem = check_file(path, text)
     if problem:
         return problem
+    if holds_secret(text):
+        return f"{path} holds your API key"
+    lost = lost_definitions(before, text) if path.endswith(".py") else ()
+    if lost:
+        return f"{path} leaves out most of what the file had: {', '.join(lost[:5])}"
     elisions = find_elisions(path, text)
     if elisions:
         return f"{path} leaves something out: {elisions[0]}"

@@ -24,7 +24,8 @@ SLUG_MAX_CHARACTERS = 40
 class _Language(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
-    words: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
     suffixes: tuple[str, ...]
     source: str
     test: str
@@ -68,7 +69,8 @@ def layout_for(task: str, *, source: str | None = None) -> Layout:
         suffix = PurePosixPath(source).suffix
         key = next((name for name, entry in layouts.languages.items() if suffix in entry.suffixes), key)
     else:
-        key = next((name for name, entry in layouts.languages.items() if words & set(entry.words)), key)
+        running = f" {' '.join(words)} "
+        key = next((name for name, entry in layouts.languages.items() if _is_named(entry, words, running)), key)
     language = layouts.languages[key]
     project = slug_of(task)
     module = project.replace("-", "_")
@@ -112,5 +114,9 @@ def _is_taken(module: str) -> bool:
     return devices is not None or keyword.iskeyword(module) or module in sys.stdlib_module_names | {"pytest", "main"}
 
 
-def _words(task: str) -> set[str]:
-    return set(re.findall(r"[a-z][a-z0-9.+#]*[a-z0-9+#]|[a-z]", task[:20_000].lower()))
+def _is_named(language: _Language, words: list[str], running: str) -> bool:
+    return not set(language.words).isdisjoint(words) or any(f" {phrase} " in running for phrase in language.phrases)
+
+
+def _words(task: str) -> list[str]:
+    return re.findall(r"[a-z][a-z0-9.+#]*[a-z0-9+#]|[a-z]", task[:20_000].lower())

@@ -11,9 +11,20 @@ from typing import NoReturn
 from core.workspace.dockerfile import check_dockerfile, is_dockerfile
 from core.workspace.python_source import python_problem
 from core.workspace.shell import check_shell, is_shell
-from core.workspace.text import EMPTY_FILE_NAMES, plain_line
+from core.workspace.text import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_line
 
 MAX_PROBLEM_CHARS = 300
+
+# The first can steer the terminal of whoever looks at the file, the second make code read otherwise than it runs.
+_CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Languages without `def name(` and `from name import` at the beginning of a line.
+_NEVER_PYTHON = frozenset(
+    {".c", ".cpp", ".cs", ".go", ".h", ".java", ".js", ".jsx", ".mjs", ".php", ".rs", ".ts", ".tsx"}
+)
+_PYTHON_START = re.compile(r"(?:async )?def \w+\s*\(|from [\w.]+ import |@pytest\.|if __name__ ==")
+_PYTHON_IMPORT = re.compile(r"from [\w.]+ import |import pytest")
+_COMMENT = re.compile(r"\s*(?:#|//|/?\*)")
 
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 
@@ -31,6 +42,12 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
     if "\0" in text:
         line_number = text[: text.index("\0")].count("\n") + 1
         return f"line {line_number}: there is a null byte"
+    control = _CONTROLS.search(text)
+    if control is None and path.suffix.lower() not in DOCUMENT_SUFFIXES:
+        control = _REORDERING.search(text)
+    if control is not None:
+        line_number = text[: control.start()].count("\n") + 1
+        return f"line {line_number}: there is the control character U+{ord(control[0]):04X}; write it as an escape"
     if not text.strip():
         return None if path.name in EMPTY_FILE_NAMES else "line 1: the file is empty"
     if is_dockerfile(str(path)):
@@ -52,6 +69,19 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
         return _markdown_problem(text)
     if is_shell(path, text):
         return check_shell(text)
+    return _foreign_problem(suffix, text)
+
+
+def _foreign_problem(suffix: str, text: str) -> str | None:
+    """Languages we have no parser for: name only what no file of that language can be."""
+    start = _PYTHON_IMPORT if suffix == ".rb" else _PYTHON_START if suffix in _NEVER_PYTHON else None
+    if start is not None:
+        lines = enumerate(text.split("\n"), start=1)
+        first = next(((number, line) for number, line in lines if line.strip() and not _COMMENT.match(line)), None)
+        if first is not None and start.match(first[1]):
+            return f"line {first[0]}: this is Python, which a {suffix} file cannot hold"
+    if suffix == ".go" and not re.search(r"^\s*package\s+\w", text, re.MULTILINE):
+        return "line 1: a Go file needs a package clause"
     return None
 
 

@@ -36,6 +36,8 @@ _BY_SUFFIX: dict[str, frozenset[str]] = {
         ".c": "c",
         ".h": "c cpp c++",
         ".cpp": "cpp c++ cxx",
+        ".cs": "csharp c# cs",
+        ".php": "php",
         ".dockerfile": "dockerfile docker",
         ".txt": "text txt plaintext",
     }.items()

@@ -10,6 +10,7 @@ from core.workspace.python_source import parse_python
 from core.workspace.text import plain_line
 
 MAX_SIGNATURE_CHARS = 240
+MANY_DEFINITIONS = 4  # a smaller module may well be written anew
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -94,6 +95,21 @@ def unresolved_names(test_text: str, modules: Mapping[str, str]) -> tuple[str, .
             if not _defines(ours.get(module), node.attr):
                 found[f"{module}.{node.attr}"] = None
     return tuple(found)
+
+
+def lost_definitions(before: str, after: str) -> tuple[str, ...]:
+    """Return the functions and classes a rewritten module has lost, if most of at least four are gone; else nothing."""
+    had, has = (_definitions(text) for text in (before, after))
+    lost = tuple(name for name in had if name not in has)
+    return lost if len(had) >= MANY_DEFINITIONS and len(lost) * 2 > len(had) else ()
+
+
+def _definitions(text: str) -> dict[str, None]:
+    tree = parse_python(text)
+    nodes = _top_level(tree.body) if tree is not None else ()
+    return {
+        node.name: None for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
 
 
 def _source(node: ast.AST) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_server import FaultServer, stream, token
+from tests.support.fault_server import FaultServer, Step, status, stream, token
 from tests.support.team import ScriptedTeam, write_team
 
 ROOT = Path(__file__).parents[2]
@@ -197,6 +197,111 @@ async def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path
     assert b"Traceback" not in complaints
 
 
+async def shell(folder: Path, redirected: str, *words: str, variables: Mapping[str, str]) -> Ended:
+    """Run `quintet WORDS` with the redirections of a shell, such as ">&-"."""
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        f'set -o pipefail; "$0" -m tui.cli "$@" {redirected}',
+        sys.executable,
+        *words,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return Ended(process.returncode or 0, os.fsdecode(out), err.decode())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="redirections of a POSIX shell, and Linux's full device")
+@pytest.mark.parametrize(
+    ("words", "redirected", "code", "complaint"),
+    [
+        (["run", "Reverse a text"], ">&-", 0, "passed"),
+        (["run", "Reverse a text"], "2>&-", 0, ""),
+        (["run", "Reverse a text"], "<&- >&- 2>&-", 0, ""),
+        (["run", "Reverse a text", "--json"], ">&-", 0, ""),
+        (["run", "-"], "<&-", 2, "the task is empty"),
+        (["run", "Reverse a text"], "2>/dev/full", 0, ""),
+        (["run", "Reverse a text"], ">/dev/full", 1, "standard output cannot be written: No space left"),
+        (["run", "Reverse a text", "--json"], ">/dev/full", 1, "standard output cannot be written: No space left"),
+        (["run", "Reverse a text"], "2>&1 >/dev/null | head -n 1", 1, ""),
+        (["doctor"], ">&-", 0, ""),
+        (["doctor"], ">/dev/full", 1, "standard output cannot be written: No space left"),
+        (["--help"], ">&-", 0, ""),
+    ],
+)
+async def test_a_standard_stream_that_is_closed_or_full_makes_no_traceback(
+    tmp_path: Path, words: Sequence[str], redirected: str, code: int, complaint: str
+) -> None:
+    async with served(tmp_path) as (_, variables):
+        ended = await shell(tmp_path, redirected, *words, variables=variables)
+
+    assert complaint in ended.err
+    assert "Traceback" not in ended.err
+    assert "Exception ignored" not in ended.err
+    assert ended.code == code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the bytes of POSIX paths")
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "utf-8"}])
+async def test_the_paths_are_printed_as_the_file_system_has_them(tmp_path: Path, variables: Mapping[str, str]) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xc3\xa9\xff")
+    async with served(tmp_path) as (_, served_variables):
+        ended = await shell(
+            tmp_path, "", "run", "Reverse a text", "--output", str(folder), variables={**served_variables, **variables}
+        )
+
+    assert ended.code == 0, ended.err
+    assert str(folder / "README.md") in ended.out.splitlines()
+
+
+async def test_bytes_on_standard_input_that_are_no_text_are_marked(tmp_path: Path) -> None:
+    async with served(tmp_path) as (server, variables):
+        strict = {**variables, "PYTHONIOENCODING": "utf-8:strict"}
+        ended = await quintet(tmp_path, "run", "-", stdin=b"Reverse \xff text", variables=strict)
+
+    assert ended.code == 0, ended.err
+    assert "Reverse \ufffd text" in server.journal[0].body["messages"][1]["content"]
+
+
+async def test_standard_input_without_an_end_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, variables):
+        ended = await quintet(tmp_path, "run", "-", stdin=b" " * 1_100_000, variables=variables)
+
+    assert ended.code == 2
+    assert "standard input holds more than a task" in ended.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+async def test_a_second_interrupt_ends_the_process_without_a_traceback(tmp_path: Path) -> None:
+    held = stream(token("```python\n"), then="hold")
+    async with (
+        served(tmp_path, {"code_file": held}) as (_, variables),
+        started(tmp_path, "run", "Reverse a text", "--json", **variables) as process,
+    ):
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if json.loads(line).get("text") == "```python\n":
+                break
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+
+
+async def test_the_help_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    texts = [
+        await quintet(tmp_path, *words, "--help", variables={"COLUMNS": "80"}) for words in ([], ["run"], ["doctor"])
+    ]
+
+    assert [line for text in texts for line in text.out.splitlines() if len(line) > 80] == []
+
+
 async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Path) -> None:
     async with FaultServer(models=["test-model"]) as server:
         ended = await quintet(
@@ -220,3 +325,27 @@ async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
     assert ended.code == 1
     assert "MISSING model" in ended.out
     assert "LLM_MODEL to one of: other" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (status(200, "<html><body>Welcome</body></html>"), "is no list of models - check LLM_BASE_URL"),
+        (status(200, []), "is no list of models"),
+        (status(200, None), "is no list of models"),
+        (status(200, {"data": "abc"}), "is no list of models"),
+        (status(200, {"data": [{"id": "a\x1b[31mb"}, {"id": None}, 5]}), "LLM_MODEL to one of: ab"),
+        (status(401, {"error": {"message": "no"}}), "status 401 - check LLM_API_KEY"),
+        (status(404, "<html></html>"), "status 404 - check LLM_BASE_URL"),
+    ],
+)
+async def test_the_doctor_survives_whatever_the_address_answers(tmp_path: Path, answer: Step, complaint: str) -> None:
+    async with FaultServer(models_answer=answer) as server:
+        ended = await quintet(
+            tmp_path, "doctor", variables={"LLM_BASE_URL": server.base_url, "LLM_MODEL": "test-model"}
+        )
+
+    assert ended.code == 1
+    assert complaint in ended.out
+    assert "Traceback" not in ended.err
+    assert "\x1b" not in ended.out

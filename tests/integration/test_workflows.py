@@ -19,6 +19,7 @@ from core.events import (
     StepStarted,
     TokensReceived,
 )
+from core.settings.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, stream, token
 from tests.support.team import Bench, bench
@@ -225,6 +226,29 @@ async def test_a_file_that_is_never_right_is_rejected_and_never_written(tmp_path
     assert rejected.path == "reverse_text.py"
     assert why in rejected.why
     assert not (outcome.output_dir / "reverse_text.py").exists()
+
+
+async def test_a_file_with_the_api_key_in_it_is_never_written(tmp_path: Path) -> None:
+    register_secret("key-that-is-long-enough")
+    answer = "```python\nKEY = 'key-that-is-long-enough'\n```"
+    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "failed"
+    assert "holds your API key" in b.events.of(FileRejected)[0].why
+    assert not (outcome.output_dir / "reverse_text.py").exists()
+
+
+async def test_a_bug_fix_that_leaves_out_most_of_a_file_is_rejected(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "text.py").write_text("".join(f"def f{n}(text):\n    return text\n" for n in range(6)))
+    answer = "```python\ndef f3(text):\n    return text[::-1]\n```"
+    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+        outcome = await b.engine.run("f3 in text.py returns its input", workflow="bugfix")
+
+    assert outcome.status == "failed"
+    assert "leaves out most of what the file had: f0, f1" in b.events.of(FileRejected)[0].why
 
 
 async def test_tests_that_import_what_is_not_there_are_asked_for_again(tmp_path: Path) -> None:

@@ -164,10 +164,12 @@ class FaultServer:
 
     Attributes:
         models: what GET /models names.
+        models_answer: what GET /models answers instead.
         open_connections: how many clients are connected now.
     """
 
     models: Sequence[str] = ("test-model",)
+    models_answer: Step | None = None
     journal: list[Recorded] = field(default_factory=list)
     open_connections: int = 0
     connections: int = 0
@@ -271,6 +273,8 @@ class FaultServer:
 
     def _look_up(self, request: Recorded) -> Step:
         if request.path.endswith("/models"):
+            if self.models_answer is not None:
+                return self.models_answer
             return status(200, {"object": "list", "data": [{"id": name} for name in self.models]})
         return status(200, {"status": "ok"}) if request.path.endswith("/health") else status(404, "")
 

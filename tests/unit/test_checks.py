@@ -193,3 +193,45 @@ def test_no_text_breaks_a_check(path: str, text: str) -> None:
     problem = check_file(path, text)
 
     assert problem is None or problem.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        ("a.test.mjs", "from a import *\n\n\ndef test_r1():\n    assert f()\n", "line 1: this is Python"),
+        ("src/main.rs", "# Computes\n\ndef factorial(n: int): int =\n", "line 3: this is Python"),
+        ("MainTest.java", "async def f():\n    pass\n", "line 1: this is Python"),
+        ("main.go", "func main() {}\n", "line 1: a Go file needs a package clause"),
+        ("main.go", "// Package main prints.\npackage main\n\nfunc main() {}\n", None),
+        ("a.mjs", "import { readFile } from 'node:fs';\nconst def = (x) => x;\n", None),
+        ("a.ts", "// def f(): said in a comment\nexport const text = `\ndef f():\n`;\n", None),
+        ("a.php", "<?php\nfunction f() {}\n", None),
+        ("test_a.rb", "from a import *\n\ndef test_r1():\n    assert f()\n", "line 1: this is Python"),
+        ("a.rb", "def f(x)\n  x\nend\n", None),
+        ("lib.rs", "#![allow(dead_code)]\nfn f() {}\n", None),
+    ],
+)
+def test_python_does_not_pass_for_another_language(path: str, text: str, problem: str | None) -> None:
+    found = check_file(path, text)
+
+    assert found is None if problem is None else (found or "").startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        (
+            "README.md",
+            "Call the program.\nIt is \x1b[31mred\x1b[0m.\n",
+            "line 2: there is the control character U+001B",
+        ),
+        ("a.py", "x = '\x9b31m'\n", "line 1: there is the control character U+009B"),
+        ("a.py", "x = 1  # \u202e } if admin {\n", "line 1: there is the control character U+202E"),
+        ("README.md", "Das ist \u2067abc\u2069 als Text.\n", None),
+        ("a.py", "x = '\\x1b[31m'\n\x0c\ny = 'a\tb'\r\n", None),
+    ],
+)
+def test_no_file_holds_characters_that_steer_a_terminal(path: str, text: str, problem: str | None) -> None:
+    found = check_file(path, text)
+
+    assert found is None if problem is None else (found or "").startswith(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.workspace.elisions import find_elisions
-from core.workspace.signatures import python_imports, python_signatures, unresolved_names
+from core.workspace.signatures import lost_definitions, python_imports, python_signatures, unresolved_names
 
 MODULE = '''
 """Tasks."""
@@ -138,3 +138,24 @@ def test_deeply_nested_code_breaks_nothing(text: str) -> None:
     assert python_imports(text) == ()
     assert len(unresolved_names("from m import gone\n", {"m": text})) <= 1
     assert find_elisions("a.py", text) == ()
+
+
+FOUR = "def a(): ...\nasync def b(): ...\nclass C: ...\nif True:\n    def d(): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "lost"),
+    [
+        (FOUR, ()),
+        ("def a(): ...\nclass C: ...\n", ()),
+        ("def a():\n    return 1\n", ("b", "C", "d")),
+        ("def other(): ...\n", ("a", "b", "C", "d")),
+    ],
+)
+def test_a_rewrite_that_loses_most_of_a_module_is_noticed(after: str, lost: tuple[str, ...]) -> None:
+    assert lost_definitions(FOUR, after) == lost
+
+
+@pytest.mark.parametrize("before", ["", "def broken(:", "def a(): ...\ndef b(): ...\ndef c(): ...\n"])
+def test_a_small_module_may_be_written_anew(before: str) -> None:
+    assert lost_definitions(before, "x = 1\n") == ()

@@ -25,19 +25,37 @@ def test_delivery_runs_qa_beside_devops_and_the_writer_last() -> None:
     assert delivery.step("test").rework == "build"
 
 
+def _yielding(path: str) -> str:
+    step = f"{{id: a, agent: developer, files: [{{role: code, path: {path}, job: code_file}}]}}"
+    return f"id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{step}]"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("id: [", "not valid YAML"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: []", "steps"),
         ("id: x\ntitle: X\nsummary: s\nsource: moon\nsteps: [{id: a, agent: developer}]", "source"),
-        ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: nobody}]", "nobody"),
+        ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: nobody, text: opinion}]", "nobody"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: sing}]", "sing"),
-        ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, after: [b]}]", "'b'"),
+        (
+            "id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: opinion, after: [b]}]",
+            "'b'",
+        ),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, reads: [gossip]}]", "gossip"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, speed: 9}]", "speed"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, rework: a}]", "verdict"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: opinion}]", "task"),
+        ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer}]", "yields nothing"),
+        (
+            "id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, needs: [gossip], text: opinion}]",
+            "gossip",
+        ),
+        (_yielding("$nothing.py"), "unknown variable $nothing"),
+        (_yielding("$.py"), "cannot be used"),
+        (_yielding("../evil.py"), "leads out of the output folder"),
+        (_yielding("/etc/evil.py"), "not relative"),
+        ("[" * 5000, "not valid YAML"),
         ("- a list", "dictionary"),
     ],
 )
