@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import PromptError
-from core.resources import shipped_folder, shipped_yaml_files
+from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
 
 KNOWN_VARIABLES: Mapping[str, str] = {
     "task": "what the user asked for, in the user's words",
@@ -169,7 +169,7 @@ def load_agents(prompts_dir: Path | None = None) -> dict[str, AgentPrompt]:
     agents = _read_agents(shipped_yaml_files("prompts", "agents"))
     if prompts_dir is not None:
         _require_folder(prompts_dir)
-        agents |= _read_agents(sorted((prompts_dir / "agents").glob("*.yaml")))
+        agents |= _read_agents(users_yaml_files(prompts_dir, "agents"))
     return {agent.id: agent for agent in sorted(agents.values(), key=lambda agent: (agent.order, agent.id))}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 
 def shipped_folder(package: str, *parts: str) -> Traversable:
@@ -18,3 +19,13 @@ def shipped_yaml_files(package: str, *parts: str) -> list[Traversable]:
     """Return the YAML files of a shipped folder, sorted by name."""
     entries = [entry for entry in shipped_folder(package, *parts).iterdir() if entry.name.endswith(".yaml")]
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def users_yaml_files(prompts_dir: Path | None, kind: str) -> list[Path]:
+    """Return the YAML files of a folder of the user's, such as `prompts_dir`/agents, sorted; none where there is none.
+
+    Only regular files: reading a pipe would wait for ever.
+    """
+    if prompts_dir is None:
+        return []
+    return sorted(path for path in (prompts_dir / kind).glob("*.yaml") if path.is_file())

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from core.resources import shipped_yaml_files
+from core.resources import shipped_yaml_files, users_yaml_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ def read_roster(prompts_dir: Path | None = None) -> tuple[AgentCard, ...]:
     """
     cards: dict[str, AgentCard] = {}
     files: list[Traversable] = list(shipped_yaml_files("prompts", "agents"))
-    if prompts_dir is not None and (prompts_dir / "agents").is_dir():
-        files += sorted((prompts_dir / "agents").glob("*.yaml"))
+    files += users_yaml_files(prompts_dir, "agents")
     for file in files:
         card = _read_card(file)
         if card is not None:

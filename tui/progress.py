@@ -56,7 +56,8 @@ def _line(event: Event, title: str) -> str | None:
             what = f"  ! {title}: {event.message} ({event.kind})"
             return what + (f" - {event.hint}" if event.hint else "")
         case BreakerChanged():
-            return f"  ! circuit breaker of {event.name}: {event.old} -> {event.new}"
+            wait = f", next try in {event.retry_at - event.at:.0f} s" if event.retry_at is not None else ""
+            return f"  ! circuit breaker of {event.name}: {event.old} -> {event.new}{wait}"
         case RunFinished():
             why = f": {event.reason}" if event.reason else ""
             return (

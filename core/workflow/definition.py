@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import ArtifactError, PromptError
 from core.prompts import KNOWN_VARIABLES, AgentPrompt
-from core.resources import shipped_yaml_files
+from core.resources import shipped_yaml_files, users_yaml_files
 from core.workspace.paths import safe_relative_path
 
 FILE_VARIABLES = frozenset({"path", "current"})
@@ -129,8 +129,7 @@ def load_workflows(agents: Mapping[str, AgentPrompt], prompts_dir: Path | None =
         PromptError: a file is malformed, or names an agent, a job or a variable that does not exist.
     """
     files: list[Traversable] = list(shipped_yaml_files("prompts", "workflows"))
-    if prompts_dir is not None and (prompts_dir / "workflows").is_dir():
-        files += sorted((prompts_dir / "workflows").glob("*.yaml"))
+    files += users_yaml_files(prompts_dir, "workflows")
     workflows: dict[str, WorkflowSpec] = {}
     for file in files:
         workflow = _read_workflow(file)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.agents import Agent
 from core.clock import Clock
-from core.errors import QuintetError
+from core.errors import QuintetError, WorkspaceError
 from core.events import EventSink, RunFinished, RunStarted, Warned
 from core.llm.context import without_middle
 from core.llm.endpoint import Endpoint
@@ -135,9 +135,10 @@ class RunLifecycle:
         if root is None:
             name = f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
             root = self._workplace.settings.workspace.output_dir / name
-        elif root.is_dir() and not is_ours(root) and any(root.iterdir()):
+        root = _expanded(root).absolute()
+        if request.output_dir is not None and _is_foreign(root):
             root = root / f"quintet-{run_id}"
-        folder = OutputFolder(root.expanduser().absolute())
+        folder = OutputFolder(root)
         folder.prepare()
         folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
         return folder
@@ -179,3 +180,18 @@ def _task_for(endpoint: Endpoint, task: str) -> str:
     if endpoint.context_tokens is None:
         return task
     return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise WorkspaceError(f"there is no home folder {path.parts[0]!r}", hint="write the path out") from None
+
+
+def _is_foreign(root: Path) -> bool:
+    """Tell whether a folder holds somebody else's files; one that cannot be looked into is named when it is opened."""
+    try:
+        return root.is_dir() and not is_ours(root) and any(root.iterdir())
+    except OSError:
+        return False

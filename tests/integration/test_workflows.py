@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import WorkspaceError
 from core.events import (
     CallQueued,
     FileRejected,
@@ -402,6 +403,27 @@ async def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> No
     assert outcome.output_dir.parent == mine
     assert (mine / "README.md").read_text() == "mine"
     assert (outcome.output_dir / "README.md").exists()
+
+
+async def test_a_folder_written_with_a_tilde_is_the_home_folders_and_is_left_alone_too(tmp_path: Path) -> None:
+    mine = Path.home() / "mine"
+    mine.mkdir()
+    (mine / "README.md").write_text("mine")
+    async with bench(tmp_path) as b:
+        outcome = await b.engine.run(TASK, output_dir=Path("~/mine"))
+
+    assert outcome.output_dir.parent == mine
+    assert (mine / "README.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "x" * 300])
+async def test_an_output_folder_that_cannot_be_is_one_message(tmp_path: Path, name: str) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(WorkspaceError) as caught:
+            await b.engine.run(TASK, output_dir=Path(name))
+
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
 
 
 async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed(tmp_path: Path) -> None:

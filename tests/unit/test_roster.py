@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_a_file_that_is_not_utf_8_is_left_out(tmp_path: Path) -> None:
 
 def test_a_folder_without_agents_changes_nothing(tmp_path: Path) -> None:
     assert read_roster(tmp_path) == read_roster()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_among_the_agents_files_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    os.mkfifo(tmp_path / "agents" / "pipe.yaml")
+
+    assert read_roster(tmp_path) == read_roster()
+    assert load_agents(tmp_path).keys() == load_agents().keys()
