@@ -24,8 +24,9 @@ def shipped_yaml_files(package: str, *parts: str) -> list[Traversable]:
 def users_yaml_files(prompts_dir: Path | None, kind: str) -> list[Path]:
     """Return the YAML files of a folder of the user's, such as `prompts_dir`/agents, sorted; none where there is none.
 
-    Only regular files: reading a pipe would wait for ever.
+    Pipes and devices are left out: reading them might never end.
     """
     if prompts_dir is None:
         return []
-    return sorted(path for path in (prompts_dir / kind).glob("*.yaml") if path.is_file())
+    found = (prompts_dir / kind).glob("*.yaml")
+    return sorted(path for path in found if not (path.is_fifo() or path.is_char_device()))
