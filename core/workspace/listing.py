@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.workspace.manifest import is_ours
 from core.workspace.text import normalise_newlines, plain_line
 
 MAX_LISTED = 200
@@ -135,6 +136,8 @@ def _scan(root: Path, max_depth: int) -> Iterator[_Entry]:
             entry = _entry(child, path, depth)
             if entry is not None:
                 yield entry
+            elif is_ours(root / path):
+                yield _Entry(path, 0, "delivered by Quintet", depth)
             elif depth + 1 >= max_depth:
                 yield _Entry(path, 0, "too deep", depth)
             else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.workspace.folder import OutputFolder
 from core.workspace.listing import list_folder, read_sources
 
 SECRETS = [
@@ -140,3 +141,14 @@ def test_a_name_with_escape_sequences_is_left_out(tmp_path: Path) -> None:
     fill(tmp_path, {"a\x1b[31m.py": "x"})
 
     assert read_sources(tmp_path, 100).left_out == ("a.py: unreadable name",)
+
+
+def test_what_quintet_has_delivered_is_not_reviewed_again(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\n")
+    folder = OutputFolder(tmp_path / "output" / "earlier-run")
+    folder.prepare()
+    folder.write("app.py", "x = 2\n", role="code", agent_id="developer", round=0, status="ok")
+
+    assert [path for path, _ in read_sources(tmp_path, 10_000).files] == ["app.py"]
+    assert "delivered by Quintet" in list_folder(tmp_path)
+    assert [path for path, _ in read_sources(folder.root, 10_000).files if path == "app.py"] == ["app.py"]
