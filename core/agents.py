@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from core.llm.caller import Caller
 from core.llm.endpoint import Endpoint
 from core.llm.request import CallRequest, ChatMessage, Reply
 from core.prompts import AgentPrompt
-
-Variant = Literal["full", "short"]
 
 DEFAULT_TEMPERATURE = 0.2
 
@@ -27,7 +24,7 @@ class CallScope:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn; None leaves the choice to the agent's prompt, the settings and the server, in that order."""
+    """How an answer is drawn; None leaves the temperature to the settings, then to the prompt, and the length to the server."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -43,6 +40,7 @@ class Agent:
         caller: the path of one LLM call, shared by the team.
         resolve_endpoint: gives the endpoint at the time of a call; starts the embedded model on first need.
         new_scope: makes the scope of a call that belongs to no run.
+        defaults: what the settings say; their length also bounds what a call asks for.
     """
 
     def __init__(
@@ -53,7 +51,6 @@ class Agent:
         resolve_endpoint: Callable[[], Awaitable[Endpoint]],
         new_scope: Callable[[], CallScope],
         defaults: Sampling,
-        stream_by_default: bool = True,
     ) -> None:
         self.prompt = prompt
         self.enabled = True
@@ -61,7 +58,6 @@ class Agent:
         self._resolve_endpoint = resolve_endpoint
         self._new_scope = new_scope
         self._defaults = defaults
-        self._stream_by_default = stream_by_default
 
     @property
     def id(self) -> str:
@@ -71,16 +67,20 @@ class Agent:
     def title(self) -> str:
         return self.prompt.title
 
-    async def variant(self) -> Variant:
-        """Return which prompts suit the model in use: the short ones for small models and small contexts."""
-        return "short" if (await self._resolve_endpoint()).is_small else "full"
+    @property
+    def temperature(self) -> float:
+        """The temperature of a call that asks for none of its own."""
+        for wanted in (self._defaults.temperature, self.prompt.temperature):
+            if wanted is not None:
+                return wanted
+        return DEFAULT_TEMPERATURE
 
     async def execute_llm_task(
         self,
         prompt: str,
         *,
         stream_callback: Callable[[str], None] | None = None,
-        stream: bool | None = None,
+        stream: bool = True,
         sampling: Sampling | None = None,
         scope: CallScope | None = None,
     ) -> Reply:
@@ -89,7 +89,7 @@ class Agent:
         Args:
             prompt: the user message; the agent's system prompt goes before it.
             stream_callback: receives each new piece of text at once.
-            stream: ask the server to stream; None takes the setting.
+            stream: ask the server to stream; LLM_STREAM_RESPONSES=false turns it off for every call.
             sampling: overrides of temperature, length and stops for this call.
             scope: the run and step the call belongs to; None makes one of its own.
 
@@ -107,10 +107,10 @@ class Agent:
             agent_id=self.id,
             task_id=scope.task_id,
             max_tokens=self._max_tokens(chosen, endpoint),
-            temperature=self._temperature(chosen),
+            temperature=self.temperature if chosen.temperature is None else chosen.temperature,
             stop=chosen.stop,
             prefill=chosen.prefill,
-            stream=self._stream_by_default if stream is None else stream,
+            stream=stream,
         )
         refresh = self._resolve_endpoint if endpoint.kind == "embedded" else None
         return await self._caller.call(request, endpoint, stream_callback=stream_callback, refresh=refresh)
@@ -122,9 +122,3 @@ class Agent:
         if wanted is not None and endpoint.context_tokens is not None:
             wanted = min(wanted, max(64, endpoint.context_tokens // 2))
         return wanted
-
-    def _temperature(self, chosen: Sampling) -> float:
-        for candidate in (chosen.temperature, self._defaults.temperature, self.prompt.temperature):
-            if candidate is not None:
-                return candidate
-        return DEFAULT_TEMPERATURE

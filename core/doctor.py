@@ -17,6 +17,7 @@ from platformdirs import user_data_path, user_log_path
 from core.clock import SystemClock
 from core.errors import QuintetError
 from core.llm.embedded import EmbeddedServer
+from core.llm.endpoint import Endpoint
 from core.llm.models import model_names
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
@@ -117,7 +118,7 @@ async def _model(settings: Settings) -> Finding:
             if source.is_embedded:
                 return await _embedded(settings, Path(folder))
             endpoint = await source.resolve()
-            return await _answers(pool, endpoint.host, endpoint.model, source)
+            return await _answers(pool, endpoint)
         except QuintetError as error:
             return Finding("missing", "model", str(error))
         finally:
@@ -137,10 +138,11 @@ async def _embedded(settings: Settings, folder: Path) -> Finding:
     return Finding("ok", "model", detail)
 
 
-async def _answers(pool: ClientPool, host: str, model: str, source: EndpointSource) -> Finding:
+async def _answers(pool: ClientPool, endpoint: Endpoint) -> Finding:
     import openai
 
-    client = await pool.client(await source.resolve())
+    host, model = endpoint.host, endpoint.model
+    client = await pool.client(endpoint)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
             # Raw: the SDK takes a web page for a list of models and trips over it.

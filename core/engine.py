@@ -52,9 +52,11 @@ class Engine:
         emit: receives every event on the event loop's thread; must return at once.
         clock: time, passed in so that tests wait for nothing.
         rng: randomness of waits and names.
+        sessions_folder: where runs keep their checkpoints and texts; None means the user's data folder.
 
     Raises:
         PromptError: a prompt or workflow file cannot be used.
+        UsageError: the settings switch off an agent that does not exist.
     """
 
     def __init__(
@@ -276,7 +278,6 @@ class Engine:
             resolve_endpoint=self._source.resolve,
             new_scope=self._new_scope,
             defaults=Sampling(temperature=llm.temperature, max_tokens=llm.max_tokens),
-            stream_by_default=llm.stream_responses,
         )
 
     def _new_scope(self) -> CallScope:

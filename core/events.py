@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +277,6 @@ Event = RunEvent | CallEvent
 
 EventSink = Callable[[Event], None]
 """Takes one event; synchronous, must return at once and must not raise."""
-
-EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
 
 
 def event_type_name(event_class: type[Event]) -> str:

@@ -43,7 +43,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "opinions": "answers of the others in a round table",
     "listing": "the files of the folder under review",
     "problem": "why the last answer was not accepted",
-    "answer": "the answer that was not accepted, or that stopped half-way",
+    "answer": "the answer that was not accepted",
     "agent": "title of an agent",
     "user_words": "what the user said during the run",
 }
@@ -51,6 +51,9 @@ KNOWN_VARIABLES: Mapping[str, str] = {
 
 Variant = Literal["full", "short"]
 """`short` is for models that follow only a few lines, such as the embedded one."""
+
+Output = Literal["file", "text", "list", "verdict"]
+"""What an answer is: a file, free text, a list of lines, or a verdict."""
 
 TemplateText = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -73,7 +76,7 @@ class Job(_Prompt):
     """One kind of call an agent can make.
 
     Attributes:
-        output: what the answer is: a file, free text, a list of lines, or a verdict.
+        output: what the answer is; a workflow may use the job for nothing else.
         short: the text for small models; None means that `full` serves them too.
         max_tokens_full: upper bound of the answer, None for the server's own.
         max_tokens_short: as above, for small models.
@@ -82,7 +85,7 @@ class Job(_Prompt):
         stop_short: texts that end the answer of a small model.
     """
 
-    output: Literal["file", "text", "list", "verdict"]
+    output: Output
     full: TemplateText
     short: TemplateText | None = None
     max_tokens_full: int | None = Field(default=None, gt=0)
@@ -147,13 +150,11 @@ class CommonPrompts(_Prompt):
         repair: asks again for a file, quoting the problem and the answer.
         steering: what is added to a prompt when the user spoke during the run.
         absent: says that an agent was skipped.
-        continuation: asks for the rest of an answer that stopped half-way.
     """
 
     repair: Variants
     steering: TemplateText
     absent: TemplateText
-    continuation: TemplateText
 
 
 def render(template: str, variables: Mapping[str, str], where: str) -> str:
@@ -183,7 +184,7 @@ def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
             file = prompts_dir / "common.yaml"
             fields |= _read_fields(file)
     common = _validated(CommonPrompts, fields, file)
-    texts = {name: getattr(common, name) for name in ("steering", "absent", "continuation")}
+    texts = {name: getattr(common, name) for name in ("steering", "absent")}
     _check_templates(file, [*texts.items(), *_variant_texts("repair", common.repair)])
     return common
 

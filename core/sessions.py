@@ -44,15 +44,21 @@ class Session:
             ) from error
 
     def store_text(self, text: str) -> str:
-        """Keep a text and return its reference (the SHA-256 of its UTF-8 bytes, in hex)."""
+        """Keep a text and return its reference (the SHA-256 of its UTF-8 bytes, in hex); WorkspaceError if it cannot."""
         data = text.encode("utf-8", "replace")
         reference = hashlib.sha256(data).hexdigest()
         path = self.folder / "texts" / reference
         if not path.exists():
             # Parallel steps may store the same text: each writes a part of its own, and the last rename wins.
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-                part.write(data)
-            Path(part.name).replace(path)
+            try:
+                with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+                    part.write(data)
+                Path(part.name).replace(path)
+            except OSError as error:
+                raise WorkspaceError(
+                    f"the run's folder {self.folder} takes no text: {error.strerror or error}",
+                    hint="free some space there and check its rights",
+                ) from error
         return reference
 
     def read_text(self, reference: str) -> str:

@@ -10,7 +10,7 @@ class AgentStatus:
     """One agent now.
 
     `state` is one of idle, off, queued, thinking, streaming, retrying, waiting, done, partial, failed, stopped;
-    `detail` adds words to it ("retry 2/3 in 1.8 s", "waits for the Developer"), and may be empty.
+    `detail` adds words to it ("stall, again in 1.8 s", "2 ahead"), and may be empty.
     """
 
     agent_id: str

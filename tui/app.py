@@ -31,7 +31,7 @@ from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme
 from tui.widgets.numbers import size
 from tui.widgets.plain import many_lines, one_line
 from tui.widgets.prompt import Prompt
-from tui.widgets.welcome import SAMPLE_TASK
+from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -45,6 +45,9 @@ Severity = Literal["information", "warning", "error"]
 
 PULL_SECONDS = 0.5
 GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung server must not hold the terminal
+READ_CHARACTERS_A_SECOND = 15
+SHORTEST_TOAST_SECONDS = 2.0  # a few quick key presses must not cover the pane with their toasts
+LONGEST_TOAST_SECONDS = 15.0
 EXIT_CONFIGURATION = 2
 
 
@@ -96,6 +99,7 @@ class QuintetApp(App[int]):
         self.last_words: tuple[str, ...] = ()
         self._output_dir = output_dir
         self._agents = tuple(agents) if agents else None
+        self._workflow = str(self._overrides.get("team.workflow", SAMPLE_WORKFLOW))
         self._set_first_look()
 
     # Start.
@@ -140,6 +144,9 @@ class QuintetApp(App[int]):
         return read_roster(), Reception(self.main, say=self.say)
 
     def _engine_is_there(self) -> None:
+        self._show_workflow()
+        if self._workflow not in self.main.workflows:
+            self.say(f"there is no workflow {self._workflow!r}; the palette has them all", "warning")
         self.wake()
         self._pull()
         self._warm_up()
@@ -177,6 +184,7 @@ class QuintetApp(App[int]):
         self.main.wish_layout(settings.ui.layout)
         for pane in self.main.panes:
             pane.attempts_allowed = settings.llm.max_retries + 1
+        self._workflow = settings.team.workflow
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
@@ -217,6 +225,7 @@ class QuintetApp(App[int]):
 
     def start_run(self, task: str) -> None:
         """Let the team work on `task`; a leading @agent lets that agent work alone."""
+        self.main.prompt.sent.add(task)  # also the sample, and a task of the command line: Up brings it back
         agent_id, words = read_address(task, self.main.cards)
         self.main.show_task(words)
         agents, self._agents = self._agents, None
@@ -229,7 +238,7 @@ class QuintetApp(App[int]):
             return
         self.wake()
         try:
-            outcome = await engine.run(task, output_dir=self._output_dir, agents=agents)
+            outcome = await engine.run(task, workflow=self._workflow, output_dir=self._output_dir, agents=agents)
             # One that was stopped before it began has no event of its end.
             self.main.show_outcome(outcome.status, outcome.verdict, len(outcome.files), 0.0)
         except QuintetError as error:
@@ -242,9 +251,11 @@ class QuintetApp(App[int]):
 
     @on(Prompt.Sent)
     def _prompt_sent(self, message: Prompt.Sent) -> None:
-        text = message.text or ("" if self.has_run else SAMPLE_TASK)
+        text = message.text
+        if not text and not self.has_run and self._workflow == SAMPLE_WORKFLOW:
+            text = SAMPLE_TASK
         if not text:
-            self.say("the prompt is empty: type what the team should know")
+            self.say("the prompt is empty: type what the team should " + ("know" if self.has_run else "do"))
         elif not self._connect:
             self.main.prompt.give_back(text)
             self.say("this is a replay: nothing can be sent")
@@ -371,6 +382,30 @@ class QuintetApp(App[int]):
         self._use_theme(names[(place + 1) % len(names)])
         self.say(f"theme: {self.theme}")
 
+    def action_next_workflow(self) -> None:
+        ids = tuple(self.engine.workflows()) if self.engine is not None else ()
+        if not ids:
+            self.say(self._no_engine())
+            return
+        place = ids.index(self._workflow) if self._workflow in ids else -1
+        self._choose_workflow(ids[(place + 1) % len(ids)])
+
+    @on(MainScreen.WorkflowChosen)
+    def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
+        self._choose_workflow(message.workflow)
+
+    def _choose_workflow(self, workflow: str) -> None:
+        if self.has_run:
+            self.say("a run is on: choose the workflow of the next one when it has ended")
+            return
+        self._workflow = workflow
+        self._show_workflow()
+        self.say(f"workflow of the next run: {self.main.workflows.get(workflow, workflow)}")
+
+    def _show_workflow(self) -> None:
+        if self.engine is not None:
+            self.main.show_workflow(self._workflow, self.engine.workflows())
+
     async def action_copy_message(self) -> None:
         pane = self.main.active_agent
         text = (pane.view.answer_source or pane.view.source) if pane else ""
@@ -404,8 +439,10 @@ class QuintetApp(App[int]):
         self.say(f"sent to terminal ({about}) - {where}")
 
     def say(self, message: str, severity: Severity = "information") -> None:
-        """Show a toast; its text is never read as markup."""
-        self.notify(many_lines(message, 600), severity=severity, markup=False)
+        """Show a toast for as long as it takes to read; its text is never read as markup."""
+        text = many_lines(message, 600)
+        seconds = min(max(len(text) / READ_CHARACTERS_A_SECOND, SHORTEST_TOAST_SECONDS), LONGEST_TOAST_SECONDS)
+        self.notify(text, severity=severity, timeout=seconds, markup=False)
 
     def _run_refused(self, words: str, typed: str) -> None:
         """Leave the reason in the pane, where it stays, and the task in the prompt for another try."""

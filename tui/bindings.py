@@ -154,6 +154,15 @@ ACTIONS: tuple[Action, ...] = (
         ("c",),
         call="app.copy_code",
     ),
+    Action(
+        "next_workflow",
+        (),
+        "Workflow",
+        "Go to the next workflow, for the next run; Commands has them all by name.",
+        "panes",
+        ("w",),
+        call="app.next_workflow",
+    ),
     Action("next_layout", (), "Layout", "Automatic, compact, standard, wide.", "panes", ("l",), 16),
     Action("next_theme", (), "Theme", "Go to the next colour theme.", "panes", ("t",), 17, call="app.next_theme"),
     Action(

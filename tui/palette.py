@@ -1,7 +1,9 @@
-"""The command palette's view of the registry: every action, by its name."""
+"""What the command palette offers: every action of the registry, and every workflow, by its name."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -9,6 +11,7 @@ from textual.content import Content
 
 from tui.bindings import Action, key_label
 from tui.screens.main import MainScreen
+from tui.widgets.plain import one_line
 
 
 def action_title(action: Action) -> str:
@@ -17,30 +20,43 @@ def action_title(action: Action) -> str:
     return f"{action.label}  ({keys})" if keys else action.label
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line of the palette."""
+
+    title: str
+    help: str
+    run: Callable[[], Awaitable[None]]
+
+
 class ActionProvider(Provider):
-    """Offers the rows of the registry; each runs where its key would."""
+    """Offers the rows of the registry, each of which runs where its key would, and the workflows for the next run."""
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in self._actions():
-            title = action_title(action)
-            score = max(matcher.match(title), matcher.match(action.help) * 0.9)
+        for command in self._commands():
+            title = command.title
+            score = max(matcher.match(title), matcher.match(command.help) * 0.9)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), partial(self._run, action), text=title, help=action.help)
+                yield Hit(score, matcher.highlight(title), command.run, text=title, help=command.help)
 
     async def discover(self) -> Hits:
-        for action in self._actions():
-            title = action_title(action)
-            yield DiscoveryHit(Content(title), partial(self._run, action), text=title, help=action.help)
+        for command in self._commands():
+            yield DiscoveryHit(Content(command.title), command.run, text=command.title, help=command.help)
 
-    def _actions(self) -> tuple[Action, ...]:
+    def _commands(self) -> Iterator[Command]:
         main = self._main()
-        return main.table.actions if main is not None else ()
+        if main is None:
+            return
+        for action in main.table.actions:
+            yield Command(action_title(action), action.help, partial(main.run, action))
+        for workflow, title in main.workflows.items():
+            name = one_line(title, 40)
+            yield Command(f"Workflow: {name}", f"Let the next run follow {name}.", partial(_choose, main, workflow))
 
     def _main(self) -> MainScreen | None:
         return next((screen for screen in self.app.screen_stack if isinstance(screen, MainScreen)), None)
 
-    async def _run(self, action: Action) -> None:
-        main = self._main()
-        if main is not None:
-            await main.run(action)
+
+async def _choose(main: MainScreen, workflow: str) -> None:
+    main.post_message(main.WorkflowChosen(workflow))

@@ -36,11 +36,12 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from tui.bindings import key_label
 from tui.screens.main import MainScreen
 from tui.shown_path import shown_path
 from tui.widgets.activity import FileRow
 from tui.widgets.header_bar import OUTCOMES
-from tui.widgets.numbers import clock_time, counted
+from tui.widgets.numbers import clock_time, countdown, counted
 from tui.widgets.plain import one_line
 
 
@@ -162,6 +163,10 @@ class Reception:
         retry_at = max(self._open_breakers.values(), default=None)
         for pane in self._main.panes:
             pane.set_breaker(retry_at)
+        if event.new == "open" and event.old == "closed":
+            wait = f"; next try in {countdown(event.retry_at - event.at)}" if event.retry_at is not None else ""
+            keys = key_label(self._main.table.find("interrupt").all_keys[0])
+            self._say(f"{event.name} fails again and again{wait}. The run waits; {keys} stops it.", "warning")
         style = "$text-error" if event.new == "open" else "$text-warning" if event.new == "half-open" else ""
         self._log(event.at, f"breaker {event.name}: {event.old} → {event.new}", style)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from core.llm.limits import (
 )
 from core.llm.pool import ConnectionTrace, watch_connection
 from core.llm.progress import CallProgress
+from core.telemetry.logs import log
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -39,8 +39,6 @@ _FINISH_REASONS = {
     **dict.fromkeys(("safety", "recitation", "sensitive"), "content_filter"),
     **dict.fromkeys(("abort", "network_error", "insufficient_system_resource"), "stream_error"),
 }
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ async def _receive(
     except _transport_errors():
         if decoder is None or not decoder.complete:
             raise
-        _log.debug("connection broke after the end of the answer")
+        log("DEBUG", "the connection broke after the end of the answer")
     read = decoder.end()
     if read.progress:
         progress.received(read)

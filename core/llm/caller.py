@@ -6,7 +6,6 @@ A call passes the endpoint's gate, then makes attempts: each under the circuit b
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
@@ -27,14 +26,13 @@ from core.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from core.resilience.gate import Gate, GateFullError
 from core.status import BreakerStatus, PoolStatus
 from core.telemetry import metrics
+from core.telemetry.logs import Level, log, log_ids
 
 if TYPE_CHECKING:
     from core.resilience.breaker import GuardFactory
     from core.settings import Settings
 
 DEFAULT_SLOTS = 5  # one for each specialist
-
-_log = logging.getLogger(__name__)
 
 
 class Caller:
@@ -76,7 +74,7 @@ class Caller:
         state = self._state(endpoint)
         journey = Journey(request, endpoint, state, self._surroundings(), progress, refresh=refresh)
         # In a task of its own, so that one call can be ended while the one who waits for it goes on.
-        travel = asyncio.create_task(_travel(journey, state, progress), name=f"call {call_id}")
+        travel = asyncio.create_task(self._travel(journey, state, progress), name=f"call {call_id}")
         self._travelling[call_id] = travel
         try:
             answer = await travel
@@ -85,7 +83,7 @@ class Caller:
         except GateFullError:
             raise self._failed(_fault("queue_full", endpoint), request, endpoint, progress) from None
         except Exception as bug:
-            _log.exception("call %s ended by an unexpected error", call_id)
+            log("ERROR", "a call ended by an unexpected error", exception=bug, call_id=call_id)
             unexpected = _fault(f"bug:{type(bug).__name__}", endpoint)
             raise self._failed(unexpected, request, endpoint, progress) from bug
         except BaseException:
@@ -156,6 +154,22 @@ class Caller:
             state = self._states[endpoint.server_name] = EndpointState(Gate(slots))
         return state
 
+    async def _travel(self, journey: Journey, state: EndpointState, progress: CallProgress) -> Answer:
+        def queued(position: int) -> None:
+            self._measure_queue()
+            progress.queued(position)
+
+        with log_ids(**progress.log_ids):
+            try:
+                async with state.gate.slot(queued):
+                    self._measure_queue()
+                    return await journey.run()
+            finally:
+                self._measure_queue()
+
+    def _measure_queue(self) -> None:
+        metrics.gauge("queue.depth", sum(state.gate.waiting for state in self._states.values()))
+
     def _failed(self, fault: Fault, request: CallRequest, endpoint: Endpoint, progress: CallProgress) -> LLMCallError:
         if progress.attempt:
             progress.attempt_failed(fault, will_retry=False)
@@ -164,11 +178,6 @@ class Caller:
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )
-
-
-async def _travel(journey: Journey, state: EndpointState, progress: CallProgress) -> Answer:
-    async with state.gate.slot(progress.queued):
-        return await journey.run()
 
 
 def _fault(kind: str, endpoint: Endpoint) -> Fault:
@@ -189,7 +198,18 @@ def _measure(
     agent = {"agent": request.agent_id}
     tags = {**agent, "model": endpoint.model}
     metrics.increment("llm.requests", tags={**tags, "outcome": outcome})
-    metrics.timing("llm.request", progress.duration_seconds * 1000, tags={**tags, "outcome": outcome})
+    duration_ms = progress.duration_seconds * 1000
+    metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": outcome})
+    with log_ids(**progress.log_ids):
+        level: Level = "WARNING" if outcome == "error" else "INFO"
+        log(
+            level,
+            "call ended",
+            outcome=outcome,
+            attempts=progress.attempt,
+            duration_ms=duration_ms,
+            model=endpoint.model,
+        )
     if progress.first_token_seconds is not None:
         metrics.timing("llm.first_token", progress.first_token_seconds * 1000, tags=tags)
     if usage is not None:

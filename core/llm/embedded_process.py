@@ -33,6 +33,7 @@ class ServerProcess:
         self._lifeline: int | None = lifeline
         self._log_file = log_file
         self._log_start = log_start
+        self._why_it_ended = ""
 
     @classmethod
     async def spawn(cls, program: Path, config: dict[str, object], log_file: Path) -> ServerProcess:
@@ -92,7 +93,11 @@ class ServerProcess:
         return f"see {self._log_file}, choose another file in llm.model_file, or name a server in LLM_BASE_URL"
 
     def why_it_ended(self) -> str:
-        """Return in a few words why a process that is gone has ended."""
+        """Return in a few words why a process that is gone has ended; the log is read once, a status asks often."""
+        self._why_it_ended = self._why_it_ended or self._find_why()
+        return self._why_it_ended
+
+    def _find_why(self) -> str:
         code = self._process.returncode
         if code in (-getattr(signal, "SIGILL", 4), ILLEGAL_INSTRUCTION_ON_WINDOWS):
             return "this processor lacks instructions that xllamacpp was built for"

@@ -46,10 +46,6 @@ class Endpoint:
         """Host and port as a reader knows them."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
-    def describe(self) -> str:
-        """Return one line for people; without the key."""
-        return f"{self.model or 'the first model'} at {self.host} ({self.kind})"
-
     @property
     def server_name(self) -> str:
         """What tells servers apart: the address, or for the embedded one, whose port changes when it is restarted, its kind."""
@@ -138,7 +134,7 @@ def locality(base_url: str) -> Literal["local", "remote"]:
 
 
 def is_loopback(base_url: str) -> bool:
-    """Return whether an address never leaves this machine."""
+    """Return whether an address never leaves this machine, so that no proxy is asked; keys have a stricter rule."""
     host = urlsplit(base_url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

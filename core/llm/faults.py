@@ -106,7 +106,6 @@ FAULT_RULES: dict[str, FaultRule] = {
     "queue_full": FaultRule(
         "fail", "neutral", "too many calls wait for {host}", "run fewer agents at once or raise LLM_MAX_CONCURRENCY"
     ),
-    "retry_budget": FaultRule("fail", "neutral", "too many retries against {host}", _CHECK_SERVER),
     "cancelled": FaultRule("fail", "neutral", "the call to {host} was cancelled", ""),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -24,6 +23,7 @@ from core.llm.wire import RequestShape, request_body
 from core.resilience.gate import Gate
 from core.resilience.retry import Backoff, retrying
 from core.telemetry import metrics
+from core.telemetry.logs import log
 
 if TYPE_CHECKING:
     from core.resilience.breaker import GuardBreaker, GuardFactory, Ticket
@@ -35,8 +35,6 @@ LOADING_POLL_SECONDS = 1.0
 MAX_SHOWN_MODELS = 8
 MAX_LOADING_SECONDS = 600.0
 BREAKER_LEVELS = {"closed": 0, "half-open": 1, "open": 2}
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -126,6 +124,7 @@ class Journey:
                 return await self._admitted_attempt(again=again)
             except Fault as fault:
                 self._count("llm.errors", kind=fault.kind)
+                log("WARNING", "attempt failed", attempt=self._progress.attempt, kind=fault.kind, reason=fault.message)
                 again = await self._uncounted_step(fault)
 
     async def _find_server(self) -> None:
@@ -147,7 +146,7 @@ class Journey:
             shape = self._state.shape.adapted(fault.adaptation)
             self._adaptations.add(fault.adaptation)
             self._state.shape = shape
-            _log.info("request adapted to %s: %s", self._endpoint.host, fault.adaptation)
+            log("INFO", "request adapted", host=self._endpoint.host, adaptation=fault.adaptation)
             return True
         match fault.action:
             case "free":

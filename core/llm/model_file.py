@@ -22,7 +22,6 @@ class ModelFile:
     Attributes:
         path: absolute path of the GGUF file.
         label: short name for the screen and for the `model` field of a request.
-        is_demo: whether it is the small model that ships with Quintet.
         file_bytes: size of the file.
         parameters: number of parameters, None when the file does not tell.
         context_train: tokens of context the model was trained for, None when the file does not tell.
@@ -31,7 +30,6 @@ class ModelFile:
 
     path: Path
     label: str
-    is_demo: bool
     file_bytes: int
     parameters: int | None
     context_train: int | None
@@ -69,7 +67,6 @@ def find_model_file(model_file: Path | None = None) -> ModelFile:
     return ModelFile(
         path=path,
         label=_label(path, header.size_label),
-        is_demo=model_file is None,
         file_bytes=status.st_size,
         parameters=header.parameters,
         context_train=header.context_train,

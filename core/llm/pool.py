@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint, configured_endpoint, is_loopback
+from core.telemetry import metrics
 
 if TYPE_CHECKING:
     import httpx2
@@ -93,12 +94,12 @@ class ClientPool:
 
     Attributes:
         max_age_seconds: age after which a client takes no new request; streams that run on it are not cut.
-        endpoint: what get_llm_client() returns a client for; set by the engine that runs.
+        resolve: gives the endpoint that get_llm_client() returns a client for; None without an engine.
     """
 
     max_age_seconds: float = 3600.0
     clock: Clock = field(default_factory=SystemClock)
-    endpoint: Endpoint | None = None
+    resolve: Callable[[], Awaitable[Endpoint]] | None = None
     max_connections: int = MAX_CONNECTIONS
     _clients: dict[tuple[str, str], _Pooled] = field(default_factory=dict, repr=False)
     _retired: list[_Pooled] = field(default_factory=list, repr=False)
@@ -123,6 +124,7 @@ class ClientPool:
         pooled = await self._pooled(endpoint)
         pooled.in_flight += 1
         pooled.requests += 1
+        self._measure()
         started = self.clock.monotonic()
         lease = Lease(pooled.client)
         try:
@@ -135,6 +137,7 @@ class ClientPool:
             elif lease.succeeded is False:
                 pooled.failures += 1
             await self._close_idle_retired()
+            self._measure()
 
     async def client(self, endpoint: Endpoint) -> AsyncOpenAI:
         """Return the client of an endpoint, for requests that are not counted."""
@@ -173,6 +176,10 @@ class ClientPool:
         self._retired.clear()
         for pooled in everyone:
             await pooled.client.close()
+
+    def _measure(self) -> None:
+        metrics.gauge("pool.size", len(self._clients))
+        metrics.gauge("pool.in_flight", self.in_flight)
 
     def _all(self) -> list[_Pooled]:
         return [*self._clients.values(), *self._retired]
@@ -248,14 +255,15 @@ async def get_llm_client() -> AsyncOpenAI:
     Raises:
         ConfigValidationError: the configuration is not usable.
         UsageError: no server is configured and no engine runs that could start the embedded model.
+        ModelUnavailableError: the running engine has no model to talk to.
     """
     if _running:
         pool = _running[-1]
-        if pool.endpoint is not None:
-            return await pool.client(pool.endpoint)
+        if pool.resolve is not None:
+            return await pool.client(await pool.resolve())
     from core.settings import load_config
 
-    settings = load_config()
+    settings = await asyncio.to_thread(load_config)
     endpoint = configured_endpoint(settings)
     if endpoint is None:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypedDict
 
@@ -28,8 +27,7 @@ from core.llm.decoder import Read
 from core.llm.faults import Fault
 from core.llm.prefill import PrefillJoiner
 from core.llm.request import CallRequest
-
-_log = logging.getLogger(__name__)
+from core.telemetry.logs import log
 
 
 class _Ids(TypedDict):
@@ -91,6 +89,11 @@ class CallProgress:
     @property
     def received_chars(self) -> int:
         return self._chars
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """What every log line about this call carries."""
+        return {name: self._ids[name] for name in ("correlation_id", "agent_id", "task_id")}
 
     @property
     def duration_seconds(self) -> float:
@@ -211,17 +214,14 @@ class CallProgress:
         self._seq += 1
         self._chars += len(text)
         if self._stream_callback is not None:
-            self._call_back(text)
+            self._call_back(self._stream_callback, text)
 
-    def _call_back(self, text: str) -> None:
-        callback = self._stream_callback
-        if callback is None:
-            return
+    def _call_back(self, callback: Callable[[str], None], text: str) -> None:
         try:
             callback(text)
-        except Exception:  # noqa: BLE001 - a caller's function; its bug must not cost the answer
+        except Exception as error:  # noqa: BLE001 - a caller's function; its bug must not cost the answer
             self._stream_callback = None
-            _log.exception("stream callback raised and is not called again", extra={"call_id": self._ids["call_id"]})
+            log("ERROR", "a stream callback raised and is not called again", exception=error)
 
     def _now(self) -> float:
         return self._clock.monotonic()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.embedded import EmbeddedServer
-from core.llm.endpoint import OPENAI_BASE_URL, SMALL_MODEL_BILLIONS, Endpoint, is_small_model, make_endpoint
+from core.llm.endpoint import OPENAI_BASE_URL, SMALL_MODEL_BILLIONS, Endpoint, is_small_model, locality, make_endpoint
 from core.llm.model_file import ModelFile, find_model_file
 from core.llm.models import offered_models
 from core.settings import Settings, key_for_endpoint
@@ -40,6 +40,7 @@ class EndpointSource:
         self._model_file: ModelFile | None = None
         self._failure = ""
         self._api_key, self.key_warning = key_for_endpoint(settings)
+        pool.resolve = self.resolve
 
     @property
     def is_embedded(self) -> bool:
@@ -64,7 +65,6 @@ class EndpointSource:
                 self._failure = str(error)
                 raise
             self._failure = ""
-            self._pool.endpoint = self._endpoint
             return self._endpoint
 
     def status(self) -> EndpointStatus:
@@ -75,7 +75,8 @@ class EndpointSource:
         base_url = llm.base_url or OPENAI_BASE_URL
         if self._endpoint is None:
             state = "failed" if self._failure else "idle"
-            return EndpointStatus(base_url, "remote", llm.model or "", state, self._failure or (self.key_warning or ""))
+            note = self._failure or self.key_warning or ""
+            return EndpointStatus(base_url, locality(base_url), llm.model or "", state, note)
         return EndpointStatus(
             self._endpoint.label, self._endpoint.kind, self._endpoint.model, "ready", self.key_warning or ""
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigValidationError
 
 if TYPE_CHECKING:
-    from core.settings.key_binding import is_loopback, key_for_endpoint
-    from core.settings.load import load_config, user_config_file
+    from core.settings.key_binding import key_for_endpoint
+    from core.settings.load import load_config
     from core.settings.origin import Origin
     from core.settings.sections import (
         CircuitBreakerSettings,
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "Origin": "origin",
-        "is_loopback": "key_binding",
         "key_for_endpoint": "key_binding",
         "load_config": "load",
-        "user_config_file": "load",
     }
 
     def __getattr__(name: str) -> object:
@@ -48,8 +46,6 @@ __all__ = [
     "TelemetrySettings",
     "UISettings",
     "WorkspaceSettings",
-    "is_loopback",
     "key_for_endpoint",
     "load_config",
-    "user_config_file",
 ]

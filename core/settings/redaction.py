@@ -41,7 +41,8 @@ def register_secret(value: str) -> None:
 
 def holds_secret(text: str) -> bool:
     """Tell whether a text contains a known secret; one shorter than 16 characters may be an ordinary word."""
-    return any(secret in text for secret in _known if len(secret) >= TELLING_SECRET_LENGTH)
+    # A copy: another thread may be loading a configuration.
+    return any(secret in text for secret in tuple(_known) if len(secret) >= TELLING_SECRET_LENGTH)
 
 
 def redact(text: str) -> str:

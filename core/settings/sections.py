@@ -68,7 +68,8 @@ class LLMSettings(BaseModel):
     context_tokens: Annotated[
         Whole | None, Field(ge=256, le=10_000_000, examples=[8192]), Env("LLM_CONTEXT_TOKENS")
     ] = None
-    """Size of the model's context window in tokens. Not set: what the server reports."""
+    """Size of the model's context window in tokens. Not set: known of the embedded model; of a server, what it says when it
+    refuses a prompt as too long."""
 
     stream_responses: Annotated[bool, Env("LLM_STREAM_RESPONSES")] = True
     """Receive answers token by token. Turn off for servers whose streaming is broken."""
@@ -100,7 +101,7 @@ class LLMSettings(BaseModel):
     """Seconds after which a pooled client is replaced by a fresh one."""
 
     max_concurrency: Annotated[Whole | None, Field(ge=1, le=64, examples=[2]), Env("LLM_MAX_CONCURRENCY")] = None
-    """Requests that may run at once. Not set: by where the server is."""
+    """Requests that may run at once on one server. Not set: 5, and as many as the embedded model has slots."""
 
     @model_validator(mode="after")
     def _delays_in_order(self) -> Self:

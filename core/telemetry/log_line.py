@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from core.settings.redaction import redact, redact_value
 from core.telemetry.log_context import ID_NAMES, current_ids
-from core.telemetry.redaction import redact, redact_value
 
 MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest of a larger one helps nobody
 HIDDEN = "_line"  # the finished line travels to the sink under this name

@@ -58,11 +58,6 @@ def quantiles(name: str, qs: Sequence[float], **match: str) -> tuple[float | Non
     return current_registry().quantiles(name, qs, **match)
 
 
-def rate(name: str, **match: str) -> float:
-    """Return what was added per second over the sliding window, or since the start if that is shorter."""
-    return current_registry().rate(name, **match)
-
-
 def total(name: str, **match: str) -> float:
     """Return what was added since the start; `match` keeps the series with these tag values."""
     return current_registry().total(name, **match)

@@ -32,10 +32,6 @@ class Recorder(Protocol):
         """Return exact quantiles of the window; None for each while it is empty."""
         ...
 
-    def rate(self, name: str, **match: str) -> float:
-        """Return the sum of the window per second."""
-        ...
-
     def total(self, name: str, **match: str) -> float:
         """Return the sum of all values since the start."""
         ...
@@ -58,10 +54,6 @@ class NullRegistry:
     def quantiles(self, name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
         del name, match
         return (None,) * len(qs)
-
-    def rate(self, name: str, **match: str) -> float:
-        del name, match
-        return 0.0
 
     def total(self, name: str, **match: str) -> float:
         del name, match

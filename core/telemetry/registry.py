@@ -76,12 +76,6 @@ class Registry:
             ordered = sorted(self._window(name, match))
         return tuple(_quantile(ordered, q) for q in qs)
 
-    def rate(self, name: str, **match: str) -> float:
-        with self._lock:
-            total = sum(self._window(name, match))
-            seconds = min(self._window_seconds, self._uptime())
-        return total / seconds if seconds > 0 else 0.0
-
     def total(self, name: str, **match: str) -> float:
         with self._lock:
             return sum(series.total for series in self._matching(name, match))

@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """Yield a saver on the file, created when missing; WorkspaceError when SQLite cannot use it."""
+    """Yield a saver on the file, created when missing; WorkspaceError when SQLite cannot use it, then or later."""
     switch_tracing_off()
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     try:
         connection = await _connected(path)
+        try:
+            # WAL with NORMAL survives a kill of the process; FULL adds an fsync a step against power loss only.
+            await connection.execute("PRAGMA journal_mode=WAL")
+            await connection.execute("PRAGMA synchronous=NORMAL")
+            saver = AsyncSqliteSaver(connection)
+            await saver.setup()
+            yield saver
+        finally:
+            await connection.close()
     except sqlite3.Error as error:
         raise WorkspaceError(
-            f"the checkpoints {path} cannot be opened: {error}", hint="check the folder's rights and free space"
+            f"the checkpoints {path} cannot be used: {error}", hint="check the folder's rights and free space"
         ) from error
-    try:
-        # WAL with NORMAL survives a kill of the process; FULL adds an fsync a step, which guards against power loss only.
-        await connection.execute("PRAGMA journal_mode=WAL")
-        await connection.execute("PRAGMA synchronous=NORMAL")
-        saver = AsyncSqliteSaver(connection)
-        await saver.setup()
-        yield saver
-    finally:
-        await connection.close()
 
 
 async def _connected(path: Path) -> Connection:

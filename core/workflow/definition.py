@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ArtifactError, PromptError
-from core.prompts import KNOWN_VARIABLES, AgentPrompt
+from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
 from core.workspace.paths import safe_relative_path
 
@@ -76,10 +76,15 @@ class StepSpec(_Data):
             raise ValueError(f"step {self.id} names a rework step but gives no verdict")
         return self
 
-    def jobs(self) -> tuple[str, ...]:
-        """Return the names of the agent's jobs this step uses."""
-        named = (self.plan, self.text, self.verdict, *(file.job for file in self.files))
-        return tuple(dict.fromkeys(job for job in named if job is not None))
+    def jobs(self) -> Iterator[tuple[str, Output]]:
+        """Give the names of the agent's jobs this step uses, and the output it expects of each."""
+        named: tuple[tuple[str | None, Output], ...] = (
+            (self.plan, "list"),
+            (self.text, "text"),
+            (self.verdict, "verdict"),
+        )
+        yield from ((job, output) for job, output in named if job is not None)
+        yield from ((file.job, "file") for file in self.files)
 
 
 class WorkflowSpec(_Data):
@@ -167,11 +172,17 @@ def _check_against_team(file_name: str, workflow: WorkflowSpec, agents: Mapping[
                 f"workflow file {file_name}: step {step.id} needs agent {step.agent!r}, which does not exist",
                 hint=f"known agents: {', '.join(agents)}",
             )
-        for job in step.jobs():
+        for job, output in step.jobs():
             if job not in agent.jobs:
                 raise PromptError(
                     f"workflow file {file_name}: step {step.id} needs job {job!r}, which agent {step.agent} lacks",
                     hint=f"its jobs: {', '.join(agent.jobs)}",
+                )
+            if agent.jobs[job].output != output:
+                raise PromptError(
+                    f"workflow file {file_name}: step {step.id} expects a {output} of job {job} of agent {step.agent}, "
+                    f"which gives a {agent.jobs[job].output}",
+                    hint="name another job, or put it under the step's field for that output",
                 )
             unread = sorted(agent.jobs[job].variables() - set(step.reads) - FILE_VARIABLES)
             if unread:

@@ -116,12 +116,12 @@ def job_sampling(
 ) -> Sampling:
     """Return how the answer to a job is drawn: the job's own bounds, warmer with every further draw."""
     job = agent.prompt.job(job_name)
-    base = agent.prompt.temperature if agent.prompt.temperature is not None else REPAIR_TEMPERATURE_STEP
     sampling = Sampling(max_tokens=job.max_tokens(run.variant), stop=job.stop(run.variant))
     if keep_prefill:
         sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, run.variant, variables))
     if draw:
-        sampling = replace(sampling, temperature=min(1.0, base + draw * REPAIR_TEMPERATURE_STEP))
+        warmer = min(1.0, agent.temperature + draw * REPAIR_TEMPERATURE_STEP)
+        sampling = replace(sampling, temperature=max(agent.temperature, warmer))
     return sampling
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
 RunStep = Callable[[StepSpec, State], Awaitable[dict[str, Any]]]
-IsDue = Callable[[StepSpec, State], bool]
+IsDue = Callable[[StepSpec, State], Awaitable[bool]]
 
 
 def compile_workflow(
@@ -55,13 +55,13 @@ def _node(step: StepSpec, run_step: RunStep) -> Any:  # LangGraph's node protoco
     return node
 
 
-def _router(workflow: WorkflowSpec, step: StepSpec, is_due: IsDue) -> Callable[[RunState], list[str]]:
+def _router(workflow: WorkflowSpec, step: StepSpec, is_due: IsDue) -> Callable[[RunState], Awaitable[list[str]]]:
     from langgraph.graph import END
 
-    def route(state: RunState) -> list[str]:
+    async def route(state: RunState) -> list[str]:
         if step.rework is not None and state.get("route") == "rework":
             return [step.rework]
-        due = [successor.id for successor in workflow.successors(step.id) if is_due(successor, state)]
+        due = [successor.id for successor in workflow.successors(step.id) if await is_due(successor, state)]
         return due or [END]
 
     return route

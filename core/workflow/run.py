@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from core.agents import Agent, CallScope, Variant
+from core.agents import Agent, CallScope
 from core.clock import Clock
 from core.events import EventSink
-from core.prompts import CommonPrompts
+from core.prompts import CommonPrompts, Variant
 from core.sessions import Session
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout
@@ -38,7 +38,8 @@ class Stamp(TypedDict):
 class Run:
     """One run's surroundings; its progress is the graph's state, not this.
 
-    `task_in_prompts` is the task, or what of it fits the model. `may_go_on` is cleared while the run is paused; `steering` grows while the run goes on.
+    `task_in_prompts` is the task, or what of it fits the model. `may_go_on` is cleared while the run is paused;
+    `steering` grows while the run goes on.
     """
 
     run_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ async def execute_run(run: Run) -> Mapping[str, Any]:
     """
     runner = StepRunner(run)
 
-    def is_due(step: StepSpec, state: Mapping[str, Any]) -> bool:
-        return not step.once_per_manifest or state.get("packaged_manifest") != manifest_digest(run, state)
+    async def is_due(step: StepSpec, state: Mapping[str, Any]) -> bool:
+        if not step.once_per_manifest:
+            return True
+        return state.get("packaged_manifest") != await asyncio.to_thread(manifest_digest, run, state)
 
     async with open_checkpoints(run.session.checkpoint_path) as checkpoints:
         graph = compile_workflow(run.workflow, runner.run_step, is_due, checkpoints)

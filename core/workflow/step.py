@@ -22,7 +22,6 @@ from core.workflow.state import NOTES_MAX_CHARACTERS, ArtifactRef, StepResult, S
 from core.workspace.answers import Verdict, read_file_list, read_verdict
 from core.workspace.signatures import unresolved_names
 
-MAX_PLANNED_FILES = 8
 UNFOUNDED = "no verdict: the answer gave none, or said fail without a finding"
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
@@ -68,7 +67,7 @@ class StepRunner:
             status, reason = await self._guarded(step, agent, state, work)
             duration_seconds = run.clock.monotonic() - started_at
         timing("agent.task", duration_seconds * 1000, tags={"agent": agent.id, "outcome": status})
-        update = self._update(step, agent, state, work, status, reason)
+        update = await self._update(step, agent, state, work, status, reason)
         notes = update["results"][step.id]["notes"]
         self._finished(step, round_number, status, notes, duration_seconds)
         return update
@@ -123,7 +122,7 @@ class StepRunner:
         run = self._run
         variables = await self._materials.for_step(step, state)
         if step.plan is not None and run.size == "large" and not state.get("planned"):
-            work.planned = await self._plan(step, agent, variables, work)
+            work.planned = await self._plan(step, agent, step.plan, variables, work)
         if step.text is not None:
             text = await self._ask(step, agent, step.text, variables, work)
             work.text_reference = await asyncio.to_thread(run.session.store_text, text)
@@ -142,7 +141,7 @@ class StepRunner:
                     step_id=step.id,
                     round_number=state.get("round") or 0,
                     spent=work.spent,
-                    extra_check=self._test_check(state) if spec.role == "test" else None,
+                    extra_check=await self._test_check(state) if spec.role == "test" else None,
                 )
                 work.deliveries.append(delivery)
         if step.verdict is not None:
@@ -152,14 +151,14 @@ class StepRunner:
             answer = await self._ask(step, agent, step.verdict, judged, work)
             work.verdict = _founded(read_verdict(answer))
 
-    async def _plan(self, step: StepSpec, agent: Agent, variables: Mapping[str, str], work: _Work) -> list[str]:
-        if step.plan is None:
-            return []
-        answer = await self._ask(step, agent, step.plan, variables, work)
+    async def _plan(
+        self, step: StepSpec, agent: Agent, job: str, variables: Mapping[str, str], work: _Work
+    ) -> list[str]:
+        answer = await self._ask(step, agent, job, variables, work)
         planned = [file.path for file in read_file_list(answer)]
         sources = [path for path in planned if path.endswith(self._run.layout.suffixes)]
         others = [path for path in planned if path not in sources and not path.lower().endswith((".md", ".txt"))]
-        return (sources + others)[:MAX_PLANNED_FILES] if sources else []
+        return sources + others if sources else []
 
     async def _ask(self, step: StepSpec, agent: Agent, job: str, variables: Mapping[str, str], work: _Work) -> str:
         run = self._run
@@ -179,17 +178,20 @@ class StepRunner:
         names = {"source": layout.source, "test": layout.test, "module": layout.module}
         return [Template(spec.path).substitute(names)]
 
-    def _test_check(self, state: State) -> FileCheck:
-        run = self._run
-        sources = {ref["path"]: read_if_there(run, ref["path"]) for ref in artifacts_of_role(state, "code")}
+    async def _test_check(self, state: State) -> FileCheck:
+        def read_modules() -> dict[str, str]:
+            paths = [ref["path"] for ref in artifacts_of_role(state, "code") if ref["path"].endswith(".py")]
+            return {path: read_if_there(self._run, path) for path in paths}
+
+        modules = await asyncio.to_thread(read_modules)
 
         def check(text: str) -> str | None:
-            missing = unresolved_names(text, {path: code for path, code in sources.items() if path.endswith(".py")})
+            missing = unresolved_names(text, modules)
             return f"the tests import what the code does not define: {', '.join(missing)}" if missing else None
 
         return check
 
-    def _update(
+    async def _update(
         self, step: StepSpec, agent: Agent, state: State, work: _Work, status: StepStatus, reason: str
     ) -> Update:
         accepted = [delivery.artifact for delivery in work.deliveries if delivery.artifact is not None]
@@ -211,7 +213,7 @@ class StepRunner:
         if work.planned:
             update["planned"] = work.planned
         if step.once_per_manifest:
-            update["packaged_manifest"] = manifest_digest(self._run, state)
+            update["packaged_manifest"] = await asyncio.to_thread(manifest_digest, self._run, state)
         if step.verdict is not None:
             update |= self._judge(step, _with(state, work), work.verdict)
         return update

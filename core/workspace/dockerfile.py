@@ -123,12 +123,7 @@ def _problem(instruction: _Instruction, *, based: bool) -> str | None:
         return f"{name} has no arguments"
     if name == "FROM" and not _FROM.fullmatch(rest.split(" #", 1)[0].strip()):
         return f"FROM takes one image and an optional name, not {rest[:60]!r}"
-    if (
-        name in {"CMD", "ENTRYPOINT", "SHELL", "RUN"}
-        and rest.startswith("[")
-        and not _is_string_list(rest)
-        and name != "RUN"
-    ):
+    if name in {"CMD", "ENTRYPOINT", "SHELL"} and rest.startswith("[") and not _is_string_list(rest):
         return f"{name} is not a JSON list of double-quoted strings"
     if name in {"COPY", "ADD"} and not rest.startswith("[") and "<<" not in rest:
         arguments = [word for word in rest.split() if not word.startswith("--")]

@@ -57,7 +57,7 @@ def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
         raise ArtifactError(
             "truncated",
             f"the answer for {path} was cut off at its length limit",
-            hint="continue it or raise LLM_MAX_TOKENS",
+            hint="raise LLM_MAX_TOKENS, or ask for a shorter file",
         )
     text = storable(answer)
     thinking = _THINKING.match(text)

@@ -693,6 +693,19 @@ async def test_101_after_its_time_the_breaker_lets_three_probes_in_and_the_fourt
     ]
 
 
+async def test_as_many_probes_close_the_breaker_as_the_settings_say(bench: Bench) -> None:
+    bench.configure(max_retries=0, breaker={"threshold": 2, "timeout": 7, "half_open": 1})
+    bench.server.script([status(503), status(503)])
+    for _ in range(2):
+        await bench.fail()
+    assert bench.breaker_states == ["open"]
+    bench.clock.advance(7)
+
+    await bench.call()
+
+    assert bench.breaker_states == ["closed"]
+
+
 async def test_102_a_failed_probe_opens_the_breaker_for_its_whole_time(bench: Bench) -> None:
     bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
     bench.server.script([status(503), status(503)])

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from core.agents import Sampling
 from core.engine import Engine
-from core.errors import LLMCallError, PromptError, UsageError, WorkspaceError
+from core.errors import LLMCallError, ModelUnavailableError, PromptError, UsageError, WorkspaceError
 from core.events import CallCancelled, RunStarted, TokensReceived, Warned
 from core.llm.pool import get_llm_client, get_pool_stats
 from core.settings import load_config
+from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract
 from tests.support.fault_server import FaultServer, error, free_port, stream, token
 from tests.support.team import bench, team_settings, write_team
@@ -105,6 +107,87 @@ async def test_an_agent_answers_outside_of_a_run_and_streams_to_a_callback(tmp_p
         assert stats["total_requests"] == 1
         assert (await get_llm_client()).base_url.port == b.server.port
     check_call_contract(b.events.events)
+
+
+async def test_get_llm_client_finds_the_server_of_an_engine_that_has_not_called_yet(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        client = await get_llm_client()
+
+        assert client.base_url.port == b.server.port
+
+
+async def test_streaming_that_is_turned_off_stays_off_whatever_a_call_asks_for(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"": "All at once"}, llm__stream_responses=False) as b:
+        await b.engine.agents["developer"].execute_llm_task("hi", stream=True)
+
+    assert not b.server.journal[0].body["stream"]
+
+
+async def test_length_and_temperature_are_those_of_the_settings_where_they_name_any(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"": "Hello"}, llm__max_tokens=77, llm__temperature=1.25) as b:
+        developer = b.engine.agents["developer"]
+        await developer.execute_llm_task("hi")
+        await developer.execute_llm_task("hi", sampling=Sampling(max_tokens=500, temperature=0.5))
+
+    asked = [(request.body["max_tokens"], request.body["temperature"]) for request in b.server.journal]
+    assert asked == [(77, 1.25), (77, 0.5)]
+
+
+async def test_a_client_that_is_too_old_is_replaced(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    clock = VirtualClock()
+    async with FaultServer() as server:
+        server.answer_by(lambda _: "My answer")
+        settings = team_settings(tmp_path, server.base_url, **{"llm.pool_max_age": 60})
+        async with Engine(settings, emit=Recorder(), clock=clock) as engine:
+            clients = []
+            for _ in range(2):
+                await engine.agents["developer"].execute_llm_task("hi")
+                clients.append(await get_llm_client())
+                clock.advance(61)
+
+    assert clients[0] is not clients[1]
+
+
+async def test_agents_that_the_settings_switch_off_start_off(tmp_path: Path) -> None:
+    async with bench(tmp_path, team__off=["devops_engineer"]) as b:
+        assert [agent.agent_id for agent in b.engine.status().agents if not agent.enabled] == ["devops_engineer"]
+
+    with pytest.raises(UsageError, match="there is no agent 'boss'"):
+        Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1", **{"team.off": ["boss"]}), emit=Recorder())
+
+
+async def test_without_a_run_there_is_nothing_to_steer_or_stop(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        engine = b.engine
+        answers = [engine.cancel_run(), engine.pause(), engine.resume_run(), engine.steer("faster")]
+
+        assert answers == [False] * 4
+        assert not engine.cancel_agent("developer")
+        assert not engine.cancel_call("none")
+        with pytest.raises(UsageError, match="there is no agent 'boss'"):
+            engine.steer("faster", "boss")
+    assert b.events.events == []
+
+
+async def test_a_model_file_that_is_missing_is_told_by_the_warm_up_and_by_the_status(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    settings = team_settings(tmp_path, "http://127.0.0.1:9/v1", **{"llm.model_file": tmp_path / "none.gguf"})
+    async with Engine(settings, emit=Recorder()) as engine:
+        before = engine.status().endpoint
+        with pytest.raises(ModelUnavailableError, match="does not exist"):
+            await engine.warm_up()
+        after = engine.status().endpoint
+
+    assert (before.kind, before.model, before.state) == ("embedded", "none", "idle")
+    assert (after.state, "none.gguf does not exist" in after.note) == ("failed", True)
+
+
+async def test_a_server_is_called_near_or_far_before_it_has_been_asked(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        endpoint = b.engine.status().endpoint
+
+    assert (endpoint.kind, endpoint.state) == ("local", "idle")
 
 
 async def test_an_agent_answers_without_streaming(tmp_path: Path) -> None:

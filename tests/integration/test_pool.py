@@ -8,7 +8,7 @@ import json
 import pytest
 
 from core.errors import UsageError
-from core.llm.endpoint import make_endpoint
+from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.models import offered_models
 from core.llm.pool import ClientPool, get_llm_client, get_pool_stats
 from tests.support.bench import Bench, open_bench
@@ -97,7 +97,11 @@ async def test_a_key_of_the_environment_is_not_sent_to_a_server_without_one(monk
 
 async def test_get_llm_client_gives_the_client_of_the_running_engine() -> None:
     async with open_bench() as bench:
-        bench.pool.endpoint = bench.endpoint()
+
+        async def resolve() -> Endpoint:
+            return bench.endpoint()
+
+        bench.pool.resolve = resolve
 
         client = await get_llm_client()
 

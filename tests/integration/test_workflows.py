@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from core.events import (
 from core.settings.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, stream, token
-from tests.support.team import Bench, bench
+from tests.support.team import CODE, Bench, bench
 
 TASK = "Reverse a text"
 FAIL = "VERDICT: FAIL\n- the empty text is not kept"
@@ -227,6 +228,37 @@ async def test_a_file_that_is_never_right_is_rejected_and_never_written(tmp_path
     assert rejected.path == "reverse_text.py"
     assert why in rejected.why
     assert not (outcome.output_dir / "reverse_text.py").exists()
+
+
+@pytest.mark.parametrize(("wanted", "drawn"), [(0.5, [0.5, 0.7]), (1.5, [1.5, 1.5])])
+async def test_a_second_draw_is_never_colder_than_the_temperature_of_the_settings(
+    tmp_path: Path, wanted: float, drawn: list[float]
+) -> None:
+    answers = {"code_file": "```python\ndef reverse(\n```", "repair": CODE}
+    async with bench(tmp_path, answers, llm__temperature=wanted) as b:
+        await b.engine.run(TASK, agents=["developer"])
+
+    asked = [request.body for request in b.server.journal]
+    assert [body["temperature"] for body in asked if "PATH reverse_text.py" in body["messages"][1]["content"]] == drawn
+
+
+async def test_a_timeout_of_the_system_does_not_pass_for_that_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+
+    def read_or_time_out(path: Path, encoding: str) -> str:
+        if path.parent.name == "texts":
+            raise TimeoutError(errno.ETIMEDOUT, "the folder's server does not answer")
+        return read_text(path, encoding=encoding)
+
+    async with bench(tmp_path) as b:
+        monkeypatch.setattr(Path, "read_text", read_or_time_out)
+        outcome = await b.engine.run(TASK, workflow="roundtable")
+
+    assert outcome.status == "failed"
+    assert "TASK_TIMEOUT" not in outcome.reason
+    assert "internal fault TimeoutError" in outcome.reason
 
 
 async def test_a_file_with_the_api_key_in_it_is_never_written(tmp_path: Path) -> None:

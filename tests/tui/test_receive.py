@@ -21,7 +21,7 @@ from core.events import (
     Usage,
     Warned,
 )
-from core.status import AgentStatus, EndpointStatus, EngineStatus
+from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
 from tests.tui.recorded import (
     BRIEF,
     IN_THE_MIDDLE,
@@ -150,6 +150,21 @@ async def test_a_failed_call_says_why_in_the_pane() -> None:
 
         assert "the key was refused - set LLM_API_KEY" in pane(app, "developer").view.source
         assert pane(app, "developer").border_text()[0] == "2 Developer ✗ failed"
+
+
+async def test_what_the_call_has_said_is_not_said_again_by_its_step() -> None:
+    async with still_app().run_test() as pilot:
+        app = await settle(pilot)
+        app.receive(step("developer", "build", 1000.0))
+        for event in attempt("developer", "code", 1, 1000.0):
+            app.receive(event)
+
+        app.receive(call_failed("developer", "code", 1, 1001.0, "the key was refused", "set LLM_API_KEY"))
+        app.receive(step_end("developer", "build", 1002.0, "failed", "the key was refused - set LLM_API_KEY"))
+        source = pane(app, "developer").view.source
+
+        assert source.count("the key was refused") == 1
+        assert "step build: failed" in source
 
 
 async def test_what_a_step_has_to_tell_stands_in_its_pane_also_when_it_went_well() -> None:
@@ -306,6 +321,39 @@ async def test_countdowns_of_retry_and_breaker_go_down() -> None:
 
         app.receive(breaker_closes())
         assert "breaker" not in devops.border_text()[0]
+
+
+async def test_a_breaker_that_opens_says_that_the_run_waits_and_what_stops_it() -> None:
+    async with still_app().run_test(notifications=True) as pilot:
+        app = await settle(pilot)
+
+        app.receive(breaker_opens())
+        await settle(pilot)
+        toast = " ".join(notification.message for notification in app._notifications)
+
+        assert "127.0.0.1:8080" in toast
+        assert "next try in 43 s. The run waits; ^C stops it." in toast
+
+
+async def test_an_open_breaker_shows_no_count_of_failures_that_looks_like_health() -> None:
+    breaker = BreakerStatus("127.0.0.1:8080", "open", 0, 5, 42.0)
+    status = EngineStatus(EndpointStatus("local", "127.0.0.1:8080", "m", "ready"), breakers=(breaker,), running=True)
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot, status)
+
+        assert "BREAKER  ✗ open 42 s" in screen_text(app)
+        assert "0/5" not in screen_text(app)
+
+
+async def test_a_toast_stays_for_as_long_as_it_takes_to_read() -> None:
+    async with still_app().run_test(notifications=True) as pilot:
+        app = await settle(pilot)
+
+        for words in ("Developer is off", "a reason of some length, and what can be done about it now " * 2, "x" * 600):
+            app.say(words)
+        await settle(pilot)
+
+        assert [round(toast.timeout) for toast in app._notifications] == [2, 8, 15]
 
 
 async def test_files_are_listed_with_what_became_of_them() -> None:

@@ -22,6 +22,8 @@ async def show_middle(pilot: Pilot[Any]) -> None:
     for event in first_half():
         app.receive(event)
     app.receive(breaker_opens())
+    await settle(pilot)
+    app.clear_notifications()  # the pictures are of what stays
     await settle(pilot, IN_THE_MIDDLE)
 
 

@@ -14,6 +14,7 @@ from tests.tui.test_receive import screen_text
 from tests.tui.test_with_engine import until, working_app
 from tui.app import QuintetApp
 from tui.shown_path import shown_path
+from tui.widgets.welcome import SAMPLE_TASK
 
 CANNOT = "the embedded model cannot be served: no AVX2 - set LLM_BASE_URL or OPENAI_API_KEY to use a server"
 
@@ -79,3 +80,15 @@ def test_paths_are_said_as_shortly_as_from_here(tmp_path: Path, monkeypatch: pyt
 
 def _lines(app: QuintetApp) -> list[str]:
     return screen_text(app).splitlines()
+
+
+async def test_the_sample_is_not_offered_for_another_workflow() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+
+        app.main.show_workflow("review", {"delivery": "Delivery", "review": "Review"})
+        page = str(app.main.query_one("#welcome-text").render())
+
+        assert SAMPLE_TASK not in page
+        assert "type a task for the workflow “Review” and press Enter" in page
+        assert "^P has the other workflows" in page

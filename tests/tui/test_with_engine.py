@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from core.settings import Settings
@@ -16,6 +17,8 @@ from tests.support.fault_server import FaultServer, silence
 from tests.support.team import ScriptedTeam, team_settings, write_team
 from tests.tui.still import STILL
 from tui.app import QuintetApp
+from tui.palette import ActionProvider
+from tui.widgets.welcome import SAMPLE_TASK
 
 
 @asynccontextmanager
@@ -67,6 +70,62 @@ async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) ->
 async def test_a_task_of_the_command_line_starts_by_itself(tmp_path: Path) -> None:
     async with working_app(tmp_path, task="slice") as (app, pilot, _):
         await until(pilot, lambda: "run passed" in toasts(app))
+
+
+async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        provider = ActionProvider(app.main)
+        offered = [str(hit.text) async for hit in provider.discover()]
+        await pilot.press("ctrl+p", *"workflow: round")
+        await until(pilot, lambda: palette_is_filled(app))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "workflow of the next run: Round table" in toasts(app))
+        header = str(app.main.query_one("#header").render())
+        placeholder = str(app.main.prompt.placeholder)
+        await pilot.press("enter")  # the sample is no task for it
+        await until(pilot, lambda: "type what the team should do" in toasts(app))
+        await pilot.press(*"why", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+        assert offered[-4:] == ["Workflow: Delivery", "Workflow: Bug fix", "Workflow: Review", "Workflow: Round table"]
+        assert "Quintet · Round table" in header
+        assert "Round table" in placeholder
+        assert app.engine is not None
+        assert [row.path for row in app.main.activity.files] == ["ANSWER.md"]
+
+
+async def test_w_goes_through_the_workflows_but_not_during_a_run(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press("escape", *"wwww")
+        shown = [line.rpartition(": ")[2] for line in toasts(app).splitlines()]
+        await pilot.press("i", *"task", "enter")
+        await server.requests(1)
+        await pilot.press("escape", "w")
+        await pilot.pause()
+
+        assert shown == ["Bug fix", "Review", "Round table", "Delivery"]
+        assert "a run is on: choose the workflow" in toasts(app)
+
+
+async def test_a_workflow_that_is_not_there_is_named_before_the_first_run(tmp_path: Path) -> None:
+    async with working_app(tmp_path, settings={"team.workflow": "nonsense"}) as (app, pilot, _):
+        await until(pilot, lambda: "there is no workflow 'nonsense'" in toasts(app))
+
+
+def palette_is_filled(app: QuintetApp) -> bool:
+    return app.screen.query_one(CommandList).option_count > 0
+
+
+@pytest.mark.parametrize(("task", "keys"), [("slice", ()), (None, ("enter",))], ids=["command line", "sample"])
+async def test_up_brings_back_a_task_that_nobody_typed(tmp_path: Path, task: str | None, keys: tuple[str, ...]) -> None:
+    async with working_app(tmp_path, {"brief": silence()}, task=task) as (app, pilot, server):
+        await pilot.press(*keys)
+        await server.requests(1)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "run stopped" in toasts(app))
+        await pilot.press("up")
+
+        assert app.main.prompt.text == (task or SAMPLE_TASK)
 
 
 async def test_an_agent_of_the_users_own_gets_a_pane(tmp_path: Path) -> None:

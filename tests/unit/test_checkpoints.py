@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
+from core.errors import WorkspaceError
 from core.workflow.checkpoints import open_checkpoints
 
 
@@ -28,3 +30,21 @@ async def test_a_cancelled_opening_leaves_no_thread_behind(tmp_path: Path, turns
         await task
 
     assert threading.active_count() <= before
+
+
+async def test_a_file_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints.sqlite"
+    path.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(WorkspaceError, match="cannot be used") as caught:
+        await use(path)
+
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+async def test_a_database_that_fails_later_is_told_in_the_same_words(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="database or disk is full"):
+        async with open_checkpoints(tmp_path / "checkpoints.sqlite"):
+            raise sqlite3.OperationalError("database or disk is full")

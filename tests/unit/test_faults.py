@@ -52,7 +52,6 @@ KINDS = {
     "breaker_open",
     "unavailable",
     "queue_full",
-    "retry_budget",
     "cancelled",
 }
 

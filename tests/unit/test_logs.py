@@ -20,9 +20,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.settings import redaction
+from core.settings.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.log_file import KEEP, LogFile, default_log_path, remove_old_logs
 from core.telemetry.logs import current_log_file, log, log_ids, set_correlation_id, setup_logging, stop_logging
-from core.telemetry.redaction import MASK, redact, redact_value, register_secret
 from tests.support.clock import VirtualClock
 
 KEYS = [

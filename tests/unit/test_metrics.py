@@ -130,20 +130,6 @@ def test_a_window_holds_so_many_samples_and_no_more() -> None:
     assert metrics.quantiles("llm.request", (0.0, 1.0)) == (10, MAX_SAMPLES + 9)
 
 
-def test_a_rate_is_per_second_of_the_window_or_of_the_time_since_the_start(clock: VirtualClock) -> None:
-    assert metrics.rate("llm.tokens") == 0
-
-    metrics.increment("llm.tokens", 100, {"direction": "output"})
-    clock.advance(10)
-    assert metrics.rate("llm.tokens", direction="output") == 10
-    assert metrics.rate("llm.tokens", direction="input") == 0
-
-    clock.advance(190)
-    metrics.increment("llm.tokens", 200, {"direction": "output"})
-    clock.advance(200)
-    assert metrics.rate("llm.tokens") == pytest.approx(200 / 300)
-
-
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [("ok", None), ("error", KeyError), ("cancelled", asyncio.CancelledError)],
@@ -218,7 +204,7 @@ def test_metrics_that_are_off_take_everything_and_keep_nothing() -> None:
             "counters": {}, "gauges": {}, "histograms": {}, "window_s": 300.0, "uptime_s": 0.0,
         }  # fmt: skip
         assert metrics.quantiles("agent.task", (0.5, 0.9)) == (None, None)
-        assert (metrics.rate("llm.retries"), metrics.total("llm.retries")) == (0, 0)
+        assert metrics.total("llm.retries") == 0
         with pytest.raises(ValueError, match="catalogue"):
             metrics.increment("llm.nothing")
 

@@ -38,7 +38,6 @@ VALID_COMMON = """\
 repair: {full: "$problem $answer", short: "$answer"}
 steering: $user_words
 absent: $agent
-continuation: $answer
 """
 
 
@@ -94,7 +93,7 @@ def test_every_shipped_job_bounds_its_answer_and_has_a_short_form(agent_id: str,
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", ["steering", "absent", "continuation"])
+@pytest.mark.parametrize("name", ["steering", "absent"])
 def test_shared_texts_render(name: str, variant: Variant) -> None:
     common = load_common()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 
 import pytest
 from hypothesis import example, given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from core.errors import ArtifactError
 from core.workspace.answers import PlannedFile, Requirement, read_file_list, read_requirements, read_verdict
 from core.workspace.checks import check_file
-from core.workspace.continuation import join_continuation, tail_of
 from core.workspace.elisions import find_elisions
 from core.workspace.reader import read_file
 
@@ -430,40 +428,3 @@ def test_a_hostile_answer_takes_no_time(answer: str) -> None:
     read_file_list(answer)
     read_verdict(answer)
     read_requirements(answer)
-
-
-SAMPLE = (
-    "Here it is:\n\n```python\n" + "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(20)) + "```\nDone.\n"
-)
-
-
-@pytest.mark.parametrize("overlap", [0, 1, 2, 5, 40])
-def test_an_answer_cut_at_any_line_is_joined_whole(overlap: int) -> None:
-    lines = SAMPLE.splitlines(keepends=True)
-    for cut in range(1, len(lines)):
-        start, rest = "".join(lines[:cut]), "".join(lines[max(0, cut - overlap) :])
-        if overlap and not "".join(lines[max(0, cut - overlap) : cut]).strip():
-            continue  # blank lines alone are not known as a repetition
-
-        assert join_continuation(start, rest) == SAMPLE
-
-
-@given(cut=st.integers(0, len(SAMPLE)))
-def test_an_answer_cut_inside_a_line_is_joined_when_the_line_is_repeated(cut: int) -> None:
-    start = SAMPLE[:cut]
-    line_start = start.rfind("\n") + 1
-
-    assert join_continuation(start, SAMPLE[cut:]) == SAMPLE
-    if re.search(r"\w", start[line_start:]):
-        assert join_continuation(start, SAMPLE[line_start:]) == SAMPLE
-
-
-def test_a_fence_that_is_opened_again_is_dropped() -> None:
-    start = "```python\nx = 1\ny = 2\n"
-
-    assert join_continuation(start, "```python\ny = 2\nz = 3\n```") == "```python\nx = 1\ny = 2\nz = 3\n```"
-    assert join_continuation(start, "```python\nz = 3\n```") == "```python\nx = 1\ny = 2\nz = 3\n```"
-
-
-def test_the_tail_has_the_last_lines() -> None:
-    assert tail_of("a\r\nb\r\nc", max_lines=2) == "b\nc"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from core.settings import ConfigValidationError, Settings, is_loopback, key_for_endpoint, load_config, redaction
-from core.settings.leaves import all_leaves, leaf_by_env
+from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config, redaction
+from core.settings.key_binding import is_loopback
+from core.settings.leaves import Leaf, all_leaves, leaf_by_env
 
 ROOT = Path(__file__).parents[2]
 REMOTE = "https://llm.example/v1"
@@ -540,3 +542,14 @@ def test_settings_and_metrics_are_cheap_to_import() -> None:
         code = f"import sys, {module}; print([name for name in {heavy + more} if name in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.strip() == "[]", f"{module} imports too much"
+
+
+@pytest.mark.parametrize("leaf", all_leaves().values(), ids=lambda leaf: leaf.name)
+def test_every_setting_is_read_by_somebody(leaf: Leaf) -> None:
+    root = Path(__file__).parents[2]
+    files = [file for package in ("core", "tui") for file in (root / package).rglob("*.py")]
+    reading = re.compile(rf"\b(?:{leaf.section}|{leaf.section.rpartition('_')[2]})\.{leaf.field}\b")
+
+    users = [file for file in files if file.parent.name != "settings" and reading.search(file.read_text("utf-8"))]
+
+    assert users

@@ -51,6 +51,10 @@ def _yielding(path: str) -> str:
             "id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, needs: [gossip], text: opinion}]",
             "gossip",
         ),
+        (
+            "id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: code_file}]",
+            "gives a file",
+        ),
         (_yielding("$nothing.py"), "unknown variable $nothing"),
         (_yielding("$.py"), "cannot be used"),
         (_yielding("../evil.py"), "leads out of the output folder"),

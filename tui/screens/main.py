@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -19,11 +20,12 @@ from tui.bindings import Action, KeyTable, is_typed, make_bindings
 from tui.widgets.activity import Activity
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.plain import one_line
 from tui.widgets.prompt import Prompt
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import LAYOUT_NAMES, TeamView, is_too_small, layout_for
-from tui.widgets.welcome import SAMPLE_TASK, Known, Welcome
+from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Known, Welcome
 
 if TYPE_CHECKING:
     from core.roster import AgentCard
@@ -53,11 +55,19 @@ class MainScreen(Screen[None]):
     class StopWished(Message):
         """The user pressed Esc twice, which stops the run that may be on."""
 
+    class WorkflowChosen(Message):
+        """The user wants the next run to follow the workflow with this id."""
+
+        def __init__(self, workflow: str) -> None:
+            super().__init__()
+            self.workflow = workflow
+
     def __init__(self, *, clock: Clock, cursor_blink: bool) -> None:
         super().__init__(id="main", classes="-welcome")
         self.table = KeyTable()
         self.cards: tuple[AgentCard, ...] = ()
         self.panes: tuple[AgentPane, ...] = ()
+        self.workflows: Mapping[str, str] = {}
         self.activity = Activity(1)
         self.prompt = Prompt(placeholder=PLACEHOLDER, cursor_blink=cursor_blink)
         self._header = HeaderBar()
@@ -69,6 +79,7 @@ class MainScreen(Screen[None]):
         self._clock = clock
         self._status: EngineStatus | None = None
         self._output_folder = ""
+        self._other_workflow = ""
         self._layout_wish = "auto"
         self._sidebar_wish: bool | None = None
         self._escape_at: float | None = None
@@ -117,12 +128,20 @@ class MainScreen(Screen[None]):
         self._output_folder = folder
         self.tick()
 
+    def show_workflow(self, chosen: str, titles: Mapping[str, str]) -> None:
+        """Say what the next run follows; `titles` are those of all workflows by their ids."""
+        self.workflows = titles
+        self._other_workflow = "" if chosen == SAMPLE_WORKFLOW else titles.get(chosen, chosen)
+        self._header.show_workflow(self._other_workflow)
+        self._show_placeholder()
+        self.tick()
+
     def show_status(self, status: EngineStatus) -> None:
         """Draw the state of the whole."""
         had_run = self._status is not None and self._status.running
         self._status = status
         if status.running != had_run:
-            self.prompt.placeholder = PLACEHOLDER_RUNNING if status.running else PLACEHOLDER
+            self._show_placeholder()
             self._show_keys()
         for agent in status.agents:
             pane = self.pane_of(agent.agent_id)
@@ -333,6 +352,13 @@ class MainScreen(Screen[None]):
         self._team.arrangement = name
         self.call_after_refresh(self.tick)
 
+    def _show_placeholder(self) -> None:
+        words = (
+            f"A task for the workflow “{one_line(self._other_workflow, 40)}”" if self._other_workflow else PLACEHOLDER
+        )
+        is_running = self._status is not None and self._status.running
+        self.prompt.placeholder = PLACEHOLDER_RUNNING if is_running else words
+
     def _known(self) -> Known:
         status = self._status
         return Known(
@@ -340,6 +366,7 @@ class MainScreen(Screen[None]):
             frozenset(agent.agent_id for agent in status.agents if not agent.enabled) if status else frozenset(),
             status.endpoint if status else None,
             self._output_folder,
+            self._other_workflow,
             self.table,
         )
 

@@ -55,6 +55,7 @@ class AgentPane(Vertical):
         self.attempts_allowed = 0  # 0: not known yet
         self.view = StreamView()
         self._clock = clock
+        self._call_error = ""  # said already when the step ends because of it
         self._titles: tuple[Content, Content] | None = None
 
     def compose(self) -> ComposeResult:
@@ -100,7 +101,8 @@ class AgentPane(Vertical):
                 self._finish(event)
             case CallFailed():
                 view.finish_answer(f"incomplete: {one_line(event.kind)}")
-                self.note(f"{event.message} - {event.hint}" if event.hint else event.message, "error")
+                self._call_error = f"{event.message} - {event.hint}" if event.hint else event.message
+                self.note(self._call_error, "error")
                 self._end("failed", event.at, event.kind)
             case CallCancelled():
                 view.finish_answer("stopped: this answer is not whole")
@@ -118,6 +120,7 @@ class AgentPane(Vertical):
     def begin_step(self, event: StepStarted) -> None:
         """Say that the agent has a new job."""
         again = f" (rework {event.round})" if event.round else ""
+        self._call_error = ""
         self.note(f"step {event.step}{again}")
         self._enter("thinking")
 
@@ -131,7 +134,8 @@ class AgentPane(Vertical):
             self.note(event.notes, "warning")
         elif event.status != "ok":
             kind: NoteKind = "error" if event.status == "failed" else "warning"
-            self.note(f"step {event.step}: {event.status}" + (f": {event.notes}" if event.notes else ""), kind)
+            is_new = event.notes and event.notes != self._call_error
+            self.note(f"step {event.step}: {event.status}" + (f": {event.notes}" if is_new else ""), kind)
         if self.state.state != "stopped":
             self._end(STEP_STATES.get(event.status, "done"), self.state.ended_at or event.at)
 

@@ -49,9 +49,15 @@ class HeaderBar(Static):
     def __init__(self) -> None:
         super().__init__(id="header")
         self._named_task = ""
+        self._workflow = ""
         self._status: EngineStatus | None = None
         self._outcome: Content | None = None
         self._shown = Content("")
+
+    def show_workflow(self, title: str) -> None:
+        """Name the workflow beside the product; "" names none."""
+        self._workflow = one_line(title, 30)
+        self._draw()
 
     def show_task(self, task: str) -> None:
         """Name the task of a run that begins, and forget how the one before ended."""
@@ -87,6 +93,8 @@ class HeaderBar(Static):
     def _content(self, width: int) -> Content:
         right = self._right(width)
         left = Content.styled("Quintet", "bold $text-primary")
+        if self._workflow:
+            left = left + Content(f" · {self._workflow}")
         room = width - left.cell_length - right.cell_length - 4
         if self._named_task and room >= LEAST_TASK_COLUMNS:
             left = left + Content("  ") + Content(f"task: {self._named_task}").truncate(room, ellipsis=True)

@@ -131,7 +131,8 @@ def _breaker_lines(breaker: BreakerStatus, width: int) -> Iterator[Content]:
     sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
     when = f" {countdown(breaker.retry_in_seconds)}" if breaker.state == "open" else ""
     yield _head("BREAKER") + Content.styled(f"  {sign} {one_line(breaker.state, 12)}{when}", style)
-    filled = min(breaker.failures, breaker.threshold)
-    bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= 10 else ""
-    yield Content(f" fails {bar} {breaker.failures}/{breaker.threshold}")
+    if breaker.state == "closed":  # an open one counts from 0 again, which would look like health
+        filled = min(breaker.failures, breaker.threshold)
+        bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= 10 else ""
+        yield Content(f" fails {bar} {breaker.failures}/{breaker.threshold}")
     yield Content.styled(f" {one_line(breaker.name, width - 1)}", "$foreground 60%")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.status import EndpointStatus
 
 SAMPLE_TASK = "Write a Python function that reverses a string, with tests"
+SAMPLE_WORKFLOW = "delivery"  # what the sample is a task for
 WORD_COLUMN = 12
 WIDEST_TEXT = 88  # columns; longer lines are hard to read
 KEYS_SHOWN = ("send", "back", "palette", "help", "quit")
@@ -35,12 +36,13 @@ STATE_LOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the page says; what is not known yet is empty."""
+    """What the page says; what is not known yet is empty. `other_workflow` is one that the sample is no task for."""
 
     cards: tuple[AgentCard, ...] = ()
     off: frozenset[str] = frozenset()
     endpoint: EndpointStatus | None = None
     output_folder: str = ""
+    other_workflow: str = ""
     table: KeyTable = field(default_factory=KeyTable)
 
 
@@ -88,13 +90,23 @@ def _lines(known: Known, columns: int) -> Iterator[Content]:
     yield Content("")
     yield from _entry("Team", [(_team(known), "")], width, least_rows=2)
     yield Content("")
-    yield from _entry("Try it", [(f"press Enter on the empty prompt: “{SAMPLE_TASK}”", "bold")], width)
-    yield from _entry("", [("or type a task of your own", "")], width)
+    yield from _try_it(known, width)
     yield Content("")
     folder = known.output_folder or "output"
     yield from _entry("Files", [(f"every run gets a folder of its own in {one_line(folder, 120)}/", "")], width)
     yield Content("")
     yield from _keys(known.table, width)
+
+
+def _try_it(known: Known, width: int) -> Iterator[Content]:
+    commands = key_label(known.table.find("palette").all_keys[0])
+    if known.other_workflow:
+        words = f"type a task for the workflow “{one_line(known.other_workflow, 40)}” and press Enter"
+        yield from _entry("Try it", [(words, "bold")], width)
+        yield from _entry("", [(f"{commands} has the other workflows", "")], width)
+        return
+    yield from _entry("Try it", [(f"press Enter on the empty prompt: “{SAMPLE_TASK}”", "bold")], width)
+    yield from _entry("", [(f"or type a task of your own; {commands} has more workflows", "")], width)
 
 
 def _connection(endpoint: EndpointStatus | None) -> list[tuple[str, str]]:

@@ -1,0 +1,35 @@
+"""Time limits: what the settings name wins, and where they name nothing the server's place decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.llm.endpoint import make_endpoint
+from core.llm.limits import LOCAL, REMOTE, time_limits
+from core.settings import LLMSettings, Settings
+
+NEAR = make_endpoint("http://127.0.0.1:8080/v1", "m")
+FAR = make_endpoint("https://api.example.com/v1", "m")
+
+
+@pytest.mark.parametrize("endpoint", [NEAR, FAR], ids=["near", "far"])
+@pytest.mark.parametrize("name", ["connect", "first_token", "stall", "total"])
+def test_each_limit_has_a_setting(name: str, endpoint: object) -> None:
+    llm = LLMSettings.model_validate({f"{name}_timeout": 7.5})
+
+    changed = time_limits(Settings(llm=llm), endpoint, 100)  # type: ignore[arg-type]
+    usual = time_limits(Settings(), endpoint, 100)  # type: ignore[arg-type]
+
+    others = {"connect", "first_token", "stall", "total"} - {name}
+    assert getattr(changed, name) == 7.5
+    assert [getattr(changed, other) for other in others] == [getattr(usual, other) for other in others]
+
+
+def test_a_near_server_gets_time_to_read_a_long_prompt_and_a_far_one_does_not() -> None:
+    assert time_limits(Settings(), NEAR, 100) == LOCAL
+    assert time_limits(Settings(), FAR, 100_000) == REMOTE
+
+    slow = time_limits(Settings(), NEAR, 100_000)
+
+    assert slow.first_token == 5_000
+    assert slow.total >= slow.first_token
