@@ -125,8 +125,7 @@ class Scoreboard:
         line.state, line.detail = state, detail
 
     def _start_run(self, event: RunStarted) -> None:
-        for agent_id in self._lines:
-            self._set(agent_id, "idle")
+        self._lines = {agent_id: _Line() for agent_id in self._lines}
         self.files_written = self.files_rejected = self.round = 0
         self.run_started_at, self.run_ended_at = event.at, None
         self.workflow, self.output_dir = event.workflow, event.output_dir

@@ -109,7 +109,7 @@ def _read_mark(reading: _Reading, text: str, source: int, mark: str, start: int,
     if mark[0] == "\\":
         reading.pieces.append(_Piece(mark[1], column + 1))
     elif mark[0] == "`":
-        partners = ticks[len(mark)]
+        partners = ticks.get(len(mark), [])  # the rest of a run whose first one is escaped has none
         while partners and partners[0] <= start:
             partners.pop(0)
         if partners:

@@ -83,6 +83,7 @@ async def deliver_file(
             sampling=job_sampling(run, agent, spec.job, variables, draw=draw, keep_prefill=not ask_again),
             scope=run.scope(step_id, path),
         )
+        run.has_been_answered = True
         spent.input_tokens += reply.usage.input_tokens
         spent.output_tokens += reply.usage.output_tokens
         answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]

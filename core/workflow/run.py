@@ -59,6 +59,7 @@ class Run:
     clock: Clock
     source_folder: Path | None = None
     agent_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(5))
+    has_been_answered: bool = False
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)

@@ -22,6 +22,9 @@ from core.workflow.state import NOTES_MAX_CHARACTERS, ArtifactRef, StepResult, S
 from core.workspace.answers import Verdict, read_file_list, read_verdict
 from core.workspace.signatures import unresolved_names
 
+ENDPOINT_FAULTS = frozenset({"connect", "connect_timeout", "unavailable", "auth", "quota", "not_found", "not_sse"})
+"""Kinds of fault that concern the endpoint, and so every agent alike."""
+
 UNFOUNDED = "no verdict: the answer gave none, or said fail without a finding"
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
@@ -37,20 +40,29 @@ class _Work:
     planned: list[str] = field(default_factory=list)
     text_reference: str | None = None
     verdict: Verdict | None = None
+    no_endpoint: LLMCallError | None = None
 
     def rejected(self) -> list[Delivery]:
         return [delivery for delivery in self.deliveries if delivery.artifact is None]
 
 
 class StepRunner:
-    """Runs steps; a failing model gives a result with status failed, and never an exception."""
+    """Runs steps; a failing model gives a result with status failed, and no exception.
+
+    The exception to that: an endpoint that has not answered anybody yet and fails for a reason that everybody would
+    meet again ends the run with ModelUnavailableError, instead of keeping four more agents waiting for it.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._materials = Materials(run)
 
     async def run_step(self, step: StepSpec, state: State) -> Update:
-        """Return the state update of one step; only cancellation and faults of our own code escape."""
+        """Return the state update of one step.
+
+        Raises:
+            ModelUnavailableError: nothing has answered in this run, and nothing will.
+        """
         run = self._run
         agent = run.agents[step.agent]
         round_number: int = state.get("round") or 0
@@ -70,6 +82,8 @@ class StepRunner:
         update = await self._update(step, agent, state, work, status, reason)
         notes = update["results"][step.id]["notes"]
         self._finished(step, round_number, status, notes, duration_seconds)
+        if work.no_endpoint is not None:
+            raise ModelUnavailableError(work.no_endpoint.message, hint=work.no_endpoint.hint)
         return update
 
     def _announce(self, step: StepSpec, state: State, round_number: int) -> None:
@@ -107,6 +121,8 @@ class StepRunner:
                 return "skipped", f"{agent.title} was switched off while working"
             return "failed", f"{agent.title} was stopped by the user"
         except LLMCallError as error:
+            if error.kind in ENDPOINT_FAULTS and not run.has_been_answered:
+                work.no_endpoint = error
             return ("partial" if work.deliveries else "failed"), str(error)
         except ModelUnavailableError as error:
             return "failed", str(error)
@@ -166,6 +182,7 @@ class StepRunner:
         reply = await agent.execute_llm_task(
             prompt, sampling=job_sampling(run, agent, job, variables), scope=run.scope(step.id, job)
         )
+        run.has_been_answered = True
         work.spent.input_tokens += reply.usage.input_tokens
         work.spent.output_tokens += reply.usage.output_tokens
         work.spent.truncated = work.spent.truncated or reply.finish_reason == "length"

@@ -10,12 +10,21 @@ import pytest
 from core.agents import Sampling
 from core.engine import Engine
 from core.errors import LLMCallError, ModelUnavailableError, PromptError, UsageError, WorkspaceError
-from core.events import CallCancelled, RunStarted, TokensReceived, Warned
+from core.events import (
+    AttemptFailed,
+    BreakerChanged,
+    CallCancelled,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    TokensReceived,
+    Warned,
+)
 from core.llm.pool import get_llm_client, get_pool_stats
 from core.settings import load_config
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract
-from tests.support.fault_server import FaultServer, error, free_port, stream, token
+from tests.support.fault_server import FaultServer, Step, error, free_port, status, stream, token
 from tests.support.team import bench, team_settings, write_team
 
 
@@ -254,6 +263,17 @@ async def test_the_status_counts_what_happened(tmp_path: Path) -> None:
     assert status.endpoint.model == "test-model"
 
 
+async def test_the_status_counts_one_run_and_not_those_before(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.engine.run("Reverse a text")
+        first = b.engine.status()
+        await b.engine.run("Reverse a text")
+        second = b.engine.status()
+
+    assert second.output_tokens == first.output_tokens
+    assert second.files_written == first.files_written
+
+
 def test_the_shipped_settings_need_no_endpoint(tmp_path: Path) -> None:
     settings = load_config(cwd=tmp_path, env={}, user_config=tmp_path / "none.toml")
 
@@ -286,3 +306,37 @@ async def test_a_task_that_does_not_fit_the_model_loses_its_middle_and_the_user_
     assert "Reverse a text" in prompt
     assert "and keep its case" in prompt
     assert len(prompt) < 8_000
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (error(401, "no such key"), "LLM_API_KEY"),
+        (error(404, "no such model"), "LLM_MODEL"),
+        (status(200, "<html>"), "LLM_BASE_URL"),
+    ],
+)
+async def test_an_endpoint_that_nobody_can_use_ends_the_run_with_its_first_call(
+    tmp_path: Path, step: Step, words: str
+) -> None:
+    async with bench(tmp_path, {"brief": step}) as b:
+        outcome = await b.engine.run("Reverse a text")
+
+    assert outcome.status == "failed"
+    assert words in outcome.reason
+    assert len(b.server.journal) == 1
+    assert [event.status for event in b.events.of(StepFinished)] == ["failed"]
+    assert len(b.events.of(RunFinished)) == 1
+
+
+async def test_a_server_that_is_not_there_is_given_up_after_the_retries_of_one_call(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    events = Recorder()
+    settings = team_settings(tmp_path, f"http://127.0.0.1:{free_port()}/v1")
+    async with Engine(settings, emit=events, sessions_folder=tmp_path / "sessions") as engine:
+        outcome = await engine.run("Reverse a text")
+
+    assert outcome.status == "failed"
+    assert "cannot connect to 127.0.0.1" in outcome.reason
+    assert len(events.of(AttemptFailed)) == 4
+    assert not events.of(BreakerChanged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
@@ -391,3 +391,12 @@ def test_a_selection_is_never_an_empty_text(source: str, x1: int, x2: int, y1: i
     text = selected_source(document, selection)
 
     assert text is None or text.strip()
+
+
+@given(st.text(alphabet="\\`*_[]()<>!~#|-ab \n", max_size=40))
+@example("\\``")
+@example("\\```a`")
+def test_no_heap_of_marks_is_too_odd_to_be_read(text: str) -> None:
+    inline = read_inline(text.replace("\n", " "))
+
+    assert all(0 <= run.start <= len(inline.text) for run in inline.runs)
