@@ -40,12 +40,11 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file's end: accepted as `artifact`, or not, with the reason in `why`; `notes` is the prose around it."""
+    """One file's end: accepted as `artifact`, or not, with the reason in `why`."""
 
     path: str
     artifact: ArtifactRef | None
     why: str = ""
-    notes: str = ""
 
 
 async def deliver_file(
@@ -67,8 +66,8 @@ async def deliver_file(
     """
     problem = ""
     answer = ""
-    repairs = REPAIRS_SMALL if run.size == "small" else REPAIRS_LARGE
-    for draw in range(repairs + 1):
+    answers = answers_allowed(run)
+    for draw in range(answers):
         # A small model does not follow a quoted error; it gets the plain job again and a fresh draw.
         ask_again = draw > 0 and run.size == "large"
         prompt = (
@@ -95,7 +94,7 @@ async def deliver_file(
             problem = found or ""
             if not problem:
                 artifact = await _write(run, agent, spec, path, read.text, round_number)
-                return Delivery(path, artifact, notes=read.notes)
+                return Delivery(path, artifact)
         except ArtifactError as error:
             problem = error.message
             spent.truncated = spent.truncated or error.kind == "truncated"
@@ -105,11 +104,16 @@ async def deliver_file(
         FileRejected(
             **run.stamp(),
             path=path,
-            why=f"{problem} (after {repairs + 1} answers)",
+            why=f"{problem} (after {answers} answers)",
             agent_id=agent.id,
         )
     )
     return Delivery(path, None, why=problem)
+
+
+def answers_allowed(run: Run) -> int:
+    """Return how many answers a job may take before it is given up."""
+    return 1 + (REPAIRS_SMALL if run.size == "small" else REPAIRS_LARGE)
 
 
 def job_sampling(

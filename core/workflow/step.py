@@ -10,11 +10,19 @@ from string import Template
 from typing import Any
 
 from core.agents import Agent
-from core.errors import LLMCallError, ModelUnavailableError
+from core.errors import ArtifactError, LLMCallError, ModelUnavailableError
 from core.events import HandOffMade, StepFinished, StepStarted
 from core.telemetry.metrics import timing
 from core.workflow.definition import FileSpec, StepSpec
-from core.workflow.deliver import Delivery, FileCheck, Spent, deliver_file, job_sampling, with_user_words
+from core.workflow.deliver import (
+    Delivery,
+    FileCheck,
+    Spent,
+    answers_allowed,
+    deliver_file,
+    job_sampling,
+    with_user_words,
+)
 from core.workflow.materials import Materials, dependencies, read_if_there
 from core.workflow.report import static_report
 from core.workflow.run import Run
@@ -25,7 +33,7 @@ from core.workspace.signatures import unresolved_names
 ENDPOINT_FAULTS = frozenset({"connect", "connect_timeout", "unavailable", "auth", "quota", "not_found", "not_sse"})
 """Kinds of fault that concern the endpoint, and so every agent alike."""
 
-UNFOUNDED = "no verdict: the answer gave none, or said fail without a finding"
+UNFOUNDED = "no verdict: the answer gave none, was cut off, or said fail without a finding"
 
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
 Update = dict[str, Any]  # the part of a RunState a step changes
@@ -124,8 +132,8 @@ class StepRunner:
             if error.kind in ENDPOINT_FAULTS and not run.has_been_answered:
                 work.no_endpoint = error
             return ("partial" if work.deliveries else "failed"), str(error)
-        except ModelUnavailableError as error:
-            return "failed", str(error)
+        except (ArtifactError, ModelUnavailableError) as error:
+            return ("partial" if work.deliveries else "failed"), str(error)
         finally:
             run.working[agent.id].discard(task)
         rejected = work.rejected()
@@ -164,29 +172,53 @@ class StepRunner:
             judged = await self._materials.for_step(step, _with(state, work))
             report = static_report(run.size, _with(state, work), [delivery.path for delivery in work.rejected()])
             judged |= {"path": run.layout.source, "verdict": report}
-            answer = await self._ask(step, agent, step.verdict, judged, work)
-            work.verdict = _founded(read_verdict(answer))
+            work.verdict = await self._verdict(step, agent, step.verdict, judged, work)
+
+    async def _verdict(
+        self, step: StepSpec, agent: Agent, job: str, variables: Mapping[str, str], work: _Work
+    ) -> Verdict:
+        try:
+            return _founded(read_verdict(await self._ask(step, agent, job, variables, work)))
+        except ArtifactError:
+            return Verdict("unknown", ())
 
     async def _plan(
         self, step: StepSpec, agent: Agent, job: str, variables: Mapping[str, str], work: _Work
     ) -> list[str]:
-        answer = await self._ask(step, agent, job, variables, work)
+        try:
+            answer = await self._ask(step, agent, job, variables, work)
+        except ArtifactError:
+            return []  # the layout's one file is a plan too
         planned = [file.path for file in read_file_list(answer)]
         sources = [path for path in planned if path.endswith(self._run.layout.suffixes)]
         others = [path for path in planned if path not in sources and not path.lower().endswith((".md", ".txt"))]
         return sources + others if sources else []
 
     async def _ask(self, step: StepSpec, agent: Agent, job: str, variables: Mapping[str, str], work: _Work) -> str:
+        """Return a whole answer; one that was cut off is drawn again, because incomplete text is handed to nobody.
+
+        Raises:
+            ArtifactError: every answer hit its length limit.
+        """
         run = self._run
-        prompt = with_user_words(run, agent, agent.prompt.render_job(job, run.variant, variables))
-        reply = await agent.execute_llm_task(
-            prompt, sampling=job_sampling(run, agent, job, variables), scope=run.scope(step.id, job)
+        answers = answers_allowed(run)
+        for draw in range(answers):
+            reply = await agent.execute_llm_task(
+                with_user_words(run, agent, agent.prompt.render_job(job, run.variant, variables)),
+                sampling=job_sampling(run, agent, job, variables, draw=draw),
+                scope=run.scope(step.id, job),
+            )
+            run.has_been_answered = True
+            work.spent.input_tokens += reply.usage.input_tokens
+            work.spent.output_tokens += reply.usage.output_tokens
+            if reply.finish_reason != "length":
+                return reply.text
+            work.spent.truncated = True
+        raise ArtifactError(
+            "truncated",
+            f"{agent.title}'s {job} was cut off at its length limit in {answers} answers",
+            hint="raise LLM_MAX_TOKENS, or use a larger model",
         )
-        run.has_been_answered = True
-        work.spent.input_tokens += reply.usage.input_tokens
-        work.spent.output_tokens += reply.usage.output_tokens
-        work.spent.truncated = work.spent.truncated or reply.finish_reason == "length"
-        return reply.text
 
     def _paths(self, spec: FileSpec, planned: list[str]) -> list[str]:
         if spec.role == "code" and planned:

@@ -23,7 +23,7 @@ from core.events import (
 )
 from core.settings.redaction import register_secret
 from tests.support.events import check_call_contract
-from tests.support.fault_server import error, stream, token
+from tests.support.fault_server import error, ok, stream, token
 from tests.support.team import CODE, Bench, bench
 
 TASK = "Reverse a text"
@@ -468,3 +468,38 @@ async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed
     assert outcome.output_dir == target
     kept = [path.read_text() for path in (target / ".quintet" / "versions").rglob("README.md*")]
     assert "my own words" in kept
+
+
+async def test_an_opinion_that_was_cut_off_is_drawn_again(tmp_path: Path) -> None:
+    answers = {"opinion": [ok("I was just about to", reason="length"), ok("A whole view.")]}
+    async with bench(tmp_path, answers) as b:
+        outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
+
+    assert outcome.status == "passed"
+    assert "just about to" not in b.team.prompts("synthesis")[0]
+    assert b.team.prompts("synthesis")[0].count("A whole view.") == 5
+
+
+async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"opinion": ok("I was just about to", reason="length")}) as b:
+        outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
+
+    assert outcome.status == "failed"
+    assert "cut off" in outcome.reason
+    assert not [text for text in b.team.prompts("synthesis") if "just about to" in text]
+
+
+async def test_a_verdict_that_was_cut_off_is_none(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty te", reason="length")}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert (outcome.status, outcome.verdict) == ("passed", "unknown")
+    assert steps(b).count("build") == 1
+
+
+async def test_a_plan_that_was_cut_off_gives_way_to_the_layout(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"file_plan": ok("reverse_text.py - all\nutil/help.py", reason="length")}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    assert [path for path in outcome.files if path.endswith(".py")] == ["reverse_text.py", "test_reverse_text.py"]
