@@ -490,7 +490,7 @@ async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
 
 
 async def test_a_verdict_that_was_cut_off_is_none(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty te", reason="length")}) as b:
+    async with bench(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty text is", reason="length")}) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == ("passed", "unknown")
