@@ -24,6 +24,7 @@ from purgatory.service._async.unit_of_work import AsyncAbstractUnitOfWork, Async
 from purgatory.typing import TTL, CircuitName, Threshold
 
 from core.clock import Clock
+from core.resilience.patience import Patience
 from core.status import BreakerStatus
 
 Outcome = Literal["success", "failure", "neutral"]
@@ -78,7 +79,8 @@ class GuardContext(Context):
         self.successes_to_close = successes_to_close
         self._clock = clock
         self._last_counted_at = float("-inf")
-        self._waiting: list[asyncio.Future[None]] = []
+        self._open_time = Patience(clock)
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def acquire(self) -> Ticket:
         """Admit an attempt.
@@ -93,10 +95,9 @@ class GuardContext(Context):
                 raise BreakerOpenError(self.name, STATE_NAMES[self.state], retry_in)
             self.set_state(GuardHalfOpened())
         if isinstance(self._state, GuardHalfOpened):
-            half_open = self._state
-            if half_open.in_flight + half_open.successes >= self.successes_to_close:
+            if self._is_probed_enough(self._state):
                 raise BreakerOpenError(self.name, STATE_NAMES[self.state], 0.0)
-            half_open.in_flight += 1
+            self._state.in_flight += 1
             return Ticket(self.generation, now, probe=True)
         return Ticket(self.generation, now, probe=False)
 
@@ -109,6 +110,16 @@ class GuardContext(Context):
         elif isinstance(self._state, ClosedState):
             self._settle_closed(self._state, ticket, outcome)
         return True
+
+    def try_now(self) -> bool:
+        """Let probes through before their time, on the word of somebody who has looked; False unless open."""
+        if not isinstance(self._state, OpenedState):
+            return False
+        self.set_state(GuardHalfOpened())
+        return True
+
+    def _is_probed_enough(self, state: GuardHalfOpened) -> bool:
+        return state.in_flight + state.successes >= self.successes_to_close
 
     def _settle_probe(self, state: GuardHalfOpened, outcome: Outcome) -> None:
         state.in_flight -= 1
@@ -154,13 +165,16 @@ class GuardContext(Context):
         return self._state.opened_at + self.ttl if isinstance(self._state, OpenedState) else None
 
     async def wait(self) -> None:
-        """Return when it makes sense to ask again."""
+        """Return when it makes sense to ask again: the time is up, the state has changed, or a probe has ended."""
         if self.retry_in_seconds > 0:
-            await self._clock.sleep(self.retry_in_seconds)
-            return
-        changed = asyncio.get_running_loop().create_future()
-        self._waiting.append(changed)
-        await changed
+            await self._open_time.sleep(self.retry_in_seconds)
+        elif isinstance(self._state, GuardHalfOpened) and self._is_probed_enough(self._state):
+            changed = asyncio.get_running_loop().create_future()
+            self._waiting.add(changed)
+            try:
+                await changed
+            finally:
+                self._waiting.discard(changed)
 
     def status(self) -> BreakerStatus:
         return BreakerStatus(
@@ -175,10 +189,11 @@ class GuardContext(Context):
         self.set_state(GuardOpened(self.name, self._clock.monotonic()))
 
     def _notify(self) -> None:
+        if self._open_time.is_waiting:
+            self._open_time.hurry()
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
-        self._waiting.clear()
 
 
 class GuardBreaker(AsyncCircuitBreaker):
@@ -208,10 +223,13 @@ class GuardBreaker(AsyncCircuitBreaker):
             BreakerOpenError: it may not be made now.
         """
         before = self.context.state
+        ticket = self.context.acquire()
         try:
-            return self.context.acquire()
-        finally:
             await self._publish(before)
+        except BaseException:
+            self.context.settle(ticket, "neutral")  # or a cancel in a slow listener would keep the permit for ever
+            raise
+        return ticket
 
     async def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
         """Count what became of an admitted attempt; False if the ticket is stale."""
@@ -220,8 +238,18 @@ class GuardBreaker(AsyncCircuitBreaker):
         await self._publish(before)
         return counted
 
+    async def try_now(self) -> bool:
+        """Go from open to half-open before the time, because the operator or a health probe says so; False if not open.
+
+        It never closes: only calls that succeed do.
+        """
+        before = self.context.state
+        changed = self.context.try_now()
+        await self._publish(before)
+        return changed
+
     async def wait(self) -> None:
-        """Return when it makes sense to ask again."""
+        """Return when it makes sense to ask again: the time is up, the state has changed, or a probe has ended."""
         await self.context.wait()
 
     async def __aenter__(self) -> Self:

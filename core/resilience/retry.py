@@ -38,7 +38,7 @@ def retrying(
     may_retry: Callable[[BaseException], bool],
     wait_seconds: Callable[[int, BaseException], float],
     before_wait: Callable[[BaseException, float], None],
-    sleep: Callable[[float], Awaitable[None]],
+    sleep: Callable[[float], Awaitable[object]],
 ) -> AsyncRetrying:
     """Return a loop for one call of `loop(function)`; the last attempt's own exception comes out of it.
 
@@ -47,7 +47,7 @@ def retrying(
         may_retry: decides by the exception; must say no to a CancelledError.
         wait_seconds: the wait after n failed attempts, the last of which ended with the exception.
         before_wait: is told of every attempt that will be repeated, and of the wait before it.
-        sleep: waits.
+        sleep: waits; may return early.
     """
     from tenacity import retry_if_exception, stop_after_attempt
     from tenacity.asyncio import AsyncRetrying
@@ -58,12 +58,15 @@ def retrying(
     def tell(state: RetryCallState) -> None:
         before_wait(_error_of(state), state.upcoming_sleep)
 
+    async def pause(seconds: float) -> None:
+        await sleep(seconds)
+
     return AsyncRetrying(
         stop=stop_after_attempt(attempts),
         retry=retry_if_exception(may_retry),
         wait=wait,
         before_sleep=tell,
-        sleep=sleep,
+        sleep=pause,
         reraise=True,
     )
 

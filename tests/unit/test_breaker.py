@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from purgatory.domain.messages.events import ContextChanged
 
 from core.resilience.breaker import BreakerOpenError, GuardBreaker, GuardFactory, Outcome, Ticket
 from tests.support.clock import VirtualClock
@@ -144,6 +146,18 @@ async def test_failures_of_one_incident_count_once() -> None:
     assert (bench.state, bench.failures) == ("closed", 1)
 
 
+async def test_after_a_success_the_failure_of_an_older_request_is_a_new_incident() -> None:
+    bench = Bench()
+    breaker = await bench.breaker()
+    slow = await breaker.acquire()
+    bench.clock.advance(1)
+    await bench.run("failure", "success")
+
+    await breaker.settle(slow, "failure")
+
+    assert bench.failures == 1
+
+
 async def test_the_wall_clock_has_no_say() -> None:
     bench = Bench()
     await bench.run(*FAILED[:5])
@@ -171,6 +185,57 @@ async def test_every_refusal_is_a_fresh_exception() -> None:
     assert len(traceback.extract_tb(refusals[-1].__traceback__)) < 5
 
 
+async def test_a_refusal_waits_for_nothing() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    breaker = await bench.breaker()
+
+    for _ in range(1000):
+        with pytest.raises(BreakerOpenError):  # and neither StopIteration nor something to wait for
+            breaker.acquire().send(None)
+
+    assert bench.clock.sleeps == []
+    assert len(bench.changes) == 1
+
+
+async def test_a_hundred_thousand_refusals_leave_nothing_behind() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    breaker = await bench.breaker()
+
+    async def refuse(times: int) -> int:
+        for _ in range(times):
+            try:
+                await breaker.acquire()
+            except BreakerOpenError:
+                continue
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start(1)
+    try:
+        before = await refuse(1000)
+        assert await refuse(100_000) - before < 10_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_those_who_wait_and_are_cancelled_leave_nothing_behind() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    bench.clock.advance(TTL)
+    breaker = await bench.breaker()
+    for _ in range(NEED):
+        await breaker.acquire()
+
+    for _ in range(100):
+        waiting = asyncio.create_task(breaker.wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+    assert breaker.context._waiting == set()
+
+
 async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     heard: list[str] = []
@@ -188,6 +253,21 @@ async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.Lo
     assert heard.count("failed") == 5
     assert heard[-1] == "state_changed"
     assert "the listener is broken" in caplog.text
+
+
+async def test_one_who_is_told_of_changes_and_raises_cannot_harm_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+
+    def listen(name: str, old: str, new: str, retry_at: float | None) -> None:
+        raise RuntimeError("the listener is broken")
+
+    breaker = await bench.factory.get_breaker("name", on_change=listen)
+    for _ in range(5):
+        await breaker.settle(await breaker.acquire(), "failure")
+    assert await breaker.try_now() is True
+
+    assert bench.state == "half-open"
+    assert len(caplog.records) == 2
 
 
 async def test_as_a_context_manager_it_counts_errors_but_not_cancels() -> None:
@@ -217,6 +297,116 @@ async def test_one_who_waits_is_woken_when_a_probe_has_ended() -> None:
     await breaker.settle(tickets[0], "neutral")
 
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_one_who_waits_on_an_open_breaker_is_woken_when_its_time_is_up() -> None:
+    bench = Bench(VirtualClock(manual=True))
+    await bench.run(*FAILED[:5])
+    breaker = await bench.breaker()
+    waiting = asyncio.create_task(breaker.wait())
+    await bench.clock.until_asleep(1)
+
+    bench.clock.advance(TTL)
+
+    await asyncio.wait_for(waiting, 1)
+    assert (await breaker.acquire()).probe
+
+
+async def test_all_who_wait_on_an_open_breaker_are_woken_when_it_is_tried_early() -> None:
+    bench = Bench(VirtualClock(manual=True))
+    await bench.run(*FAILED[:5])
+    breaker = await bench.breaker()
+    waiting = [asyncio.create_task(breaker.wait()) for _ in range(5)]
+    await bench.clock.until_asleep(5)
+
+    assert await breaker.try_now() is True
+
+    await asyncio.wait_for(asyncio.wait(waiting), 1)
+
+
+@pytest.mark.parametrize("probes", [0, 1, 2])
+async def test_nobody_waits_while_there_is_something_to_ask(probes: int) -> None:
+    bench = Bench()
+    breaker = await bench.breaker()
+    await asyncio.wait_for(breaker.wait(), 1)
+
+    await bench.run(*FAILED[:5])
+    await breaker.try_now()
+    for _ in range(probes):
+        await breaker.acquire()
+
+    await asyncio.wait_for(breaker.wait(), 1)
+    assert bench.clock.sleeps == []
+
+
+async def test_tried_early_it_goes_half_open_and_is_closed_by_calls_only() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    breaker = await bench.breaker()
+    bench.clock.advance(5)
+
+    assert await breaker.try_now() is True
+    assert await breaker.try_now() is False
+
+    assert bench.changes[-1] == ("open", "half-open", None)
+    await bench.run("success", "success")
+    assert bench.state == "half-open"
+    await bench.run("success")
+    assert bench.state == "closed"
+    assert await breaker.try_now() is False
+    assert bench.state == "closed"
+
+
+async def test_tried_early_in_vain_it_is_open_for_its_whole_time_again() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    bench.clock.advance(5)
+    await (await bench.breaker()).try_now()
+
+    await bench.run("failure")
+
+    assert bench.state == "open"
+    assert bench.changes[-1] == ("half-open", "open", bench.clock.monotonic() + TTL)
+
+
+async def test_a_hung_probe_that_its_time_limit_ends_does_not_hold_it_half_open() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    bench.clock.advance(TTL)
+    breaker = await bench.breaker()
+    hung = [await breaker.acquire() for _ in range(NEED)]
+    bench.clock.advance(1800)
+
+    assert await breaker.settle(hung[0], "failure") is True
+    assert [await breaker.settle(ticket, "failure") for ticket in hung[1:]] == [False, False]
+
+    assert bench.state == "open"
+    bench.clock.advance(TTL)
+    await bench.run("success", "success", "success")
+    assert bench.state == "closed"
+
+
+async def test_a_permit_is_given_back_when_the_cancel_comes_while_a_listener_is_slow() -> None:
+    bench = Bench()
+    await bench.run(*FAILED[:5])
+    bench.clock.advance(TTL)
+    breaker = await bench.breaker()
+    listening = asyncio.Event()
+
+    async def listen_slowly(message: Any, unit_of_work: Any) -> None:
+        listening.set()
+        await asyncio.Event().wait()
+
+    bench.factory.messagebus.add_listener(ContextChanged, listen_slowly)
+    asking = asyncio.create_task(breaker.acquire())
+    await listening.wait()
+    asking.cancel()
+    await asyncio.wait({asking})
+    bench.factory.messagebus.remove_listener(ContextChanged, listen_slowly)
+
+    assert asking.cancelled()
+    for _ in range(NEED):
+        await breaker.acquire()
 
 
 def test_the_inner_names_of_purgatory_that_are_used_still_exist() -> None:
@@ -251,6 +441,12 @@ class _Model:
             self.flights.add(number)
         return True
 
+    def try_now(self) -> bool:
+        if self.state != "open":
+            return False
+        self.state, self.successes, self.flights, self.era = "half-open", 0, set(), self.era + 1
+        return True
+
     def end(self, number: int, era: int, began: float, outcome: Outcome, now: float) -> None:
         if era != self.era:
             return
@@ -279,7 +475,11 @@ class BreakerMachine(RuleBasedStateMachine):
         self.model = _Model()
         self.out: list[tuple[int, Ticket, int, float]] = []
         self.number = 0
-        self.breaker = asyncio.run(self.bench.breaker())
+        self.runner = asyncio.Runner()
+        self.breaker = self.runner.run(self.bench.breaker())
+
+    def teardown(self) -> None:
+        self.runner.close()
 
     @rule(seconds=st.sampled_from([0.5, 10, 59.5, 60, 61, 1000]))
     def tick(self, seconds: float) -> None:
@@ -291,7 +491,7 @@ class BreakerMachine(RuleBasedStateMachine):
         now = self.bench.clock.monotonic()
         admitted = self.model.begin(self.number, now)
         try:
-            ticket = asyncio.run(self.breaker.acquire())
+            ticket = self.runner.run(self.breaker.acquire())
         except BreakerOpenError:
             assert not admitted
         else:
@@ -305,7 +505,12 @@ class BreakerMachine(RuleBasedStateMachine):
         number, ticket, era, began = self.out.pop(pick % len(self.out))
         fresh = era == self.model.era
         self.model.end(number, era, began, outcome, self.bench.clock.monotonic())
-        assert asyncio.run(self.breaker.settle(ticket, outcome)) == fresh
+        assert self.runner.run(self.breaker.settle(ticket, outcome)) == fresh
+
+    @rule()
+    def try_now(self) -> None:
+        expected = self.model.try_now()
+        assert self.runner.run(self.breaker.try_now()) == expected
 
     @rule()
     def five_failures_one_after_another(self) -> None:
@@ -314,6 +519,15 @@ class BreakerMachine(RuleBasedStateMachine):
             if self.out:
                 self.end(len(self.out) - 1, "failure")
             self.tick(0.5)
+
+    @rule(outcomes=st.lists(st.sampled_from(["success", "failure", "failure", "neutral"]), min_size=2, max_size=6))
+    def several_at_once(self, outcomes: list[Outcome]) -> None:
+        before = len(self.out)
+        for _ in outcomes:
+            self.begin()
+        self.tick(0.5)
+        for outcome in outcomes[: len(self.out) - before]:
+            self.end(before, outcome)
 
     @invariant()
     def they_agree(self) -> None:
@@ -326,5 +540,5 @@ class BreakerMachine(RuleBasedStateMachine):
             assert (half_open.in_flight, half_open.successes) == (len(self.model.flights), self.model.successes)
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+BreakerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestBreakerAgainstItsModel = BreakerMachine.TestCase
