@@ -8,7 +8,8 @@ import os
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +18,13 @@ from platformdirs import user_data_path, user_log_path
 from core.clock import SystemClock
 from core.errors import QuintetError
 from core.llm.embedded import EmbeddedServer
-from core.llm.endpoint import Endpoint
+from core.llm.endpoint import OPENAI_BASE_URL, Endpoint, make_endpoint
 from core.llm.models import model_names
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
 from core.prompts import load_agents, load_common
-from core.settings import Settings
+from core.settings import FallbackSettings, Settings, key_for_fallback
+from core.settings.overview import plain
 from core.workflow.definition import load_workflows
 from core.workspace.text import plain_line
 
@@ -30,6 +32,11 @@ PROBE_TIMEOUT_SECONDS = 0.5
 ANSWER_TIMEOUT_SECONDS = 15.0
 NAMES_MAX_CHARACTERS = 200
 LOCAL_SERVERS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
+EXTRAS = {  # of each exporter, and a module that comes with it
+    "telemetry.otel_endpoint": ("otel", "opentelemetry.sdk"),
+    "telemetry.datadog_api_key": ("otel", "opentelemetry.sdk"),
+    "telemetry.sentry_dsn": ("sentry", "sentry_sdk"),
+}
 
 Grade = Literal["ok", "note", "missing"]
 
@@ -49,10 +56,11 @@ async def examine(settings: Settings) -> list[Finding]:
         Finding("ok", "Quintet", f"{version()} on Python {platform.python_version()}, {platform.system()}"),
         *(Finding("note", "settings", warning) for warning in settings.warnings),
         *_configured(settings),
+        *_exporters(settings),
         *_folders(settings),
         _prompts(settings),
     ]
-    findings.append(await _model(settings))
+    findings.extend(await _models(settings))
     findings.extend(await _local_servers(settings))
     return findings
 
@@ -66,14 +74,35 @@ def version() -> str:
 
 
 def _configured(settings: Settings) -> list[Finding]:
-    rows = []
-    for name in ("llm.base_url", "llm.api_key", "llm.model", "llm.model_file"):
-        section, field = name.split(".")
-        value = getattr(getattr(settings, section), field)
-        if value is not None:
-            shown = "***" if field == "api_key" else str(value)
-            rows.append(Finding("ok", name, f"{shown}  ({settings.source_of(name)})"))
-    return rows or [Finding("note", "endpoint", "none is configured: the embedded demo model answers")]
+    rows = _rows(settings, "profile")
+    endpoint = _rows(settings, "llm.base_url", "llm.api_key", "llm.model", "llm.model_file")
+    return rows + (endpoint or [Finding("note", "endpoint", "none is configured: the embedded demo model answers")])
+
+
+def _rows(settings: Settings, *names: str) -> list[Finding]:
+    """Return those settings that are set, with their sources."""
+    values = {name: settings.value_of(name) for name in names}
+    return [
+        Finding("ok", name, f"{plain(value)}  ({settings.origin_of(name).place})")
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _exporters(settings: Settings) -> list[Finding]:
+    """Say whom Quintet reports to, and what is missing for it."""
+    rows = _rows(settings, "telemetry.metrics_port", *EXTRAS)
+    for name, (extra, module) in EXTRAS.items():
+        if settings.value_of(name) is not None and not _is_installed(module):
+            rows.append(Finding("note", name, f"nothing is sent: quintet[{extra}] is not installed"))
+    return rows or [Finding("ok", "exporters", "none: nothing is reported to anybody")]
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
 
 
 def _folders(settings: Settings) -> list[Finding]:
@@ -109,21 +138,42 @@ def _prompts(settings: Settings) -> Finding:
     return Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")
 
 
-async def _model(settings: Settings) -> Finding:
+async def _models(settings: Settings) -> list[Finding]:
+    """Ask the model, and each fallback; a run can do without a fallback, so its silence is a note."""
     clock = SystemClock()
     pool = ClientPool(clock=clock)
     with tempfile.TemporaryDirectory(prefix="quintet-doctor-") as folder:
         source = EndpointSource(settings, pool=pool, clock=clock, log_folder=Path(folder))
         try:
-            if source.is_embedded:
-                return await _embedded(settings, Path(folder))
-            endpoint = await source.resolve()
-            return await _answers(pool, endpoint)
-        except QuintetError as error:
-            return Finding("missing", "model", str(error))
+            found = [await _model(settings, source, pool, Path(folder))]
+            for number, fallback in enumerate(settings.llm.fallbacks, start=1):
+                finding = await _fallback(settings, fallback, pool)
+                grade: Grade = "note" if finding.grade == "missing" else finding.grade
+                found.append(replace(finding, grade=grade, name=f"fallback {number}"))
+            return found
         finally:
             await source.close()
             await pool.close()
+
+
+async def _model(settings: Settings, source: EndpointSource, pool: ClientPool, folder: Path) -> Finding:
+    try:
+        if source.is_embedded:
+            return await _embedded(settings, folder)
+        return await _answers(pool, await source.resolve(), ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL"))
+    except QuintetError as error:
+        return Finding("missing", "model", str(error))
+
+
+async def _fallback(settings: Settings, fallback: FallbackSettings, pool: ClientPool) -> Finding:
+    base_url = fallback.base_url or settings.llm.base_url or OPENAI_BASE_URL
+    key, _ = key_for_fallback(settings, fallback)
+    try:
+        return await _answers(
+            pool, make_endpoint(base_url, fallback.model, api_key=key), ("base_url", "api_key", "model")
+        )
+    except QuintetError as error:
+        return Finding("missing", "model", str(error))
 
 
 async def _embedded(settings: Settings, folder: Path) -> Finding:
@@ -138,10 +188,12 @@ async def _embedded(settings: Settings, folder: Path) -> Finding:
     return Finding("ok", "model", detail)
 
 
-async def _answers(pool: ClientPool, endpoint: Endpoint) -> Finding:
+async def _answers(pool: ClientPool, endpoint: Endpoint, names_of_settings: tuple[str, str, str]) -> Finding:
+    """Ask a server for its models; the names of address, key and model are for the hints."""
     import openai
 
     host, model = endpoint.host, endpoint.model
+    address, key, model_name = names_of_settings
     client = await pool.client(endpoint)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
@@ -149,16 +201,16 @@ async def _answers(pool: ClientPool, endpoint: Endpoint) -> Finding:
             response = await client.models.with_raw_response.list()
             names = model_names(response.text)
     except openai.APIStatusError as error:
-        hint = "check LLM_API_KEY" if error.status_code in (401, 403) else "check LLM_BASE_URL"
+        hint = f"check {key if error.status_code in (401, 403) else address}"
         return Finding("missing", "model", f"{host} answers with status {error.status_code} - {hint}")
     except (openai.OpenAIError, TimeoutError) as error:
-        return Finding("missing", "model", f"{host} does not answer ({type(error).__name__}) - check LLM_BASE_URL")
+        return Finding("missing", "model", f"{host} does not answer ({type(error).__name__}) - check {address}")
     if names is None:
-        why = f"what {host} answers is no list of models - check LLM_BASE_URL: most end in /v1"
+        why = f"what {host} answers is no list of models - check {address}: most end in /v1"
         return Finding("missing", "model", why)
     if names and model not in names:
         some = plain_line(", ".join(names[:5]), limit=NAMES_MAX_CHARACTERS)
-        return Finding("missing", "model", f"{host} does not offer {model!r} - set LLM_MODEL to one of: {some}")
+        return Finding("missing", "model", f"{host} does not offer {model!r} - set {model_name} to one of: {some}")
     return Finding("ok", "model", f"{model} at {host}")
 
 

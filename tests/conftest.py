@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-_FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "LANGSMITH_", "LANGCHAIN_")
+from core.settings.leaves import leaf_by_env
+
+_FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "DD_", "LANGSMITH_", "LANGCHAIN_")
 _FOREIGN_NAMES = frozenset({
-    "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLORED_CONSOLE",
+    "NO_COLOR", "FORCE_COLOR", "COLORTERM",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-    "WORKSPACE_DIR", "OUTPUT_DIR", "LOG_LEVEL", "LOG_FILE", "STRUCTURED_LOGGING", "ENABLE_METRICS", "METRICS_PORT",
-    "MAX_CONCURRENT_AGENTS", "TASK_TIMEOUT", "MAX_REWORK_ROUNDS",
+    *leaf_by_env(),
 })  # fmt: skip
 
 
@@ -21,6 +22,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith(_FOREIGN) or name.upper() in _FOREIGN_NAMES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 @pytest.fixture(autouse=True)

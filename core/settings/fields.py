@@ -7,8 +7,19 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from core.settings.loading import current_folder
+
+CONFIG = SettingsConfigDict(
+    frozen=True,
+    extra="forbid",
+    validate_default=True,
+    use_attribute_docstrings=True,
+    hide_input_in_errors=True,
+    allow_inf_nan=False,
+    protected_namespaces=(),
+)
 
 
 class Env:
@@ -97,6 +108,17 @@ def _check_key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def _check_dsn(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("is no address") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.username or len(parts.path) < 2:
+        raise ValueError("must look like https://key@host/project")
+    return SecretStr(text)
+
+
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 Number = Annotated[float, BeforeValidator(_no_bool)]
 Words = Annotated[str, AfterValidator(_no_empty)]
@@ -104,6 +126,7 @@ Names = Annotated[tuple[Words, ...], BeforeValidator(_split_list)]
 FilePath = Annotated[Path, AfterValidator(_resolve_path)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_key)]
+Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
 
 AnyCase = BeforeValidator(_lower)
 """Put before a Literal of lower-case words."""

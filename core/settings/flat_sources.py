@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 
-from core.settings.leaves import all_leaves, leaf_by_env
+from core.settings.leaves import all_leaves, all_tables, leaf_by_env
 from core.settings.origin import Origin
 from core.settings.reading import Reading, SourceFile
 from core.settings.suggestion import FOREIGN_CUTOFF, did_you_mean, suggest
@@ -39,10 +39,11 @@ def read_dotenv(file: SourceFile) -> Reading:
         return reading
     if text is None:
         return reading
-    variables = _parse_dotenv(text, file, reading)
-    _take(variables, reading, lambda name: file.origin(f"{file.shown}: {name}"))
+    variables, lines = _parse_dotenv(text, file, reading)
+    _take(variables, reading, lambda name: file.origin(f": {name}", lines[name]))
     for name in _unknown_of_ours(variables):
-        reading.problems.append(f"{file.shown}: unknown setting {name}{did_you_mean(name, leaf_by_env())}")
+        problem = f": unknown setting {name}{did_you_mean(name, leaf_by_env())}"
+        reading.problems.append(file.origin(problem, lines[name]).place)
     return reading
 
 
@@ -52,7 +53,7 @@ def read_overrides(overrides: Mapping[str, object]) -> Reading:
     for name, value in overrides.items():
         if value is None:
             continue
-        if name in all_leaves() or name.startswith("keys."):
+        if name in all_leaves() or name in all_tables() or name.startswith("keys."):
             reading.add(name, value, Origin("command line", f"command line {name}"))
         else:
             reading.problems.append(f"command line: unknown setting {name}{did_you_mean(name, all_leaves())}")
@@ -71,21 +72,24 @@ def _unknown_of_ours(variables: Mapping[str, str]) -> list[str]:
     return [name for name in variables if name.startswith(OUR_PREFIXES) and name not in leaf_by_env()]
 
 
-def _parse_dotenv(text: str, file: SourceFile, reading: Reading) -> dict[str, str]:
+def _parse_dotenv(text: str, file: SourceFile, reading: Reading) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the variables, and the line of each."""
     # The parser itself, because dotenv_values() reports a bad line on the terminal, through logging.
     from dotenv.parser import parse_stream
 
     variables: dict[str, str] = {}
+    lines: dict[str, int] = {}
     for binding in parse_stream(io.StringIO(text)):
         if binding.error:
             _report_bad_line(binding.original.string, binding.original.line, file, reading)
         elif binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
-    return variables
+            lines[binding.key] = binding.original.line
+    return variables, lines
 
 
 def _report_bad_line(line: str, number: int, file: SourceFile, reading: Reading) -> None:
     """Report where, never what: the line may hold a key."""
     about_us = any(name in line for name in leaf_by_env()) or any(prefix in line for prefix in OUR_PREFIXES)
-    problem = f"{file.shown}: line {number} is not NAME=value"
+    problem = file.origin(": is not NAME=value", number).place
     (reading.problems if about_us else reading.warnings).append(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,10 @@ from core.settings.sections import Settings
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One setting: `env` holds its environment names, the documented one first; `allowed` says type and range."""
+    """One setting: `env` holds its environment names, the documented one first; `allowed` says type and range.
+
+    `section` is "" for a setting that stands above all tables.
+    """
 
     section: str
     field: str
@@ -30,18 +34,57 @@ class Leaf:
 
     @property
     def name(self) -> str:
-        return f"{self.section}.{self.field}"
+        return f"{self.section}.{self.field}" if self.section else self.field
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A setting that is made of whole tables: a list of them ([[alerts]]), or one for each name ([pricing."model"])."""
+
+    name: str
+    model: type[BaseModel]
+    is_list: bool
+    description: str
+
+    def header(self, key: str = "") -> str:
+        """Return the line a table of a config.toml begins with; `key` is the name that the user gives it."""
+        return f"[[{self.name}]]" if self.is_list else f"[{self.name}.{json.dumps(key, ensure_ascii=False)}]"
 
 
 @cache
 def all_leaves() -> dict[str, Leaf]:
     """Return every setting by its dotted name, in the order of its declaration."""
-    leaves = [
+    leaves = [_leaf("", field, info) for field, info in Settings.model_fields.items() if _has_env(info)]
+    leaves += [
         _leaf(section, field, info)
         for section, model in sections().items()
         for field, info in model.model_fields.items()
+        if f"{section}.{field}" not in all_tables()
     ]
     return {leaf.name: leaf for leaf in leaves}
+
+
+@cache
+def all_tables() -> dict[str, Tables]:
+    """Return every setting that is made of whole tables by its dotted name."""
+    fields = dict(Settings.model_fields)
+    for section, model in sections().items():
+        fields |= {f"{section}.{field}": info for field, info in model.model_fields.items()}
+    found = {name: _tables(name, info) for name, info in fields.items()}
+    return {name: tables for name, tables in found.items() if tables}
+
+
+def tables_of(name: str) -> Tables | None:
+    """Return what a given value belongs to: itself, or for `pricing.some-model` the setting pricing."""
+    found = all_tables().get(name)
+    if found is None:
+        found = all_tables().get(name.partition(".")[0])
+    return found
+
+
+def leaves_of_table(tables: Tables) -> list[Leaf]:
+    """Return what one of those tables may hold."""
+    return [_leaf(tables.name, field, info) for field, info in tables.model.model_fields.items()]
 
 
 @cache
@@ -60,9 +103,22 @@ def leaf_by_env() -> dict[str, Leaf]:
     return {env: leaf for leaf in all_leaves().values() for env in leaf.env}
 
 
+def _has_env(info: FieldInfo) -> bool:
+    return any(isinstance(mark, Env) for mark in info.metadata)
+
+
+def _tables(name: str, info: FieldInfo) -> Tables | None:
+    models = [part for part in get_args(info.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+    if not models:
+        return None
+    description = " ".join((info.description or "").split())
+    return Tables(name, models[0], get_origin(info.annotation) is tuple, description)
+
+
 def _leaf(section: str, field: str, info: FieldInfo) -> Leaf:
-    env = next(mark for mark in info.metadata if isinstance(mark, Env))
-    default = info.get_default(call_default_factory=True, validated_data={})
+    # A setting inside a table of a list has no environment name.
+    env = next((mark for mark in info.metadata if isinstance(mark, Env)), Env())
+    default = None if info.is_required() else info.get_default(call_default_factory=True, validated_data={})
     return Leaf(
         section=section,
         field=field,

@@ -47,11 +47,14 @@ class GivenSource(PydanticBaseSettingsSource):
     """The values of the load that is under way; none outside of one."""
 
     def __call__(self) -> dict[str, Any]:  # as the base class has it
-        return {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
+        found = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - not ours
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return one table; an empty one too, so that a fault in a default is reported with its table."""
         prefix = f"{field_name}."
         given = _current.get().given
+        if field.default_factory is None:  # no table: a value of its own, or a list
+            return (given[field_name].value if field_name in given else None), field_name, False
         table = {name.removeprefix(prefix): found.value for name, found in given.items() if name.startswith(prefix)}
         return table, field_name, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +17,9 @@ class SourceFile:
     shown: str
     kind: Kind
 
-    def origin(self, label: str) -> Origin:
-        return Origin(self.kind, label, self.path)
+    def origin(self, rest: str, line: int | None = None) -> Origin:
+        """Return the origin of what the rest of its label names, as in "config.toml" + " [llm] model"."""
+        return Origin(self.kind, f"{self.shown}{rest}", self.path, line, self.shown)
 
 
 @dataclass(slots=True)
@@ -28,5 +30,7 @@ class Reading:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, name: str, value: object, origin: Origin) -> None:
-        self.values[name] = Given(name, value, origin)
+    def add(
+        self, name: str, value: object, origin: Origin, lines: Mapping[tuple[str | int, ...], int] | None = None
+    ) -> None:
+        self.values[name] = Given(name, value, origin, lines or {})

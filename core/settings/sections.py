@@ -1,19 +1,22 @@
-"""Every setting of Quintet: its name, type, bounds and default, and under it the sentence that the documents print."""
+"""Every setting of Quintet: its name, type, bounds and default, and under it the sentence that the documents print.
+
+Those of calls are in call_sections.py, those of logs, telemetry and budget in watch_sections.py.
+"""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from core.settings.addresses import server_of
+from core.settings.call_sections import CircuitBreakerSettings, LLMSettings
 from core.settings.fields import (
+    CONFIG,
     AnyCase,
-    AnyCaseUpper,
-    ApiKey,
-    BaseUrl,
-    CrossFieldError,
     Env,
     FilePath,
     Names,
@@ -23,113 +26,8 @@ from core.settings.fields import (
 )
 from core.settings.loading import GivenSource
 from core.settings.origin import DEFAULT, Origin
-
-CONFIG = SettingsConfigDict(
-    frozen=True,
-    extra="forbid",
-    validate_default=True,
-    use_attribute_docstrings=True,
-    hide_input_in_errors=True,
-    allow_inf_nan=False,
-    protected_namespaces=(),
-)
-
-
-class LLMSettings(BaseModel):
-    """The server and model that the team talks to, and how long and how often it is asked."""
-
-    model_config: ClassVar[ConfigDict] = CONFIG
-
-    base_url: Annotated[
-        BaseUrl | None,
-        Field(examples=["http://127.0.0.1:11434/v1"]),
-        Env("LLM_BASE_URL", "OPENAI_BASE_URL", allowed="an http:// or https:// address"),
-    ] = None
-    """Address of an OpenAI-compatible server. Not set: OpenAI's when a key is set, else the embedded model."""
-
-    api_key: Annotated[ApiKey | None, Field(examples=["your-key"]), Env("LLM_API_KEY", "OPENAI_API_KEY")] = None
-    """Key for the server; best kept in the environment. Alone, without base_url, it means OpenAI. A key of your own is
-    not sent to an address that a project's file names, unless that is on this machine."""
-
-    model: Annotated[Words | None, Field(examples=["gpt-4o-mini"]), Env("LLM_MODEL", "OPENAI_MODEL")] = None
-    """Model to ask for. Not set: the first one the server offers, at OpenAI gpt-4o-mini."""
-
-    model_file: Annotated[
-        FilePath | None, Field(examples=["~/models/model.gguf"]), Env("LLM_MODEL_FILE", allowed="a path to a GGUF file")
-    ] = None
-    """GGUF file for the embedded model. Not set: the small model that is installed with Quintet."""
-
-    temperature: Annotated[Number | None, Field(ge=0, le=2, examples=[0.2]), Env("LLM_TEMPERATURE")] = None
-    """Randomness of the answers, for all agents. Not set: what each agent's prompt file asks for."""
-
-    max_tokens: Annotated[Whole | None, Field(ge=1, le=1_000_000, examples=[4096]), Env("LLM_MAX_TOKENS")] = None
-    """Longest answer in tokens. Not set: chosen for each job."""
-
-    context_tokens: Annotated[
-        Whole | None, Field(ge=256, le=10_000_000, examples=[8192]), Env("LLM_CONTEXT_TOKENS")
-    ] = None
-    """Size of the model's context window in tokens. Not set: known of the embedded model; of a server, what it says when it
-    refuses a prompt as too long."""
-
-    stream_responses: Annotated[bool, Env("LLM_STREAM_RESPONSES")] = True
-    """Receive answers token by token. Turn off for servers whose streaming is broken."""
-
-    connect_timeout: Annotated[Number | None, Field(gt=0, le=600, examples=[10.0]), Env("LLM_CONNECT_TIMEOUT")] = None
-    """Seconds to reach the server. Not set: by where the server is."""
-
-    first_token_timeout: Annotated[
-        Number | None, Field(gt=0, le=3600, examples=[120.0]), Env("LLM_FIRST_TOKEN_TIMEOUT")
-    ] = None
-    """Seconds from sending a request to the first token of its answer. Not set: by where the server is."""
-
-    stall_timeout: Annotated[Number | None, Field(gt=0, le=3600, examples=[60.0]), Env("LLM_STALL_TIMEOUT")] = None
-    """Seconds without a new token after which an answer counts as stalled. Not set: by where the server is."""
-
-    total_timeout: Annotated[Number | None, Field(gt=0, le=86_400, examples=[900.0]), Env("LLM_TOTAL_TIMEOUT")] = None
-    """Seconds for one whole attempt. Not set: by where the server is."""
-
-    max_retries: Annotated[Whole, Field(ge=0, le=10), Env("LLM_MAX_RETRIES")] = 3
-    """Attempts after the first one; 3 means up to 4 attempts."""
-
-    retry_initial_delay: Annotated[Number, Field(gt=0, le=60), Env("LLM_RETRY_INITIAL_DELAY")] = 1.0
-    """Seconds before the first retry; doubles with each further one."""
-
-    retry_max_delay: Annotated[Number, Field(gt=0, le=600), Env("LLM_RETRY_MAX_DELAY")] = 60.0
-    """Longest wait between two attempts in seconds; not below retry_initial_delay."""
-
-    pool_max_age: Annotated[Number, Field(ge=1, le=604_800), Env("LLM_POOL_MAX_AGE")] = 3600.0
-    """Seconds after which a pooled client is replaced by a fresh one."""
-
-    max_concurrency: Annotated[Whole | None, Field(ge=1, le=64, examples=[2]), Env("LLM_MAX_CONCURRENCY")] = None
-    """Requests that may run at once on one server. Not set: 5, and as many as the embedded model has slots."""
-
-    @model_validator(mode="after")
-    def _delays_in_order(self) -> Self:
-        if self.retry_initial_delay > self.retry_max_delay:
-            raise CrossFieldError(
-                f"retry_initial_delay ({self.retry_initial_delay}) must not exceed retry_max_delay ({self.retry_max_delay})",
-                "retry_initial_delay",
-                "retry_max_delay",
-            )
-        return self
-
-
-class CircuitBreakerSettings(BaseModel):
-    """When a failing server is left alone, and for how long."""
-
-    model_config: ClassVar[ConfigDict] = CONFIG
-
-    threshold: Annotated[Whole, Field(ge=1, le=100), Env("LLM_CIRCUIT_BREAKER_THRESHOLD")] = 5
-    """Failures in a row that open the breaker."""
-
-    timeout: Annotated[Number, Field(gt=0, le=3600), Env("LLM_CIRCUIT_BREAKER_TIMEOUT")] = 60.0
-    """Seconds an open breaker refuses calls before it lets probes through."""
-
-    half_open: Annotated[Whole, Field(ge=1, le=20), Env("LLM_CIRCUIT_BREAKER_HALF_OPEN")] = 3
-    """Successful probes that close the breaker again, and the number of probes that may run at once."""
-
-    when_open: Annotated[Literal["wait", "fail"], AnyCase, Env("LLM_CIRCUIT_BREAKER_WHEN_OPEN")] = "wait"
-    """What a run does while the breaker is open: wait for it, or fail at once."""
+from core.settings.tables import AlertSettings, PriceSettings
+from core.settings.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
 
 
 class TeamSettings(BaseModel):
@@ -170,30 +68,6 @@ class WorkspaceSettings(BaseModel):
     """Folder that finished files go to."""
 
 
-class LoggingSettings(BaseModel):
-    """The log file; nothing is ever logged to the terminal."""
-
-    model_config: ClassVar[ConfigDict] = CONFIG
-
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], AnyCaseUpper, Env("LOG_LEVEL")] = "INFO"
-    """Least severe lines that are kept."""
-
-    file: Annotated[FilePath | None, Field(examples=["quintet.log"]), Env("LOG_FILE")] = None
-    """Log file. Not set: one for each process in the user's log folder."""
-
-    structured: Annotated[bool, Env("STRUCTURED_LOGGING")] = True
-    """One JSON object a line; turn off for plain text."""
-
-
-class TelemetrySettings(BaseModel):
-    """What Quintet measures about itself. Nothing leaves this machine."""
-
-    model_config: ClassVar[ConfigDict] = CONFIG
-
-    enable_metrics: Annotated[bool, Env("ENABLE_METRICS")] = True
-    """Keep the numbers that the sidebar shows."""
-
-
 class UISettings(BaseModel):
     """Look and movement of the app."""
 
@@ -217,18 +91,34 @@ class Settings(BaseSettings):
 
     model_config: ClassVar[SettingsConfigDict] = CONFIG
 
+    profile: Annotated[
+        Literal["development", "staging", "production"] | None,
+        AnyCase,
+        Field(examples=["production"]),
+        Env("QUINTET_PROFILE"),
+    ] = None
+    """Bundle of values for a kind of use. Whatever is set anywhere else wins over it. Not set: the defaults."""
+
     llm: LLMSettings = Field(default_factory=LLMSettings)
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
     team: TeamSettings = Field(default_factory=TeamSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
     ui: UISettings = Field(default_factory=UISettings)
+    pricing: dict[str, PriceSettings] = Field(default_factory=dict)
+    """One table for each model, by its name in quotes."""
+
+    alerts: tuple[AlertSettings, ...] = ()
+    """The list in your own file replaces that in the project's."""
+
     keys: dict[str, str] = Field(default_factory=dict)
     """Keys of your own: the id of an action, then the key, such as `quit = "ctrl+q"`. Only in a config.toml."""
 
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _trusted: frozenset[str] = PrivateAttr(default=frozenset())
 
     @classmethod
     def settings_customise_sources(
@@ -246,6 +136,14 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """What looks wrong in the configuration but does not stop Quintet, one sentence each."""
         return self._warnings
+
+    def trusts(self, address: str) -> bool:
+        """Tell whether the user trusts the files of this folder to name the server of an address."""
+        return server_of(address) in self._trusted
+
+    def value_of(self, name: str) -> object:
+        """Return the value of a setting such as "llm.max_retries"; AttributeError if there is none of that name."""
+        return attrgetter(name)(self)
 
     def origin_of(self, name: str) -> Origin:
         """Return where the value of a setting such as "llm.max_retries" came from."""

@@ -10,7 +10,8 @@ from dotenv import dotenv_values
 
 from core.settings import Settings, load_config
 from core.settings.document import DOCUMENTS
-from core.settings.leaves import all_leaves
+from core.settings.leaves import all_leaves, all_tables
+from core.settings.trust import trust, trust_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,16 +39,19 @@ def test_the_sample_as_shipped_loads_to_the_defaults(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["config.toml", ".env.example"])
 def test_the_sample_with_every_line_switched_on_names_every_setting(name: str, tmp_path: Path) -> None:
     defaults = load(tmp_path)
-    switched_on = re.sub(r"(?m)^# (?=\w+ ?=)", "", DOCUMENTS[name]())
+    switched_on = re.sub(r"(?m)^# (?=\w+ ?=|\[)", "", DOCUMENTS[name]())
     (tmp_path / name.removesuffix(".example")).write_text(switched_on)
+    trust(tmp_path, ["https://sentry.example:443", "datadog"], trust_file())
 
     settings = load(tmp_path)
 
     for leaf in all_leaves().values():
         assert settings.origin_of(leaf.name).in_project, f"{leaf.name} is missing in {name}"
         if leaf.default == leaf.example:
-            value = getattr(getattr(settings, leaf.section), leaf.field)
-            assert value == getattr(getattr(defaults, leaf.section), leaf.field)
+            assert settings.value_of(leaf.name) == defaults.value_of(leaf.name)
+    if name == "config.toml":
+        tables = (*settings.llm.fallbacks, *settings.pricing.values(), *settings.alerts)
+        assert {type(table) for table in tables} == {table.model for table in all_tables().values()}
 
 
 def test_the_env_example_uses_the_documented_names() -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,41 +19,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config, redaction
-from core.settings.key_binding import is_loopback
-from core.settings.leaves import Leaf, all_leaves, leaf_by_env
+from core.settings.addresses import is_loopback
+from core.settings.leaves import all_leaves, all_tables, leaf_by_env, leaves_of_table
+from core.settings.overview import overview
+from tests.support.places import Places
 
 ROOT = Path(__file__).parents[2]
 REMOTE = "https://llm.example/v1"
-
-
-@dataclass
-class Places:
-    """The places a setting may stand in, all of them empty at first."""
-
-    folder: Path
-    user_file: Path
-
-    def write(
-        self, *, project: str | bytes | None = None, user: str | None = None, dotenv: str | bytes | None = None
-    ) -> None:
-        for path, content in (
-            (self.folder / "config.toml", project),
-            (self.user_file, user),
-            (self.folder / ".env", dotenv),
-        ):
-            if content is not None:
-                path.write_bytes(content.encode() if isinstance(content, str) else content)
-                path.chmod(0o600)
-
-    def load(self, env: dict[str, str] | None = None, **overrides: object) -> Settings:
-        dotted = {name.replace("__", "."): value for name, value in overrides.items()}
-        return load_config(cwd=self.folder, env=env or {}, user_config=self.user_file, overrides=dotted)
-
-    def problems(self, env: dict[str, str] | None = None, **overrides: object) -> tuple[str, ...]:
-        with pytest.raises(ConfigValidationError) as caught:
-            self.load(env, **overrides)
-        assert caught.value.__cause__ is None
-        return caught.value.problems
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +36,7 @@ def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def places() -> Iterator[Places]:
     with TemporaryDirectory() as root:
-        folder, home = Path(root, "project"), Path(root, "home")
-        folder.mkdir()
-        home.mkdir()
-        yield Places(folder, home / "config.toml")
+        yield Places.below(Path(root))
 
 
 def test_nothing_configured_gives_the_defaults(places: Places) -> None:
@@ -141,9 +109,9 @@ def test_ten_mistakes_give_one_message_that_names_all_ten(places: Places) -> Non
     )
 
     expected = [
-        "config.toml [llm] max_retrys: unknown setting llm.max_retrys (did you mean llm.max_retries?)",
-        "config.toml: unknown setting loggings (did you mean logging?)",
-        ".env: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
+        "config.toml:2 [llm] max_retrys: unknown setting llm.max_retrys (did you mean llm.max_retries?)",
+        "config.toml:5: unknown setting loggings (did you mean logging?)",
+        ".env:2: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
         (
             "environment variable LLM_BASE_URL: llm.base_url = 'localhost:8080': must start with http:// or https:// "
             "and name a host; allowed: an http:// or https:// address"
@@ -153,15 +121,15 @@ def test_ten_mistakes_give_one_message_that_names_all_ten(places: Places) -> Non
             "allowed: int from 0 to 10"
         ),
         (
-            ".env: LLM_CIRCUIT_BREAKER_TIMEOUT: circuit_breaker.timeout = '-3': Input should be greater than 0; "
+            ".env:1: LLM_CIRCUIT_BREAKER_TIMEOUT: circuit_breaker.timeout = '-3': Input should be greater than 0; "
             "allowed: float above 0 to 3600"
         ),
         (
-            f"{places.user_file} [team] max_concurrent_agents: team.max_concurrent_agents = True: Input should be a "
+            f"{places.user_file}:4 [team] max_concurrent_agents: team.max_concurrent_agents = True: Input should be a "
             "number, not true or false; allowed: int from 1 to 32"
         ),
         (
-            f"{places.user_file} [logging] level: logging.level = 'LOUD': Input should be 'DEBUG', 'INFO', 'WARNING' or "
+            f"{places.user_file}:2 [logging] level: logging.level = 'LOUD': Input should be 'DEBUG', 'INFO', 'WARNING' or "
             "'ERROR'; allowed: one of DEBUG, INFO, WARNING, ERROR"
         ),
         (
@@ -174,7 +142,7 @@ def test_ten_mistakes_give_one_message_that_names_all_ten(places: Places) -> Non
         ),
         (
             "llm: retry_initial_delay (9.0) must not exceed retry_max_delay (3.0) "
-            "(config.toml [llm] retry_initial_delay, config.toml [llm] retry_max_delay)"
+            "(config.toml:3 [llm] retry_initial_delay, config.toml:4 [llm] retry_max_delay)"
         ),
     ]
     assert list(problems) == expected
@@ -201,21 +169,21 @@ def test_a_rule_between_two_settings_is_checked_while_a_third_is_bad(places: Pla
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[llm", "config.toml: not valid TOML: Expected ']' at the end of a table declaration (at end of document)"),
+        ("[llm", "config.toml:1:5: not valid TOML: Expected ']' at the end of a table declaration"),
         (
             "[llm]\nmax_retries 3",
-            "config.toml: not valid TOML: Expected '=' after a key in a key/value pair (at line 2",
+            "config.toml:2:13: not valid TOML: Expected '=' after a key in a key/value pair",
         ),
         (b"[llm]\nmodel = '\xff'", "config.toml: is not UTF-8 text (byte 0xff in line 2) - save it as UTF-8"),
         (b"#" * 2_000_000, "config.toml: is larger than 1048576 bytes - is it another program's file?"),
-        ("llm = 3", "config.toml: llm is a table - write [llm] and its settings below"),
-        ("max_retries = 3", "config.toml: unknown setting max_retries (max_retries belongs under [llm])"),
-        ("[llm.max_retries]\nx = 1", "config.toml [llm] max_retries: llm.max_retries = {'x': 1}: "),
-        ("[keys]\nquit = 3", "config.toml [keys] quit: keys.quit = 3: Input should be a valid string; allowed: text"),
+        ("llm = 3", "config.toml:1: llm is a table - write [llm] and its settings below"),
+        ("max_retries = 3", "config.toml:1: unknown setting max_retries (max_retries belongs under [llm])"),
+        ("[llm.max_retries]\nx = 1", "config.toml:1 [llm] max_retries: llm.max_retries = {'x': 1}: "),
+        ("[keys]\nquit = 3", "config.toml:2 [keys] quit: keys.quit = 3: Input should be a valid string; allowed: text"),
         ("x = " + "[" * 20_000, "config.toml: not valid TOML: "),
-        ('[team]\nprompts_dir = "a\\u0000b"', "config.toml [team] prompts_dir: team.prompts_dir = "),
-        ("[llm]\ntemperature = nan", "config.toml [llm] temperature: llm.temperature = nan: "),
-        ('[llm]\nmodel = "  "', "config.toml [llm] model: llm.model = '  ': must not be empty"),
+        ('[team]\nprompts_dir = "a\\u0000b"', "config.toml:2 [team] prompts_dir: team.prompts_dir = "),
+        ("[llm]\ntemperature = nan", "config.toml:2 [llm] temperature: llm.temperature = nan: "),
+        ('[llm]\nmodel = "  "', "config.toml:2 [llm] model: llm.model = '  ': must not be empty"),
     ],
 )
 def test_a_broken_config_toml_says_what_is_wrong_where(places: Places, content: str | bytes, problem: str) -> None:
@@ -251,10 +219,10 @@ def test_a_dotenv_that_is_no_text_is_a_problem(places: Places) -> None:
 
 def test_a_bad_line_of_a_dotenv_counts_only_if_it_is_about_us(places: Places) -> None:
     places.write(dotenv="LLM_MODEL=m\nLLM_API_KEY='sk-never-shown-abc\n")
-    assert places.problems() == (".env: line 2 is not NAME=value",)
+    assert places.problems() == (".env:2: is not NAME=value",)
 
     places.write(dotenv="LLM_MODEL=m\nOTHER='open\n")
-    assert places.load().warnings == (".env: line 2 is not NAME=value",)
+    assert places.load().warnings == (".env:2: is not NAME=value",)
 
 
 def test_a_folder_named_dotenv_is_an_old_virtual_environment(places: Places) -> None:
@@ -269,6 +237,21 @@ def test_a_byte_order_mark_is_no_problem(places: Places) -> None:
     settings = places.load()
 
     assert (settings.llm.max_retries, settings.llm.model) == (1, "m")
+
+
+def test_what_a_file_holds_cannot_steer_the_terminal_or_forge_a_line(places: Places) -> None:
+    places.write(
+        project='[llm]\n"mod\\u001b[2Jel\\n  2. all is well" = 1\n["\\u009b31m"]\nx = 1\n[keys]\n"quit\\n" = 1',
+        dotenv="LLM_\x07MODEL=x",
+    )
+    problems = places.problems({"LLM_MODEL": "x", "LOG_LEVEL": "a\x1b]0;b\x07"})
+    assert len(problems) == 5
+    assert all(problem.isprintable() for problem in problems)
+
+    places.write(project='[keys]\n"quit\\n\\u001b[2J" = "f\\u001b1"', dotenv="")
+    rows = list(overview(places.load()))
+    assert rows[-1].name == "keys.quit\\n\\x1b[2J"
+    assert all(row.source.isprintable() and str(row.value).isprintable() for row in rows)
 
 
 def test_a_config_toml_of_another_program_is_left_alone(places: Places) -> None:
@@ -337,8 +320,7 @@ def test_texts_of_the_environment_become_values(
 ) -> None:
     settings = places.load({name: text})
 
-    section, field = attribute.split(".")
-    assert getattr(getattr(settings, section), field) == value
+    assert settings.value_of(attribute) == value
 
 
 @pytest.mark.parametrize(
@@ -427,8 +409,8 @@ def test_a_key_never_goes_to_an_address_of_somebody_else(
     assert (warning is None) is sent
     if warning:
         assert key not in warning
-        assert settings.source_of("llm.base_url") in warning
-        assert settings.source_of("llm.api_key") in warning
+        assert settings.origin_of("llm.base_url").place in warning
+        assert settings.origin_of("llm.api_key").place in warning
         assert warning in settings.warnings
 
 
@@ -528,8 +510,66 @@ def test_no_two_settings_share_an_environment_name() -> None:
     assert len(names) == len(set(names)) == len(leaf_by_env())
 
 
+# Users have them in their shells and scripts: a name may be added, none may go.
+FIXED_NAMES = [
+    "LLM_BASE_URL",
+    "OPENAI_BASE_URL",
+    "LLM_API_KEY",
+    "OPENAI_API_KEY",
+    "LLM_MODEL",
+    "OPENAI_MODEL",
+    "LLM_TEMPERATURE",
+    "LLM_MAX_TOKENS",
+    "LLM_CONTEXT_TOKENS",
+    "LLM_STREAM_RESPONSES",
+    "LLM_CONNECT_TIMEOUT",
+    "LLM_FIRST_TOKEN_TIMEOUT",
+    "LLM_STALL_TIMEOUT",
+    "LLM_TOTAL_TIMEOUT",
+    "LLM_MAX_RETRIES",
+    "LLM_RETRY_INITIAL_DELAY",
+    "LLM_RETRY_MAX_DELAY",
+    "LLM_CIRCUIT_BREAKER_THRESHOLD",
+    "LLM_CIRCUIT_BREAKER_TIMEOUT",
+    "LLM_CIRCUIT_BREAKER_HALF_OPEN",
+    "LLM_CIRCUIT_BREAKER_WHEN_OPEN",
+    "LLM_CIRCUIT_BREAKER_MAX_WAIT",
+    "LLM_POOL_MAX_AGE",
+    "LLM_MAX_CONCURRENCY",
+    "LLM_REQUESTS_PER_MINUTE",
+    "LLM_TOKENS_PER_MINUTE",
+    "LLM_CACHE",
+    "MAX_CONCURRENT_AGENTS",
+    "TASK_TIMEOUT",
+    "MAX_REWORK_ROUNDS",
+    "WORKSPACE_DIR",
+    "OUTPUT_DIR",
+    "LOG_LEVEL",
+    "LOG_FILE",
+    "STRUCTURED_LOGGING",
+    "COLORED_CONSOLE",
+    "ENABLE_METRICS",
+    "METRICS_PORT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "SENTRY_DSN",
+    "DATADOG_API_KEY",
+    "DD_API_KEY",
+    "QUINTET_PROFILE",
+    "QUINTET_THEME",
+    "BUDGET_TOKENS",
+    "BUDGET_USD",
+    "BUDGET_MINUTES",
+]
+
+
+def test_the_environment_names_that_are_promised_exist() -> None:
+    assert set(FIXED_NAMES) <= leaf_by_env().keys()
+
+
 def test_every_setting_is_described() -> None:
-    assert [leaf.name for leaf in all_leaves().values() if not leaf.description.endswith(".")] == []
+    inside_tables = [leaf for tables in all_tables().values() for leaf in leaves_of_table(tables)]
+
+    assert [leaf.name for leaf in (*all_leaves().values(), *inside_tables) if not leaf.description.endswith(".")] == []
 
 
 def test_settings_and_metrics_are_cheap_to_import() -> None:
@@ -544,11 +584,14 @@ def test_settings_and_metrics_are_cheap_to_import() -> None:
         assert done.stdout.strip() == "[]", f"{module} imports too much"
 
 
-@pytest.mark.parametrize("leaf", all_leaves().values(), ids=lambda leaf: leaf.name)
-def test_every_setting_is_read_by_somebody(leaf: Leaf) -> None:
+# The profile is read by the loading itself.
+@pytest.mark.parametrize("name", sorted({*all_leaves(), *all_tables()} - {"profile"}))
+def test_every_setting_is_read_by_somebody(name: str) -> None:
+    section, _, field = name.rpartition(".")
     root = Path(__file__).parents[2]
     files = [file for package in ("core", "tui") for file in (root / package).rglob("*.py")]
-    reading = re.compile(rf"\b(?:{leaf.section}|{leaf.section.rpartition('_')[2]})\.{leaf.field}\b")
+    owner = f"(?:{section}|{section.rpartition('_')[2]})" if section else "settings"
+    reading = re.compile(rf"\b{owner}\.{field}\b")
 
     users = [file for file in files if file.parent.name != "settings" and reading.search(file.read_text("utf-8"))]
 

@@ -1,0 +1,65 @@
+"""Every setting with its value and its source, as people and scripts may read it: without secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+
+from core.settings.leaves import Tables, all_leaves, all_tables
+from core.settings.origin import Origin
+from core.settings.redaction import MASK, redact
+from core.settings.sections import Settings
+from core.settings.visible import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: `value` is a JSON value, None when it is not set; `source` has file and line where they are known."""
+
+    name: str
+    value: object
+    source: str
+
+
+def overview(settings: Settings) -> Iterator[Row]:
+    """Return all settings in the order of the documents; of tables, what was written in them."""
+    for name in all_leaves():
+        yield _row(name, settings.value_of(name), settings.origin_of(name))
+    for tables in all_tables().values():
+        yield from _rows_of_tables(settings, tables)
+    for action, key in settings.keys.items():
+        yield _row(f"keys.{action}", key, settings.origin_of(f"keys.{action}"))
+
+
+def plain(value: object) -> object:
+    """Return a value of a setting as a JSON value without control characters; a secret as ***."""
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return visible(redact(str(value))) if isinstance(value, str | Path) else value
+
+
+def _rows_of_tables(settings: Settings, tables: Tables) -> Iterator[Row]:
+    found = settings.value_of(tables.name)
+    if isinstance(found, dict):
+        for key, table in found.items():
+            origin = settings.origin_of(f"{tables.name}.{key}")
+            yield from _rows_of(f"{tables.name}.{json.dumps(key, ensure_ascii=False)}", table, origin)
+    elif isinstance(found, tuple):
+        for index, table in enumerate(found):
+            yield from _rows_of(f"{tables.name}[{index}]", table, settings.origin_of(tables.name))
+
+
+def _rows_of(name: str, table: BaseModel, origin: Origin) -> Iterator[Row]:
+    for field in type(table).model_fields:
+        if field in table.model_fields_set:
+            yield _row(f"{name}.{field}", getattr(table, field), origin)
+
+
+def _row(name: str, value: object, origin: Origin) -> Row:
+    return Row(visible(name), plain(value), visible(origin.place))

@@ -1,0 +1,205 @@
+"""What settings may not say together, what is doubtful, and what a profile sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from core.settings import redaction
+from core.settings.leaves import all_leaves
+from core.settings.profiles import PROFILES
+from tests.support.places import Places
+
+
+@pytest.fixture(autouse=True)
+def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", set())
+
+
+@pytest.fixture
+def places() -> Iterator[Places]:
+    with TemporaryDirectory() as root:
+        yield Places.below(Path(root))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "[llm]\nretry_initial_delay = 9\nretry_max_delay = 3",
+            (
+                "llm: retry_initial_delay (9.0) must not exceed retry_max_delay (3.0) "
+                "(config.toml:2 [llm] retry_initial_delay, config.toml:3 [llm] retry_max_delay)"
+            ),
+        ),
+        (
+            "[llm]\nfirst_token_timeout = 20\ntotal_timeout = 10",
+            "llm: first_token_timeout (20.0) must not exceed total_timeout (10.0) ",
+        ),
+        (
+            "[llm]\nstall_timeout = 20\ntotal_timeout = 10",
+            "llm: stall_timeout (20.0) must not exceed total_timeout (10.0) ",
+        ),
+        (
+            "[llm]\nconnect_timeout = 20\ntotal_timeout = 10",
+            "llm: connect_timeout (20.0) must not exceed total_timeout (10.0) ",
+        ),
+        (
+            "[llm]\nmax_tokens = 4096\ncontext_tokens = 4096",
+            "llm: max_tokens (4096) must be below context_tokens (4096): the question needs room too ",
+        ),
+        (
+            "[circuit_breaker]\ntimeout = 60\nmax_wait = 30",
+            "circuit_breaker: max_wait (30.0) must not be below timeout (60.0): ",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_one_problem_with_both_places(
+    places: Places, text: str, problem: str
+) -> None:
+    places.write(project=text)
+
+    (found,) = places.problems()
+
+    assert found.startswith(problem)
+    assert found.count("config.toml:") == 2
+
+
+def test_two_contradictions_of_one_section_are_both_reported(places: Places) -> None:
+    places.write(project="[llm]\nretry_initial_delay = 9\nretry_max_delay = 3\nstall_timeout = 20\ntotal_timeout = 10")
+
+    assert [problem.split(" (")[0] for problem in places.problems()] == [
+        "llm: retry_initial_delay",
+        "llm: stall_timeout",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[llm]\nfirst_token_timeout = 20\ntotal_timeout = 20",
+        "[llm]\ntotal_timeout = 1",
+        "[llm]\nmax_tokens = 5000\ncontext_tokens = 8192",
+        '[circuit_breaker]\ntimeout = 60\nmax_wait = 30\nwhen_open = "fail"',
+    ],
+)
+def test_settings_that_go_together_are_no_problem(places: Places, text: str) -> None:
+    places.write(project=text)
+
+    assert places.load().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("[llm]\nmax_retries = 0", "llm.max_retries is 0 (config.toml:2 [llm] max_retries): one hiccup of the server"),
+        ("[llm]\ntokens_per_minute = 10\nmax_tokens = 20", "llm.tokens_per_minute (10) is less than one answer"),
+        (
+            "[llm]\ntotal_timeout = 90\n[team]\ntask_timeout = 60",
+            "llm.total_timeout (90.0) exceeds team.task_timeout (60.0)",
+        ),
+        ("[budget]\nminutes = 31", "budget.minutes (31.0) is longer than team.task_timeout (1800.0 s)"),
+        (
+            "[circuit_breaker]\ntimeout = 900",
+            "circuit_breaker.timeout (900.0) exceeds circuit_breaker.max_wait (600.0)",
+        ),
+        ("[circuit_breaker]\nthreshold = 2", "circuit_breaker.half_open (3) exceeds circuit_breaker.threshold (2)"),
+        (
+            "[circuit_breaker]\ntimeout = 5\n[llm]\nfirst_token_timeout = 20",
+            "circuit_breaker.timeout (5.0) is shorter than llm.first_token_timeout (20.0)",
+        ),
+        (
+            "[telemetry]\nenable_metrics = false\nmetrics_port = 9464",
+            "telemetry.metrics_port is 9464, but enable_metrics",
+        ),
+        ("[telemetry]\ncapture_content = true", "telemetry.capture_content is true, but no otel_endpoint is set"),
+        ("[[llm.fallbacks]]\nmodel = 'm'", "[[llm.fallbacks]] #1 has no base_url, and no server is configured"),
+        (
+            "[llm]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'm'\n[[llm.fallbacks]]\nmodel = 'm'",
+            "[[llm.fallbacks]] #1 asks m again at the same server",
+        ),
+        (
+            "[[llm.fallbacks]]\nbase_url = 'http://llm.example/v1'\nmodel = 'm'\napi_key = 'key-of-m'",
+            "the key goes to http://llm.example/v1 unencrypted (config.toml:1 [[llm.fallbacks]])",
+        ),
+    ],
+)
+def test_what_is_legal_but_doubtful_is_one_warning(places: Places, text: str, warning: str) -> None:
+    places.write(project=text)
+
+    (found,) = places.load().warnings
+
+    assert found.startswith(warning)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_sets_its_values_and_says_so(places: Places, name: str) -> None:
+    settings = places.load({"QUINTET_PROFILE": name.upper()})
+
+    assert settings.profile == name
+    for dotted, value in PROFILES[name].items():
+        assert settings.value_of(dotted) == value
+        assert settings.source_of(dotted) == f"profile {name}"
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_names_settings_that_exist(name: str) -> None:
+    assert PROFILES[name].keys() <= all_leaves().keys()
+
+
+@pytest.mark.parametrize("where", ["project", "user", "dotenv", "environment", "command line"])
+def test_whatever_is_set_anywhere_wins_over_the_profile(places: Places, where: str) -> None:
+    toml = "[logging]\nlevel = 'ERROR'"
+    env = {"QUINTET_PROFILE": "development"}
+    options = {"logging__level": "ERROR"} if where == "command line" else {}
+    places.write(
+        project=toml if where == "project" else "",
+        user=toml if where == "user" else "",
+        dotenv="LOG_LEVEL=ERROR" if where == "dotenv" else "",
+    )
+
+    settings = places.load(env | ({"LOG_LEVEL": "ERROR"} if where == "environment" else {}), **options)
+
+    assert settings.logging.level == "ERROR"
+    assert settings.logging.colored_console
+
+
+def test_a_profile_may_stand_wherever_a_setting_may(places: Places) -> None:
+    places.write(project="profile = 'staging'")
+    assert places.load().circuit_breaker.max_wait == 1800.0
+    assert places.load().origin_of("profile").place == "config.toml:1 profile"
+
+    places.write(dotenv="QUINTET_PROFILE=development")
+    assert places.load().logging.level == "DEBUG"
+
+    assert places.load(profile="production").logging.retention_files == 30
+
+
+def test_a_profile_of_another_name_is_a_problem(places: Places) -> None:
+    assert places.problems({"QUINTET_PROFILE": "prod"}) == (
+        (
+            "environment variable QUINTET_PROFILE: profile = 'prod': Input should be 'development', 'staging' or "
+            "'production'; allowed: one of development, staging, production"
+        ),
+    )
+
+
+def test_without_a_profile_the_defaults_hold(places: Places) -> None:
+    settings = places.load()
+
+    assert settings.profile is None
+    assert (settings.logging.level, settings.logging.structured, settings.logging.colored_console) == (
+        "INFO",
+        True,
+        False,
+    )
+
+
+def test_a_value_of_a_profile_that_contradicts_another_is_named_as_such(places: Places) -> None:
+    (problem,) = places.problems({"QUINTET_PROFILE": "staging", "LLM_CIRCUIT_BREAKER_TIMEOUT": "3000"})
+
+    assert problem.endswith("(profile staging, environment variable LLM_CIRCUIT_BREAKER_TIMEOUT)")
