@@ -87,14 +87,25 @@ class HandOffMade(_RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallQueued(_CallEvent):
-    """`position` counts the calls ahead, from 0."""
+    """The call waits before it sends anything more; told again whenever what it waits for has changed.
+
+    `reason`: slot (for its turn; `position` counts the calls ahead, from 0), breaker (open, or trying with others),
+    server (it was lost and cannot be reached; `until` is when the call gives up), rate_limit (the server asked for a pause), own_rate (LLM_REQUESTS_PER_MINUTE or LLM_TOKENS_PER_MINUTE).
+    `until` is the monotonic time at which the wait ends at the latest; None if that is not known.
+    """
 
     position: int
+    reason: str = "slot"
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(_CallEvent):
+    """`endpoint` is the name of the breaker that watches this server and model; `fallback`: it is not the first choice."""
+
     model: str
+    endpoint: str = ""
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +150,13 @@ class ContextTruncated(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFinished(_CallEvent):
+    """`cached`: the answer is one that was given before, and nothing was sent."""
+
     text: str
     finish_reason: str
     usage: Usage
     duration_seconds: float
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

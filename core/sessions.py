@@ -1,4 +1,4 @@
-"""A run's own folder: its checkpoints and the texts its state refers to."""
+"""A run's own folder: its checkpoints, its journal and the texts its state refers to."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class Session:
     @property
     def checkpoint_path(self) -> Path:
         return self.folder / "checkpoints.sqlite"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.folder / "journal.jsonl"
 
     def prepare(self) -> None:
         """Create the folder, readable by its owner alone; WorkspaceError when that is not possible."""

@@ -24,21 +24,30 @@ def json_line(record: Mapping[str, Any]) -> str:  # a loguru record
     line, exception = _facts(record)
     if exception is not None:
         line["exception"] = exception
-    text = json.dumps(line, ensure_ascii=False, default=str)
+    return json_text(line)
+
+
+def json_text(value: object) -> str:
+    """Return a value as it stands in a line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def text_line(record: Mapping[str, Any]) -> str:  # a loguru record
     """Return a record as one line of text."""
+    return "\\n".join(text_lines(record))
+
+
+def text_lines(record: Mapping[str, Any]) -> list[str]:  # a loguru record
+    """Return a record as a line of text; the lines of its exception follow."""
     line, exception = _facts(record)
     ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
     fields = [f"{name}={value}" for name, value in line["extra"].items()]
     if line["duration_ms"] is not None:
         fields.append(f"duration_ms={line['duration_ms']}")
     parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *ids, *fields]
-    if exception is not None:
-        parts.append(exception)
-    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], " ".join(map(str, parts)))
+    texts = [" ".join(map(str, parts)), *(exception or "").splitlines()]
+    return [_CONTROLS.sub(lambda found: repr(found[0])[1:-1], text) for text in texts]
 
 
 def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -72,4 +81,8 @@ def _as_mapping(value: object) -> Mapping[str, object]:
 def _short(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_TEXT:
         return f"{value[:MAX_TEXT]}... ({len(value) - MAX_TEXT} characters more)"
+    if isinstance(value, Mapping):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
     return value

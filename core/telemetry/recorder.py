@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.telemetry.catalogue import MetricKind, declared
@@ -11,6 +12,23 @@ from core.telemetry.catalogue import MetricKind, declared
 WINDOW_SECONDS = 300.0
 
 Tags = Mapping[str, str]
+SeriesKey = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTotals:
+    """One series since the start.
+
+    `total` is the sum of all values, of a timing in milliseconds; `buckets` are the numbers of durations between the
+    bounds of `bucket_bounds`, not added up; empty unless it is a timing.
+    """
+
+    name: str
+    tags: SeriesKey
+    count: int
+    total: float
+    last: float
+    buckets: tuple[int, ...] = ()
 
 
 class Recorder(Protocol):
@@ -36,6 +54,10 @@ class Recorder(Protocol):
         """Return the sum of all values since the start."""
         ...
 
+    def totals(self) -> Sequence[SeriesTotals]:
+        """Return every series with its totals since the start."""
+        ...
+
 
 class NullRegistry:
     """Takes everything and keeps nothing: ENABLE_METRICS=false."""
@@ -58,3 +80,6 @@ class NullRegistry:
     def total(self, name: str, **match: str) -> float:
         del name, match
         return 0.0
+
+    def totals(self) -> Sequence[SeriesTotals]:
+        return ()

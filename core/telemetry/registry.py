@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import Clock, SystemClock
+from core.telemetry.buckets import bucket_bounds
 from core.telemetry.catalogue import CATALOGUE, MetricKind, declared
-from core.telemetry.recorder import WINDOW_SECONDS, Tags
+from core.telemetry.recorder import WINDOW_SECONDS, SeriesKey, SeriesTotals, Tags
 
 MAX_SAMPLES = 4096  # per series; older ones leave first
 MAX_TAG_VALUES = 50  # per tag key of a metric; a server that invents names must not fill the memory
 OTHER = "_other"
 
-SeriesKey = tuple[tuple[str, str], ...]
-
 
 @dataclass(slots=True)
 class _Series:
+    bounds: tuple[float, ...] = ()  # of the buckets, in milliseconds
+    buckets: list[int] = field(default_factory=list)
     count: int = 0
     total: float = 0.0
     last: float = 0.0
@@ -49,10 +51,15 @@ class Registry:
             raise ValueError(f"metric {name!r} cannot take {value!r}")
         with self._lock:
             key = tuple((tag, self._capped(name, tag, str(tags[tag]))) for tag in sorted(tags))
-            series = self._series.setdefault(name, {}).setdefault(key, _Series())
+            by_tags = self._series.setdefault(name, {})
+            series = by_tags.get(key)
+            if series is None:
+                series = by_tags[key] = _new_series(name, kind)
             series.count += 1
             series.total += value
             series.last = value
+            if series.bounds:
+                series.buckets[bisect_left(series.bounds, value)] += 1
             series.window.append((self._clock.monotonic(), value))
 
     def snapshot(self) -> dict[str, Any]:
@@ -80,6 +87,14 @@ class Registry:
         with self._lock:
             return sum(series.total for series in self._matching(name, match))
 
+    def totals(self) -> Sequence[SeriesTotals]:
+        with self._lock:
+            return [
+                SeriesTotals(name, key, series.count, series.total, series.last, tuple(series.buckets))
+                for name, by_tags in self._series.items()
+                for key, series in by_tags.items()
+            ]
+
     def _window(self, name: str, match: Tags) -> Iterator[float]:
         oldest = self._oldest()
         for series in self._matching(name, match):
@@ -105,6 +120,13 @@ class Registry:
 
     def _uptime(self) -> float:
         return self._clock.monotonic() - self._started
+
+
+def _new_series(name: str, kind: MetricKind) -> _Series:
+    if kind != "timing":
+        return _Series()
+    bounds = tuple(seconds * 1000 for seconds in bucket_bounds(name))
+    return _Series(bounds, [0] * (len(bounds) + 1))
 
 
 def _series_name(name: str, key: SeriesKey) -> str:

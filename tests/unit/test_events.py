@@ -16,7 +16,10 @@ CALL: dict[str, Any] = {**RUN, "agent_id": "developer", "task_id": "build/a.py",
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (CallQueued(**CALL, position=2), {"type": "call_queued", **CALL, "position": 2}),
+        (
+            CallQueued(**CALL, position=2),
+            {"type": "call_queued", **CALL, "position": 2, "reason": "slot", "until": None},
+        ),
         (
             CallFinished(
                 **CALL, text="a", finish_reason="stop", usage=Usage(3, 4, estimated=True), duration_seconds=2.0
@@ -28,6 +31,7 @@ CALL: dict[str, Any] = {**RUN, "agent_id": "developer", "task_id": "build/a.py",
                 "finish_reason": "stop",
                 "usage": {"input_tokens": 3, "output_tokens": 4, "estimated": True},
                 "duration_seconds": 2.0,
+                "cached": False,
             },
         ),
         (

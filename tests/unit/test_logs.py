@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import json
 import logging
 import os
+import re
 import stat
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -22,7 +26,16 @@ from hypothesis import strategies as st
 from core.settings import redaction
 from core.settings.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.log_file import KEEP, LogFile, default_log_path, remove_old_logs
-from core.telemetry.logs import current_log_file, log, log_ids, set_correlation_id, setup_logging, stop_logging
+from core.telemetry.logs import (
+    Level,
+    current_log_file,
+    log,
+    log_ids,
+    set_correlation_id,
+    set_log_level,
+    setup_logging,
+    stop_logging,
+)
 from tests.support.clock import VirtualClock
 
 KEYS = [
@@ -73,6 +86,120 @@ def test_lines_below_the_level_are_left_out_and_the_level_can_change(log_file: P
     log("DEBUG", "kept too")
 
     assert [line["message"] for line in lines(log_file)] == ["kept", "kept too"]
+
+
+def test_the_level_changes_live_and_in_the_same_file(log_file: Path) -> None:
+    setup_logging(level="ERROR", log_file=log_file)
+    log("INFO", "not kept")
+    set_log_level("debug")
+    log("DEBUG", "kept")
+    set_log_level("WARNING")
+    log("INFO", "not kept either")
+
+    assert [line["message"] for line in lines(log_file)] == ["kept"]
+
+
+def test_a_level_that_does_not_exist_is_refused_and_changes_nothing(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+
+    with pytest.raises(ValueError, match="no log level 'LOUD' - the levels are DEBUG, INFO, WARNING, ERROR"):
+        set_log_level("LOUD")
+
+    log("INFO", "kept")
+    assert len(lines(log_file)) == 1
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_prompts_and_answers_are_kept_only_when_that_is_asked_for(log_file: Path, is_wanted: bool) -> None:
+    setup_logging(level="DEBUG", log_file=log_file, content=is_wanted)
+    register_secret(SECRET)
+
+    log(
+        "INFO",
+        "call ended",
+        attempts=1,
+        content={"prompt": [{"role": "user", "content": f"{SECRET} {'x' * 20_000}"}], "answer": "Hello"},
+    )
+
+    (line,) = lines(log_file)
+    assert ("Hello" in log_file.read_text()) is is_wanted
+    assert SECRET not in log_file.read_text()
+    assert line["extra"]["attempts"] == 1
+    if is_wanted:
+        assert line["extra"]["answer"] == "Hello"
+        assert line["extra"]["prompt"][0]["content"].endswith("characters more)")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_a_headless_run_can_show_its_log_in_colours(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, level: Level
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    setup_logging(level="DEBUG", log_file=log_file, colored_console=True)
+    register_secret(SECRET)
+
+    log(level, f"retry\x1b[2J\nFORGED {SECRET}", agent_id="developer")
+
+    shown = terminal.getvalue()
+    assert len(lines(log_file)) == 1
+    assert re.fullmatch(rf"\x1b\[2m\S+Z\x1b\[0m \x1b\[[0-9;]+m{level} *\x1b\[0m {__name__} .*\n", shown)
+    assert shown.endswith(rf"retry\x1b[2J\nFORGED {MASK} agent_id=developer" "\n")
+
+
+def test_a_console_that_is_no_terminal_or_wants_no_colours_gets_none(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", plain := io.StringIO())
+    setup_logging(log_file=log_file, colored_console=True)
+    log("INFO", "one")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    setup_logging(log_file=log_file, colored_console=True)
+    log("INFO", "two")
+
+    assert "one\n" in plain.getvalue()
+    assert "two\n" in terminal.getvalue()
+    assert "\x1b" not in plain.getvalue() + terminal.getvalue()
+
+
+def test_an_exception_on_the_console_is_indented_so_that_it_forges_no_line(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", plain := io.StringIO())
+    setup_logging(log_file=log_file, colored_console=True)
+
+    log("ERROR", "failed", exception=ValueError("x\n2026-01-01T00:00:00.000Z ERROR forged\x1b[2J"))
+
+    head, *rest = plain.getvalue().splitlines()
+    assert head.endswith(f"ERROR   {__name__} failed")
+    assert all(line.startswith("    ") for line in rest)
+    assert "\x1b" not in plain.getvalue()
+
+
+def test_a_console_that_nobody_reads_any_more_does_not_stop_the_log(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", gone := io.StringIO())
+    setup_logging(log_file=log_file, colored_console=True)
+    gone.close()
+
+    log("INFO", "kept")
+
+    assert len(lines(log_file)) == 1
+
+
+def test_a_console_shows_what_a_file_cannot_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", plain := io.StringIO())
+
+    assert setup_logging(log_file=tmp_path, colored_console=True) is not None
+    log("INFO", "shown")
+
+    assert "shown\n" in plain.getvalue()
 
 
 def test_a_log_before_the_set_up_and_after_the_end_does_nothing(log_file: Path) -> None:
@@ -327,6 +454,34 @@ def test_only_so_many_rotated_files_are_kept(log_file: Path) -> None:
 
     assert len(list(log_file.parent.iterdir())) == KEEP + 1
     assert log_file.read_text() == "line 0049\n"
+
+
+def test_a_rotated_file_is_packed_when_no_other_process_writes_it(log_file: Path) -> None:
+    for number in range(4):
+        file = LogFile(log_file, rotate_bytes=15, is_ours=True)
+        file.write(f"line {number:04}\n")
+        file.stop()
+
+    files = {path.name: path for path in log_file.parent.iterdir()}
+    assert sorted(files) == [log_file.name, *(f"{log_file.name}.{number}.gz" for number in (1, 2, 3))]
+    packed = [gzip.decompress(files[f"{log_file.name}.{number}.gz"].read_bytes()) for number in (3, 2, 1)]
+    assert [*packed, log_file.read_bytes()] == [b"line 0000\n", b"line 0001\n", b"line 0002\n", b"line 0003\n"]
+    if os.name == "posix":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
+
+
+def test_size_and_number_of_files_follow_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    setup_logging(clock=clock, rotation_megabytes=1, retention_files=2)
+    path = current_log_file()
+    assert path is not None
+    for _ in range(5):
+        for _ in range(70):
+            log("INFO", "x" * 16_000)
+        stop_logging()  # waits for the file that is being packed
+        setup_logging(clock=clock, rotation_megabytes=1, retention_files=2)
+
+    assert {file.name for file in path.parent.iterdir()} == {path.name, f"{path.name}.1.gz", f"{path.name}.2.gz"}
 
 
 def test_a_line_that_cannot_be_written_is_dropped_and_counted(log_file: Path) -> None:

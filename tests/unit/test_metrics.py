@@ -79,6 +79,7 @@ def test_memory_and_processor_time_are_measured_when_somebody_looks() -> None:
 
     assert gauges["process.memory"] > 1_000_000
     assert gauges["process.cpu"] >= 0
+    assert gauges["process.uptime"] > 0
 
 
 @hypothesis_settings(deadline=None)  # the machine may be busy

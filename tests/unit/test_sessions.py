@@ -36,6 +36,11 @@ def test_a_folder_is_for_its_owner_alone_and_keeps_no_parts(session: Session) ->
     assert list(session.folder.rglob("*.part")) == []
 
 
+def test_all_that_is_kept_of_a_run_is_in_its_own_folder(session: Session) -> None:
+    assert session.journal_path == session.folder / "journal.jsonl"
+    assert session.checkpoint_path == session.folder / "checkpoints.sqlite"
+
+
 @pytest.mark.parametrize("reference", ["", "0" * 64, "../../etc/passwd", "0" * 63 + "/"])
 def test_an_unknown_reference_is_an_empty_text(session: Session, reference: str) -> None:
     assert session.read_text(reference) == ""

@@ -1,0 +1,8 @@
+"""A run's journal: every event of the run in order, one JSON object a line, so that kill -9 loses a moment at most."""
+
+from __future__ import annotations
+
+from core.journal.reader import check_journal, read_journal
+from core.journal.writer import Journal
+
+__all__ = ["Journal", "check_journal", "read_journal"]

@@ -1,0 +1,233 @@
+"""The one door to exporters: starts those that the settings name, feeds them, and never waits long for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from core.clock import Clock, SystemClock
+from core.settings.redaction import redact
+from core.telemetry.logs import log
+from core.telemetry.metrics import process_registry
+
+if TYPE_CHECKING:
+    from core.events import Event
+    from core.settings import Settings
+    from core.telemetry.export.otel import OtelExport
+    from core.telemetry.export.sentry import SentryReports
+    from core.telemetry.recorder import Recorder
+
+STOP_SECONDS = 1.7  # the app may be held up for 2 s; the rest is for noticing that time is up
+OTEL_EXTRA = "quintet[otel] is not installed - pip install 'quintet[otel]'"
+SENTRY_EXTRA = "quintet[sentry] is not installed - pip install 'quintet[sentry]'"
+
+
+class Exporters:
+    """Tells others what happens, as far as the settings ask for it; use it as an async context manager.
+
+    Nothing of any exporter is imported before `start`, and then only what is configured. A server that is away or
+    silent costs the app nothing: everything is sent by threads that nobody waits for.
+
+    Args:
+        settings: the checked configuration.
+        recorder: gives the metrics; asked again each time, because they can be switched off and on.
+        clock: dates the reports.
+        datadog_url: Datadog's intake; None means that of the site in the settings.
+
+    Attributes:
+        warnings: what is configured and cannot work, one sentence each; known once `start` has returned.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        recorder: Callable[[], Recorder] = process_registry,
+        clock: Clock | None = None,
+        datadog_url: str | None = None,
+    ) -> None:
+        self.warnings: tuple[str, ...] = ()
+        self._telemetry = settings.telemetry
+        self._environment = settings.profile or "default"
+        self._recorder = recorder
+        self._clock = clock or SystemClock()
+        self._datadog_url = datadog_url or f"https://otlp.{settings.telemetry.datadog_site}"
+        self._otel: OtelExport | None = None
+        self._sentry: SentryReports | None = None
+        self._closers: list[Callable[[], None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start what is configured; what cannot be started becomes a warning."""
+        telemetry = self._telemetry
+        if telemetry.metrics_port is not None:
+            await self._start(["METRICS_PORT"], _import_prometheus, self._serve_metrics, "prometheus-client is missing")
+        wants_otel = [
+            name
+            for name, value in (
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.otel_endpoint),
+                ("DATADOG_API_KEY", telemetry.datadog_api_key),
+            )
+            if value is not None
+        ]
+        if wants_otel:
+            await self._start(wants_otel, _import_otel, self._send_otlp, OTEL_EXTRA)
+        if telemetry.sentry_dsn is not None:
+            await self._start(["SENTRY_DSN"], _import_sentry, self._report_to_sentry, SENTRY_EXTRA)
+
+    def receive(self, event: Event) -> None:
+        """Take an event of a run, on the event loop's thread; returns at once and never raises."""
+        if self._otel is None:
+            return
+        try:
+            self._otel.receive(event)
+        except Exception as error:  # noqa: BLE001 - a fault of an exporter must not reach the run
+            self._otel = None
+            log("WARNING", "traces end here: an exporter failed on an event", exception=error)
+
+    def report(self, error: BaseException) -> None:
+        """Take a fault of our own; returns at once and never raises."""
+        if self._sentry is None:
+            return
+        try:
+            self._sentry.report(error)
+        except Exception as failure:  # noqa: BLE001 - as in `receive`
+            log("WARNING", "a fault could not be reported", exception=failure)
+
+    async def stop(self, limit_seconds: float = STOP_SECONDS) -> None:
+        """Send what is waiting and end; after the limit what has not been sent is given up."""
+        otel, self._otel, self._sentry = self._otel, None, None
+        if otel is not None:
+            otel.end_spans()
+        closers, self._closers = self._closers, []
+        await _run_aside(closers, limit_seconds)
+
+    async def _start(
+        self, names: Sequence[str], load: Callable[[], object], begin: Callable[[], None], missing: str
+    ) -> None:
+        try:
+            await asyncio.to_thread(load)
+        except ImportError:
+            for name in names:
+                self._warn(f"{name} is set but {missing}")
+            return
+        try:
+            begin()
+        except Exception as error:  # noqa: BLE001 - whatever a library dislikes about its variables, the app goes on
+            log("WARNING", "an exporter could not be started", exception=error)
+            self._warn(f"nothing is exported for {' and '.join(names)}: {redact(str(error))} - correct it or unset it")
+
+    def _serve_metrics(self) -> None:
+        from core.telemetry.export.prometheus import MetricsPage
+
+        port = self._telemetry.metrics_port or 0
+        try:
+            page = MetricsPage(port, self._recorder)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._warn(
+                f"the metrics page is off: port {port} of this machine cannot be used ({reason}) - set another METRICS_PORT"
+            )
+            return
+        self._closers.append(page.close)
+
+    def _send_otlp(self) -> None:
+        from core.telemetry.export.otel import OtelExport
+        from core.telemetry.export.otlp import datadog_destination, user_destination
+
+        telemetry = self._telemetry
+        destinations = []
+        if telemetry.otel_endpoint is not None:
+            destinations.append(user_destination(telemetry.otel_endpoint))
+        if telemetry.datadog_api_key is not None:
+            key = telemetry.datadog_api_key.get_secret_value()
+            destinations.append(datadog_destination(key, self._datadog_url))
+        self._otel = OtelExport(
+            destinations,
+            recorder=self._recorder,
+            clock=self._clock,
+            capture_content=telemetry.capture_content,
+            version=_our_version(),
+        )
+        self._closers += self._otel.closers
+
+    def _report_to_sentry(self) -> None:
+        from core.telemetry.export.sentry import SentryReports
+
+        dsn = self._telemetry.sentry_dsn
+        if dsn is not None:
+            self._sentry = SentryReports(
+                dsn.get_secret_value(),
+                environment=self._environment,
+                version=_our_version(),
+                with_texts=self._telemetry.capture_content,
+            )
+            self._closers.append(self._sentry.close)
+
+    def _warn(self, warning: str) -> None:
+        self.warnings = (*self.warnings, warning)
+
+
+def _import_prometheus() -> None:
+    import core.telemetry.export.prometheus  # noqa: F401 - in a thread: it takes longer than a frame
+
+
+def _import_otel() -> None:
+    import core.telemetry.export.otel  # noqa: F401 - as above
+
+
+def _import_sentry() -> None:
+    import core.telemetry.export.sentry  # noqa: F401 - as above
+
+
+def _our_version() -> str:
+    try:
+        return version("quintet")
+    except PackageNotFoundError:  # run from a checkout
+        return "0"
+
+
+async def _run_aside(calls: Sequence[Callable[[], None]], limit_seconds: float) -> None:
+    """Run blocking calls side by side and wait for them at most so long.
+
+    In threads of their own: those of the event loop are waited for when it closes.
+    """
+    loop = asyncio.get_running_loop()
+    all_done = asyncio.Event()
+    left = len(calls)
+
+    def one_done() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            all_done.set()
+
+    def run(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - the end of the app is no place for a fault of an exporter
+            log("WARNING", "an exporter could not be ended", exception=error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(one_done)
+
+    for call in calls:
+        threading.Thread(target=run, args=(call,), name="exporter's end", daemon=True).start()
+    if calls:
+        try:
+            async with asyncio.timeout(limit_seconds):
+                await all_done.wait()
+        except TimeoutError:
+            log("WARNING", "exporters were left before they had sent everything", limit_seconds=limit_seconds)

@@ -1,0 +1,84 @@
+"""OpenTelemetry's GenAI names as we use them: one table, because the conventions are still in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.telemetry.catalogue import CATALOGUE
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+AGENT_NAME = "gen_ai.agent.name"
+WORKFLOW_NAME = "gen_ai.workflow.name"
+CONVERSATION_ID = "gen_ai.conversation.id"
+REQUEST_MODEL = "gen_ai.request.model"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+INPUT_TOKENS = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+COMPACTED = "gen_ai.conversation.compacted"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+ERROR_TYPE = "error.type"
+OTHER_ERROR = "_OTHER"
+
+CHAT = "chat"
+INVOKE_AGENT = "invoke_agent"
+INVOKE_WORKFLOW = "invoke_workflow"
+PROVIDER_NAME = "openai"  # stands for every server that speaks its protocol; server.address tells which one it is
+
+# What the conventions have no name for.
+CORRELATION_ID = "quintet.correlation_id"
+RUN_ID = "quintet.run_id"
+TASK_ID = "quintet.task_id"
+CALL_ID = "quintet.call_id"
+ATTEMPT = "quintet.attempt"
+FALLBACK = "quintet.fallback"
+CACHED = "quintet.cached"
+STEP = "quintet.step"
+ROUND = "quintet.round"
+OUTCOME = "quintet.outcome"
+VERDICT = "quintet.verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class OtelSeries:
+    """Under which name and attributes a series of ours is known to OpenTelemetry."""
+
+    name: str
+    unit: str
+    attributes: Mapping[str, str]
+
+
+_CHAT = {OPERATION: CHAT, PROVIDER: PROVIDER_NAME}
+_GEN_AI: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "llm.request": ("gen_ai.client.inference.duration", _CHAT),
+    "llm.first_token": ("gen_ai.client.inference.time_to_first_chunk", _CHAT),
+    "agent.task": ("gen_ai.invoke_agent.duration", {OPERATION: INVOKE_AGENT}),
+    "workflow.run": ("gen_ai.invoke_workflow.duration", {OPERATION: INVOKE_WORKFLOW}),
+}
+_TOKENS = "gen_ai.client.inference.usage.{direction}_tokens"
+_TAGS = {"agent": AGENT_NAME, "model": REQUEST_MODEL, "workflow": WORKFLOW_NAME, "kind": ERROR_TYPE, "outcome": OUTCOME}
+_UNITS = {"ms": "s", "seconds": "s", "bytes": "By", "percent": "%", "USD": "USD", "0-2": "1"}
+_FAILED = frozenset({"error", "failed"})
+
+
+def otel_series(name: str, tags: Mapping[str, str]) -> OtelSeries | None:
+    """Return what a series of ours is called; None for guessed token counts, which the conventions want kept back."""
+    if name == "llm.tokens":
+        if tags.get("estimated") == "true":
+            return None
+        rest = {_TAGS.get(tag, tag): value for tag, value in tags.items() if tag not in ("direction", "estimated")}
+        return OtelSeries(_TOKENS.format(direction=tags.get("direction", "")), "{token}", {**_CHAT, **rest})
+    otel_name, attributes = _GEN_AI.get(name, (f"quintet.{name}", {}))
+    own = {_TAGS.get(tag, f"quintet.{tag}"): value for tag, value in tags.items()}
+    if tags.get("outcome") in _FAILED:
+        own[ERROR_TYPE] = OTHER_ERROR  # the kinds of fault are counted by llm.errors
+    return OtelSeries(otel_name, _unit(CATALOGUE[name].unit), {**attributes, **own})
+
+
+def _unit(unit: str) -> str:
+    return _UNITS.get(unit) or "{" + unit.removesuffix("s") + "}"

@@ -1,0 +1,115 @@
+"""The metrics as a page for Prometheus, on this machine only; recording costs nothing more for it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate, groupby
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import MetricsHandler
+from prometheus_client.registry import Collector
+
+from core.telemetry.buckets import bucket_bounds
+from core.telemetry.catalogue import CATALOGUE
+from core.telemetry.export.reading import read_totals
+from core.telemetry.logs import log
+from core.telemetry.recorder import Recorder, SeriesTotals
+
+HOST = "127.0.0.1"  # the numbers name models and servers: nobody else on the network needs to read them
+CLIENT_SECONDS = 10.0  # a reader that says nothing for so long is hung up on
+POLL_SECONDS = 0.05
+
+
+class TotalsCollector(Collector):
+    """Hands over the totals as they are at the time of a scrape."""
+
+    def __init__(self, recorder: Callable[[], Recorder]) -> None:
+        self._recorder = recorder
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield one family for each metric that holds a value: llm.request becomes llm_request_seconds."""
+        totals = sorted(read_totals(self._recorder()), key=lambda series: series.name)
+        for name, series in groupby(totals, key=lambda series: series.name):
+            yield _family(name, series)
+
+
+class MetricsPage:
+    """Serves the metrics at http://127.0.0.1:PORT/metrics from its construction to `close`.
+
+    Raises:
+        OSError: the port is taken.
+    """
+
+    def __init__(self, port: int, recorder: Callable[[], Recorder]) -> None:
+        registry = CollectorRegistry()
+        registry.register(TotalsCollector(recorder))
+        self._server = _Server((HOST, port), _handler(registry))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="metrics page", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Free the port; a page that is being read is not waited for."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingTCPServer):  # the HTTP server of the library would ask for this machine's name in the DNS
+    daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"  # there it would let two processes share the port
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # as the base class has them
+        """Log what the base class would print on the terminal: readers that hang up, mostly."""
+        del request, client_address
+        log("WARNING", "the metrics page could not be served", exception=sys.exc_info()[1])
+
+
+def _handler(registry: CollectorRegistry) -> type[MetricsHandler]:
+    class Handler(MetricsHandler):
+        timeout = CLIENT_SECONDS
+
+    Handler.registry = registry
+    return Handler
+
+
+def _family(name: str, series: Iterator[SeriesTotals]) -> Metric:
+    metric = CATALOGUE[name]
+    labels = sorted(metric.tags)
+    flat = name.replace(".", "_")
+    text = f"{metric.meaning} ({'seconds' if metric.kind == 'timing' else metric.unit})"
+    match metric.kind:
+        case "counter":
+            counter = CounterMetricFamily(flat, text, labels=labels)
+            for one in series:
+                counter.add_metric(_values(one, labels), one.total)
+            return counter
+        case "gauge":
+            gauge = GaugeMetricFamily(flat, text, labels=labels)
+            for one in series:
+                gauge.add_metric(_values(one, labels), one.last)
+            return gauge
+        case "timing":
+            histogram = HistogramMetricFamily(f"{flat}_seconds", text, labels=labels)
+            bounds = [*map(str, bucket_bounds(name)), "+Inf"]
+            for one in series:
+                buckets = list(zip(bounds, accumulate(one.buckets), strict=True))
+                histogram.add_metric(_values(one, labels), buckets, one.total / 1000)
+            return histogram
+
+
+def _values(series: SeriesTotals, labels: list[str]) -> list[str]:
+    tags = dict(series.tags)
+    return [tags.get(label, "") for label in labels]

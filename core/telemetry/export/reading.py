@@ -1,0 +1,40 @@
+"""What all exporters read: the totals of every series, with nothing secret in them and no series twice."""
+
+from __future__ import annotations
+
+from core.settings.redaction import redact
+from core.telemetry.process import process_gauges
+from core.telemetry.recorder import Recorder, SeriesKey, SeriesTotals
+
+
+def read_totals(recorder: Recorder) -> list[SeriesTotals]:
+    """Return the totals of all series, those of the process measured now.
+
+    Series that cannot be told apart any more once their tags are masked are added up.
+    """
+    for name, value in process_gauges().items():
+        recorder.record(name, "gauge", value, None)
+    safe: dict[str, str] = {}
+    merged: dict[tuple[str, SeriesKey], SeriesTotals] = {}
+    for series in recorder.totals():
+        # A tag without a value is no tag: that is how Prometheus sees it.
+        tags = tuple((tag, _masked(value, safe)) for tag, value in series.tags if value)
+        known = merged.get((series.name, tags))
+        merged[series.name, tags] = _named(series, tags) if known is None else _added(known, series)
+    return list(merged.values())
+
+
+def _masked(value: str, safe: dict[str, str]) -> str:
+    """Return a value without secrets; names of models and servers come from outside, and few of them repeat often."""
+    if value not in safe:
+        safe[value] = redact(value)
+    return safe[value]
+
+
+def _named(series: SeriesTotals, tags: SeriesKey) -> SeriesTotals:
+    return SeriesTotals(series.name, tags, series.count, series.total, series.last, series.buckets)
+
+
+def _added(one: SeriesTotals, other: SeriesTotals) -> SeriesTotals:
+    buckets = tuple(first + second for first, second in zip(one.buckets, other.buckets, strict=True))
+    return SeriesTotals(one.name, one.tags, one.count + other.count, one.total + other.total, other.last, buckets)

@@ -1,0 +1,77 @@
+"""Reports crashes of ours to Sentry: where they happened, and nothing that a user or a model has said."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+import sentry_sdk
+from sentry_sdk.utils import event_from_exception
+
+from core.settings.addresses import is_loopback
+from core.settings.redaction import redact_value
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event, Hint
+
+MAX_BREADCRUMBS = 20
+MAX_DEPTH = 16  # of an event; its frames are eight levels down
+
+logging.getLogger("sentry_sdk.errors").addHandler(logging.NullHandler())
+
+
+class SentryReports:
+    """A client of its own, beside whatever the surrounding program does with Sentry; hooks nothing, prints nothing.
+
+    The text of an exception may quote an answer, so it is left out unless `with_texts`.
+
+    Raises:
+        ValueError: the DSN cannot be used.
+    """
+
+    def __init__(self, dsn: str, *, environment: str, version: str, with_texts: bool = False) -> None:
+        self._with_texts = with_texts
+        proxy = "" if is_loopback(dsn) else None  # "" is none at all, None the environment's
+        # send_default_pii stays unset, which means no: naming it at all is deprecated.
+        self._client = sentry_sdk.Client(
+            dsn,
+            release=f"quintet@{version}",
+            environment=environment,
+            server_name="",
+            # The default integrations send the command line, which holds the task, and print at the exit; those that
+            # switch themselves on wrap the openai client, and would report faults of servers as ours.
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            include_local_variables=False,
+            include_source_context=False,
+            max_breadcrumbs=MAX_BREADCRUMBS,
+            before_send=self._cleaned,
+            before_send_transaction=self._cleaned,
+            auto_session_tracking=False,
+            send_client_reports=False,
+            enable_backpressure_handling=False,
+            enable_metrics=False,
+            debug=False,
+            spotlight=False,
+            http_proxy=proxy,
+            https_proxy=proxy,
+        )
+
+    def report(self, error: BaseException) -> None:
+        """Send a fault of our own; returns at once."""
+        event, hint = event_from_exception(error, client_options=self._client.options)
+        self._client.capture_event(event, hint=hint)
+
+    def close(self) -> None:
+        """Send what is waiting and end; blocks while the server is slow."""
+        self._client.close()
+
+    def _cleaned(self, event: Event, hint: Hint) -> Event | None:
+        del hint
+        plain: dict[str, Any] = dict(event)
+        for exception in (plain.get("exception") or {}).get("values") or ():
+            if not self._with_texts:
+                exception.pop("value", None)
+            for frame in (exception.get("stacktrace") or {}).get("frames") or ():
+                frame.pop("abs_path", None)  # the user's name is in it
+        return cast("Event", redact_value(plain, -MAX_DEPTH))

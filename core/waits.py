@@ -1,0 +1,76 @@
+"""What a call waits for, in the words that every front end shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a front end formats its countdowns here before its first paint, long before there are events
+    from core.events import AttemptFailed, CallQueued
+
+
+def countdown(seconds: float) -> str:
+    """Return the time left: tenths below ten seconds, else whole seconds."""
+    left = max(0.0, seconds)
+    return f"{left:.1f} s" if left < 10 else f"{left:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a call waits for before it sends anything more.
+
+    `reason` is one of CallQueued's (slot, breaker, server, rate_limit, own_rate), retry or loading. `until` is the monotonic
+    time at which the wait ends at the latest; None if that is not known. `ahead` counts the calls before it in
+    the line; `next_attempt` is the number of the try that a back-off leads to.
+    """
+
+    reason: str
+    until: float | None = None
+    ahead: int = 0
+    next_attempt: int = 0
+
+    @classmethod
+    def in_line(cls, event: CallQueued) -> Wait:
+        """Return the wait that the event tells of."""
+        return cls(event.reason, event.until, ahead=event.position)
+
+    @classmethod
+    def after(cls, event: AttemptFailed) -> Wait | None:
+        """Return the wait before the next try; None if there will be none."""
+        if not event.will_retry:
+            return None
+        if event.kind == "loading":  # asked again every second: that countdown would tell nothing
+            return cls("loading")
+        return cls("retry", event.at + event.wait_seconds, next_attempt=event.attempt + 1)
+
+    @property
+    def state(self) -> str:
+        """The state of an agent whose call waits so."""
+        return {"slot": "queued", "retry": "retrying"}.get(self.reason, "waiting")
+
+    @property
+    def can_be_ended(self) -> bool:
+        """Whether the user may end it: a turn in the line comes when others give up theirs, and not before."""
+        return self.reason != "slot"
+
+    def words(self, now: float) -> str:
+        """Return the wait in words with its countdown: "retry 2 in 1.8 s", "breaker open 42 s", "queued 2 ahead"."""
+        left = self.until - now if self.until is not None and self.until > now else None
+        time = countdown(left) if left is not None else ""
+        match self.reason:
+            case "slot":
+                return f"queued {self.ahead} ahead" if self.ahead else "queued, next"
+            case "breaker":
+                return f"breaker open {time}" if time else "breaker tries again"
+            case "server":
+                return f"server gone, waits {time}".rstrip()
+            case "rate_limit":
+                return f"rate limit {time}".rstrip()
+            case "own_rate":
+                return f"own limit {time}".rstrip()
+            case "retry":
+                return f"retry {self.next_attempt} in {time}" if time else f"retry {self.next_attempt}"
+            case "loading":
+                return "loading the model"
+            case _:
+                return f"waiting {time}".rstrip()
