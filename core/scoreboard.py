@@ -25,6 +25,7 @@ from core.events import (
     TokensReceived,
 )
 from core.status import AgentStatus
+from core.waits import Wait
 
 RATE_WINDOW_SECONDS = 3.0
 CHARACTERS_PER_TOKEN = 4.0  # for the live rate only; counted tokens come from the server at the end of the call
@@ -36,6 +37,7 @@ class _Line:
 
     state: str = "idle"
     detail: str = ""
+    wait: Wait | None = None
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -75,9 +77,10 @@ class Scoreboard:
                 self.round = event.round
                 self._set(event.agent_id, "thinking")
             case StepFinished():
-                self._set(event.agent_id, _STATE_OF_STATUS.get(event.status, event.status), event.notes)
+                if self._line(event.agent_id).state != "stopped":  # by the user, who knows that it did not fail
+                    self._set(event.agent_id, _STATE_OF_STATUS.get(event.status, event.status), event.notes)
             case CallQueued():
-                self._set(event.agent_id, "queued", f"{event.position} ahead")
+                self._wait(event.agent_id, Wait.in_line(event))
             case AttemptStarted():
                 self._set(event.agent_id, "thinking")
             case FirstTokenReceived():
@@ -86,8 +89,11 @@ class Scoreboard:
             case ReasoningReceived():
                 self._set(event.agent_id, "thinking")
             case AttemptFailed():
-                words = f"{event.kind}, again in {event.wait_seconds:.1f} s" if event.will_retry else event.kind
-                self._set(event.agent_id, "retrying" if event.will_retry else "failed", words)
+                again = Wait.after(event)
+                if again is None:
+                    self._set(event.agent_id, "failed", event.kind)
+                else:
+                    self._wait(event.agent_id, again)
             case AttemptReset():
                 self._line(event.agent_id).live_tokens = 0.0
             case CallFinished():
@@ -108,7 +114,8 @@ class Scoreboard:
                 agent_id=agent_id,
                 enabled=enabled.get(agent_id, True),
                 state=line.state if enabled.get(agent_id, True) else "off",
-                detail=line.detail,
+                detail=line.wait.words(now) if line.wait is not None else line.detail,
+                wait=line.wait,
                 calls=line.calls,
                 input_tokens=line.input_tokens,
                 output_tokens=line.output_tokens + round(line.live_tokens),
@@ -122,7 +129,11 @@ class Scoreboard:
 
     def _set(self, agent_id: str, state: str, detail: str = "") -> None:
         line = self._line(agent_id)
-        line.state, line.detail = state, detail
+        line.state, line.detail, line.wait = state, detail, None
+
+    def _wait(self, agent_id: str, wait: Wait) -> None:
+        line = self._line(agent_id)
+        line.state, line.detail, line.wait = wait.state, "", wait
 
     def _start_run(self, event: RunStarted) -> None:
         self._lines = {agent_id: _Line() for agent_id in self._lines}
@@ -132,7 +143,7 @@ class Scoreboard:
 
     def _tokens(self, event: TokensReceived) -> None:
         line = self._line(event.agent_id)
-        line.state = "streaming"
+        line.state, line.detail, line.wait = "streaming", "", None
         tokens = max(1.0, len(event.text) / CHARACTERS_PER_TOKEN)
         line.live_tokens += tokens
         line.recent.append((event.at, tokens))
@@ -141,12 +152,13 @@ class Scoreboard:
     def _finish_call(self, event: CallFinished) -> None:
         line = self._line(event.agent_id)
         line.calls += 1
-        line.input_tokens += event.usage.input_tokens
-        line.output_tokens += event.usage.output_tokens
         line.live_tokens = 0.0
-        streamed_seconds = event.at - line.first_token_at
-        if streamed_seconds > 0 and line.first_token_at:
-            line.last_rate = event.usage.output_tokens / streamed_seconds
+        if not event.cached:  # what was given before was counted then, and its speed says nothing of the server
+            line.input_tokens += event.usage.input_tokens
+            line.output_tokens += event.usage.output_tokens
+            streamed_seconds = event.at - line.first_token_at
+            if streamed_seconds > 0 and line.first_token_at:
+                line.last_rate = event.usage.output_tokens / streamed_seconds
         line.recent.clear()
         self._set(event.agent_id, "thinking")
 

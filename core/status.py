@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.telemetry.ledger import Cost
+from core.waits import Wait
+
+if TYPE_CHECKING:
+    from core.telemetry.alerts import AlertStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,17 +17,20 @@ class AgentStatus:
     """One agent now.
 
     `state` is one of idle, off, queued, thinking, streaming, retrying, waiting, done, partial, failed, stopped;
-    `detail` adds words to it ("stall, again in 1.8 s", "2 ahead"), and may be empty.
+    `detail` adds words to it ("breaker open 42 s", "queued 2 ahead"), and may be empty. `wait` is what a queued,
+    retrying or waiting agent waits for.
     """
 
     agent_id: str
     enabled: bool = True
     state: str = "idle"
     detail: str = ""
+    wait: Wait | None = None
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     tokens_per_second: float = 0.0  # of the call that streams now, else of the last one
+    cost: Cost = field(default_factory=Cost)  # in this run
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +97,6 @@ class EngineStatus:
     workflow: str = ""
     round: int = 0
     output_dir: str = ""
+    alerts: tuple[AlertStatus, ...] = ()  # the loudest first
+    run_cost: Cost = field(default_factory=Cost)  # of the run that is on, else of the last one
+    session_cost: Cost = field(default_factory=Cost)  # since the engine was made

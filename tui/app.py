@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import App
@@ -18,9 +18,9 @@ from textual.worker import Worker
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
-from tui.addressing import read_address
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
 from tui.clipboard import osc52, write_copy
+from tui.desk import Desk, Severity
 from tui.engine_life import EngineLife, SettingsLoader
 from tui.frame_clock import FrameClock
 from tui.palette import ActionProvider
@@ -31,17 +31,17 @@ from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme
 from tui.widgets.numbers import size
 from tui.widgets.plain import many_lines, one_line
 from tui.widgets.prompt import Prompt
-from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW
+from tui.widgets.welcome import SAMPLE_WORKFLOW
 
 if TYPE_CHECKING:
     from core.engine import Engine
     from core.events import Event
     from core.roster import AgentCard
     from core.settings import Settings
+    from core.settings.draft import Draft
     from core.status import EngineStatus
     from tui.reception import Reception
-
-Severity = Literal["information", "warning", "error"]
+    from tui.screens.settings import SettingsScreen
 
 PULL_SECONDS = 0.5
 GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung server must not hold the terminal
@@ -92,14 +92,17 @@ class QuintetApp(App[int]):
         self._reception: Reception | None = None  # comes with the panes, after the first paint
         self._life = EngineLife(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
-        self._waiting_task = task
         self._owner: Worker[None] | None = None
         self._pulling: Timer | None = None
-        self._problem = ""  # why there is no engine
         self.last_words: tuple[str, ...] = ()
-        self._output_dir = output_dir
-        self._agents = tuple(agents) if agents else None
-        self._workflow = str(self._overrides.get("team.workflow", SAMPLE_WORKFLOW))
+        self._desk = Desk(
+            self,
+            task=task,
+            output_dir=output_dir,
+            agents=tuple(agents) if agents else None,
+            workflow=str(self._overrides.get("team.workflow", SAMPLE_WORKFLOW)),
+            problem="" if connect else "this is a replay: nothing can be sent",
+        )
         self._set_first_look()
 
     # Start.
@@ -130,12 +133,10 @@ class QuintetApp(App[int]):
             self.last_words = tuple(many_lines(str(error)).splitlines())
             self.exit(EXIT_CONFIGURATION, return_code=EXIT_CONFIGURATION)
         except QuintetError as error:
-            self._problem = str(error)
-            self.say(self._problem, "error")
-            self._return_waiting_task()
+            self.say(str(error), "error")
+            self._desk.refuse(str(error))
         except Exception as error:  # noqa: BLE001  # the outer edge: without an engine the app still says why
-            self._problem = self._report_fault(error)
-            self._return_waiting_task()
+            self._desk.refuse(self.report_fault(error))
 
     def _make_reception(self) -> tuple[tuple[AgentCard, ...], Reception]:
         from core.roster import read_roster
@@ -144,15 +145,13 @@ class QuintetApp(App[int]):
         return read_roster(), Reception(self.main, say=self.say)
 
     def _engine_is_there(self) -> None:
-        self._show_workflow()
-        if self._workflow not in self.main.workflows:
-            self.say(f"there is no workflow {self._workflow!r}; the palette has them all", "warning")
+        for warning in self.engine.warnings if self.engine is not None else ():
+            self.say(warning, "warning")
+        self._desk.open()
         self.wake()
         self._pull()
         self._warm_up()
-        if self._waiting_task is not None:
-            task, self._waiting_task = self._waiting_task, None
-            self.start_run(task)
+        self._desk.start_waiting_task()
 
     @property
     def engine(self) -> Engine | None:
@@ -177,18 +176,18 @@ class QuintetApp(App[int]):
 
             await self.main.show_team(await asyncio.to_thread(read_roster, settings.team.prompts_dir))
         if settings.origin_of("ui.theme").kind != "default":
-            self._use_theme(settings.ui.theme)
+            self.use_theme(settings.ui.theme)
         if "TEXTUAL_ANIMATIONS" not in os.environ or settings.origin_of("ui.animation").kind != "default":
             self.animation_level = settings.ui.animation
         self.main.prompt.cursor_blink = settings.ui.cursor_blink
         self.main.wish_layout(settings.ui.layout)
         for pane in self.main.panes:
             pane.attempts_allowed = settings.llm.max_retries + 1
-        self._workflow = settings.team.workflow
+        self._desk.workflow = settings.team.workflow
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
-        self.main.show_output_folder(shown_path(self._output_dir or settings.workspace.output_dir))
+        self.main.show_output_folder(shown_path(self._desk.output_dir or settings.workspace.output_dir))
         for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
             self.say(warning, "warning")
 
@@ -196,9 +195,9 @@ class QuintetApp(App[int]):
         animation = self._overrides.get("ui.animation")
         if animation in ("full", "basic", "none"):
             self.animation_level = animation
-        self._use_theme(first_theme_name(self._overrides))
+        self.use_theme(first_theme_name(self._overrides))
 
-    def _use_theme(self, name: str) -> None:
+    def use_theme(self, name: str) -> None:
         """Change the colours; a theme that cannot be used is named and leaves the default one."""
         try:
             if name not in self.available_themes:
@@ -221,74 +220,25 @@ class QuintetApp(App[int]):
         """Show the state of the whole."""
         if self._reception is not None:
             self._reception.expect_note(status.endpoint.note)
+            self._reception.watch.take(status, self.clock.monotonic())
         self.main.show_status(status)
 
     def start_run(self, task: str) -> None:
         """Let the team work on `task`; a leading @agent lets that agent work alone."""
-        self.main.prompt.sent.add(task)  # also the sample, and a task of the command line: Up brings it back
-        agent_id, words = read_address(task, self.main.cards)
-        self.main.show_task(words)
-        agents, self._agents = self._agents, None
-        self._run(task, words, (agent_id,) if agent_id else agents)
+        self._desk.start_run(task)
 
-    @work(group="run", exclusive=False, exit_on_error=False)
-    async def _run(self, typed: str, task: str, agents: tuple[str, ...] | None) -> None:
-        engine = self.engine
-        if engine is None:
-            return
-        self.wake()
-        try:
-            outcome = await engine.run(task, workflow=self._workflow, output_dir=self._output_dir, agents=agents)
-            # One that was stopped before it began has no event of its end.
-            self.main.show_outcome(outcome.status, outcome.verdict, len(outcome.files), 0.0)
-        except QuintetError as error:
-            self._run_refused(str(error), typed)
-            self.say(str(error), "error")
-        except Exception as error:  # noqa: BLE001  # the outer edge: a fault of ours ends the run, not the app
-            self._run_refused(self._report_fault(error), typed)
-        finally:
-            self.wake()
+    def begin(self, run: Coroutine[None, None, None]) -> None:
+        """Let a run go on beside everything else."""
+        self.run_worker(run, group="run", exit_on_error=False)
 
     @on(Prompt.Sent)
     def _prompt_sent(self, message: Prompt.Sent) -> None:
-        text = message.text
-        if not text and not self.has_run and self._workflow == SAMPLE_WORKFLOW:
-            text = SAMPLE_TASK
-        if not text:
-            self.say("the prompt is empty: type what the team should " + ("know" if self.has_run else "do"))
-        elif not self._connect:
-            self.main.prompt.give_back(text)
-            self.say("this is a replay: nothing can be sent")
-        elif self.engine is None:
-            self._wait_with(text)
-        elif self.has_run:
-            self._steer(text)
-        else:
-            self.start_run(text)
-
-    def _wait_with(self, text: str) -> None:
-        if self._problem:
-            self.main.prompt.give_back(text)
-            self.say(self._problem, "error")
-            return
-        self._waiting_task = text
-        self.say("starting: the run begins as soon as the engine is there")
-
-    def _return_waiting_task(self) -> None:
-        if self._waiting_task is not None:
-            self.main.prompt.give_back(self._waiting_task)
-            self._waiting_task = None
-
-    def _steer(self, text: str) -> None:
-        agent_id, words = read_address(text, self.main.cards)
-        if self.engine is None or not self.engine.steer(words, agent_id):
-            self.main.prompt.give_back(text)
-            self.say("not sent: the run is not ready for words; try again in a moment", "warning")
+        self._desk.send(message.text)
 
     @property
     def has_run(self) -> bool:
         """Whether a run is on."""
-        return self.engine is not None and self.engine.status().running
+        return self._desk.has_run
 
     def _pull(self) -> None:
         """Draw the engine's state; rest when nothing moves until something happens."""
@@ -303,6 +253,7 @@ class QuintetApp(App[int]):
             status.running
             or status.endpoint.state == "starting"
             or any(breaker.state != "closed" for breaker in status.breakers)
+            or bool(status.alerts)  # their age
         )
         if not is_moving and self._pulling is not None:
             self._pulling.pause()
@@ -315,54 +266,38 @@ class QuintetApp(App[int]):
     # Keys that need the engine.
 
     def action_toggle_agent(self, number: int) -> None:
-        pane = self.main.active_agent if number == 0 else None
-        if 0 < number <= len(self.main.panes):
-            pane = self.main.panes[number - 1]
-        if pane is None or self.engine is None:
-            self.say("no agent to switch: choose one with 1-5" if self.engine else self._no_engine())
-            return
-        is_on = self.engine.toggle(pane.card.agent_id)
-        self.say(f"{pane.card.title} is {'on' if is_on else 'off'}")
+        self._desk.toggle_agent(number)
         self._pull()
 
     def action_stop_agent(self) -> None:
-        pane = self.main.active_agent
-        if pane is None or self.engine is None or not self.engine.cancel_agent(pane.card.agent_id):
-            self.say(f"{pane.card.title} has nothing to stop" if pane else "no agent to stop: choose one with 1-5")
-            return
-        self.say(f"stopped {pane.card.title}; the run goes on")
+        self._desk.stop_agent()
+
+    def action_retry_now(self) -> None:
+        self._desk.retry_now()
+        self._pull()
 
     def action_pause(self) -> None:
-        if self.engine is None or not self.has_run:
-            self.say("no run to pause")
-        elif self.engine.status().paused:
-            self.engine.resume_run()
-            self.say("the run goes on")
-        elif self.engine.pause():
-            self.say("paused: answers that stream now go on to their end, no new call starts")
+        self._desk.pause()
         self._pull()
+
+    def action_next_workflow(self) -> None:
+        self._desk.next_workflow()
+
+    @on(MainScreen.WorkflowChosen)
+    def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
+        self._desk.choose_workflow(message.workflow)
 
     def action_interrupt(self) -> None:
         selected = self.main.prompt.selected_text or self.screen.get_selected_text()
         if selected:
             self._copy(selected, "selection.txt")
-        elif not self._stop_run():
+        elif not self._desk.stop_run():
             keys = " or ".join(key_label(key) for key in self.main.table.find("quit").all_keys)
             self.say(f"nothing runs; to leave press {keys}")
 
     @on(MainScreen.StopWished)
     def _stop_wished(self) -> None:
-        self._stop_run()
-
-    def _stop_run(self) -> bool:
-        if self._waiting_task is not None:
-            self._return_waiting_task()
-            self.say("the run was not started; the task is back in the prompt")
-            return True
-        if self.engine is None or not self.engine.cancel_run():
-            return False
-        self.say("stopping the run; Up brings the task back for editing")
-        return True
+        self._desk.stop_run()
 
     # Other keys.
 
@@ -372,6 +307,38 @@ class QuintetApp(App[int]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.main.table))
 
+    def action_dashboard(self) -> None:
+        from tui.pages import dashboard_of
+
+        if self.screen is self.main and self._reception is not None:
+            self.push_screen(dashboard_of(self, self._reception.watch))
+
+    def action_show_log(self) -> None:
+        from tui.pages import log_of
+
+        if self.screen is self.main and self._reception is not None:
+            self.push_screen(log_of(self, self._reception.watch))
+
+    @work(group="settings", exclusive=True)
+    async def action_settings(self) -> None:
+        if self.screen is not self.main:
+            return
+        engine, words = self.engine, {"ui.theme": shipped_theme_names(), "team.workflow": tuple(self.main.workflows)}
+        try:
+            screen_class, draft = await asyncio.to_thread(_prepare_settings_screen, self._overrides)
+        except QuintetError as error:
+            self.say(str(error), "error")
+            return
+        if self.screen is self.main:
+            in_use = engine.settings if engine is not None else None
+            blink = self.main.prompt.cursor_blink
+            self.push_screen(screen_class(draft, in_use=in_use, choices=words, cursor_blink=blink))
+
+    def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
+        from tui.setting_effects import apply_settings
+
+        apply_settings(self, message.settings, message.names)
+
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(id="--command-palette"))
@@ -379,32 +346,8 @@ class QuintetApp(App[int]):
     def action_next_theme(self) -> None:
         names = shipped_theme_names()
         place = names.index(self.theme) if self.theme in names else -1
-        self._use_theme(names[(place + 1) % len(names)])
+        self.use_theme(names[(place + 1) % len(names)])
         self.say(f"theme: {self.theme}")
-
-    def action_next_workflow(self) -> None:
-        ids = tuple(self.engine.workflows()) if self.engine is not None else ()
-        if not ids:
-            self.say(self._no_engine())
-            return
-        place = ids.index(self._workflow) if self._workflow in ids else -1
-        self._choose_workflow(ids[(place + 1) % len(ids)])
-
-    @on(MainScreen.WorkflowChosen)
-    def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
-        self._choose_workflow(message.workflow)
-
-    def _choose_workflow(self, workflow: str) -> None:
-        if self.has_run:
-            self.say("a run is on: choose the workflow of the next one when it has ended")
-            return
-        self._workflow = workflow
-        self._show_workflow()
-        self.say(f"workflow of the next run: {self.main.workflows.get(workflow, workflow)}")
-
-    def _show_workflow(self) -> None:
-        if self.engine is not None:
-            self.main.show_workflow(self._workflow, self.engine.workflows())
 
     async def action_copy_message(self) -> None:
         pane = self.main.active_agent
@@ -444,13 +387,7 @@ class QuintetApp(App[int]):
         seconds = min(max(len(text) / READ_CHARACTERS_A_SECOND, SHORTEST_TOAST_SECONDS), LONGEST_TOAST_SECONDS)
         self.notify(text, severity=severity, timeout=seconds, markup=False)
 
-    def _run_refused(self, words: str, typed: str) -> None:
-        """Leave the reason in the pane, where it stays, and the task in the prompt for another try."""
-        if self.main.active_agent is not None:
-            self.main.active_agent.note(words, "error")
-        self.main.prompt.give_back(typed)
-
-    def _report_fault(self, error: Exception) -> str:
+    def report_fault(self, error: Exception) -> str:
         """Log a fault of our own with its traceback, show it, and return the words for it."""
         from loguru import logger
 
@@ -458,9 +395,6 @@ class QuintetApp(App[int]):
         words = f"internal fault {type(error).__name__}: {one_line(str(error))} - the log has the details"
         self.say(words, "error")
         return words
-
-    def _no_engine(self) -> str:
-        return self._problem or "the engine is still starting; try again in a moment"
 
     # End.
 
@@ -491,3 +425,11 @@ class QuintetApp(App[int]):
 
 def _file_stem(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", one_line(name, 40).lower()) or "agent"
+
+
+def _prepare_settings_screen(overrides: Mapping[str, object]) -> tuple[type[SettingsScreen], Draft]:
+    """Import what the settings need and read their sources; both take a moment."""
+    from core.settings.draft import Draft
+    from tui.screens.settings import SettingsScreen
+
+    return SettingsScreen, Draft(overrides=overrides)

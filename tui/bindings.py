@@ -19,7 +19,7 @@ class Action:
 
     `keys` work in `layer`: "always" means everywhere, "prompt" only while typing, "panes" only when not typing.
     `pane_keys` are twins for the pane layer. `footer` orders the footer: 1 comes first, 0 is not shown there;
-    with `needs_run` it is shown there only while a run is on.
+    with `needs_run` it is shown there only while a run is on, with `needs_wait` only while an agent waits for a server.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Action:
     footer: int = 0
     call: str = ""
     needs_run: bool = False
+    needs_wait: bool = False
 
     @property
     def action(self) -> str:
@@ -127,6 +128,17 @@ ACTIONS: tuple[Action, ...] = (
         needs_run=True,
     ),
     Action(
+        "retry_now",
+        (),
+        "Retry now",
+        "End the wait of the active agent (breaker, back-off, rate limit); if it has none, all waits of the team.",
+        "panes",
+        ("R",),
+        5,  # a wait is what the user looks at now: before everything but going back and typing
+        call="app.retry_now",
+        needs_wait=True,
+    ),
+    Action(
         "interrupt",
         ("ctrl+c",),
         "Stop run",
@@ -162,6 +174,32 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("w",),
         call="app.next_workflow",
+    ),
+    Action(
+        "dashboard",
+        (),
+        "Dashboard",
+        "Rates, latencies, breakers, pool, agents, alerts.",
+        "panes",
+        ("d",),
+        call="app.dashboard",
+    ),
+    Action(
+        "show_log",
+        (),
+        "Log",
+        "The log of the active agent; in it r shows this run alone, c that of the marked line.",
+        "panes",
+        ("L",),
+        call="app.show_log",
+    ),
+    Action(
+        "settings",
+        ("f2",),
+        "Settings",
+        "Every setting with its meaning and its source; change, check and save it.",
+        pane_keys=("s",),
+        call="app.settings",
     ),
     Action("next_layout", (), "Layout", "Automatic, compact, standard, wide.", "panes", ("l",), 16),
     Action("next_theme", (), "Theme", "Go to the next colour theme.", "panes", ("t",), 17, call="app.next_theme"),

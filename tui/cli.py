@@ -15,7 +15,7 @@ EXIT_INTERRUPTED = 130
 
 STDIN_MAX_CHARACTERS = 1024 * 1024  # the engine's own limit is lower; this one bounds what is read
 
-RESERVED = ("resume", "sessions", "show", "export", "config")
+RESERVED = ("resume", "sessions", "show", "export")
 
 EPILOG = """\
 commands:
@@ -23,6 +23,7 @@ commands:
   quintet run TASK   the same without a terminal: progress on stderr,
                      the paths of the files on stdout
   quintet doctor     what is configured, from where, and whether it answers
+  quintet config     show (every setting and its source), check, trust
 
 examples:
   quintet
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(_run_parser().parse_args(words[1:]))
         if words and words[0] == "doctor":
             return _doctor(_doctor_parser().parse_args(words[1:]))
+        if words and words[0] == "config":
+            return _config(_config_parser().parse_args(words[1:]))
         return _app(_app_parser().parse_args(words))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -94,7 +97,17 @@ def _run_parser() -> argparse.ArgumentParser:
 
 def _doctor_parser() -> argparse.ArgumentParser:
     parser = _parser("quintet doctor", "Say what is configured, from which source, what answers and what is missing.")
-    parser.add_argument("--model", metavar="MODEL", help="a model's name, or a GGUF file to serve here")
+    _add_settings_options(parser)
+    return parser
+
+
+def _config_parser() -> argparse.ArgumentParser:
+    from tui.config_command import add_commands
+
+    parser = _parser("quintet config", "Look at the settings; what there is to set is in docs/CONFIGURATION.md.")
+    options = argparse.ArgumentParser(add_help=False)
+    _add_settings_options(options)
+    add_commands(parser, options)
     return parser
 
 
@@ -108,13 +121,20 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workflow", metavar="NAME", help="delivery (default), bugfix, review or roundtable")
     parser.add_argument("--agents", metavar="A,B", help="who takes part, by id: developer,qa_engineer")
     parser.add_argument("--output", metavar="DIR", type=Path, help="where the files go (default: output/<date>-<name>)")
+    _add_settings_options(parser)
+
+
+def _add_settings_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", help="a model's name, or a GGUF file to serve here")
+    parser.add_argument("--profile", metavar="NAME", help="development, staging or production: a bundle of settings")
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:
     overrides: dict[str, object] = {}
     if getattr(options, "workflow", None):
         overrides["team.workflow"] = options.workflow
+    if options.profile is not None:
+        overrides["profile"] = options.profile
     if getattr(options, "plain", False):
         overrides |= {"ui.animation": "none", "ui.cursor_blink": False}
     model: str | None = options.model
@@ -143,7 +163,9 @@ def _app(options: argparse.Namespace) -> int:
             "use `quintet run TASK`",
         )
     from tui.app import QuintetApp
+    from tui.terminal_size import give_size_if_unknown
 
+    give_size_if_unknown()
     app = QuintetApp(
         task=options.task, output_dir=options.output, agents=_agents(options), overrides=_overrides(options)
     )
@@ -165,6 +187,7 @@ def _run(options: argparse.Namespace) -> int:
         agents=_agents(options),
         output_dir=options.output,
         as_json=options.json,
+        approve_all=options.yes,
     )
 
 
@@ -182,6 +205,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from tui.headless import run_doctor
 
     return run_doctor(overrides=_overrides(options))
+
+
+def _config(options: argparse.Namespace) -> int:
+    from tui.config_command import run_config
+
+    return run_config(options, _overrides(options))
 
 
 def _fail(message: str, hint: str) -> int:

@@ -87,7 +87,13 @@ class EngineLife:
         set_metrics_enabled(settings.telemetry.enable_metrics)
         logging = settings.logging
         return settings, setup_logging(
-            level=logging.level, json_format=logging.structured, log_file=logging.file, clock=self._clock
+            level=logging.level,
+            json_format=logging.structured,
+            log_file=logging.file,
+            content=logging.content,
+            rotation_megabytes=logging.rotation_megabytes,
+            retention_files=logging.retention_files,
+            clock=self._clock,
         )
 
 

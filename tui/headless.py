@@ -7,9 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from core.doctor import examine, terminal_finding
 from core.engine import Engine
@@ -18,7 +17,8 @@ from core.events import Event, event_to_json
 from core.settings import Settings, load_config
 from core.telemetry.logs import setup_logging
 from core.telemetry.metrics import set_metrics_enabled
-from tui.progress import progress_line
+from tui.output import give_up, print_lines, print_text, say, write_line
+from tui.progress import ProgressLines
 
 EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
@@ -31,13 +31,17 @@ def run_headless(
     agents: Sequence[str] | None,
     output_dir: Path | None,
     as_json: bool,
+    approve_all: bool = False,
 ) -> int:
-    """Run one task and return the exit code; every expected fault is one line on stderr."""
+    """Run one task and return the exit code; every expected fault is one line on stderr.
+
+    With `approve_all` a budget that is used up is raised; else it ends the run, because there is nobody to ask.
+    """
     try:
         settings = _settings(overrides)
-        return asyncio.run(_run(task, settings, agents, output_dir, as_json))
+        return asyncio.run(_run(task, settings, agents, output_dir, as_json, approve_all))
     except QuintetError as error:
-        _say(f"quintet: {error}")
+        say(f"quintet: {error}")
         return 1 if isinstance(error, ModelUnavailableError) else 2
     except asyncio.CancelledError:  # the second interrupt
         return EXIT_BY_STATUS["cancelled"]
@@ -48,39 +52,53 @@ def run_doctor(*, overrides: Mapping[str, object]) -> int:
     try:
         settings = load_config(overrides=overrides)
     except ConfigValidationError as error:
-        _say(f"quintet: {error}")
+        say(f"quintet: {error}")
         return 1
     findings = [*asyncio.run(examine(settings)), terminal_finding()]
     missing = sum(finding.grade == "missing" for finding in findings)
     lines = [f"{MARKS[finding.grade]} {finding.name}: {finding.detail}" for finding in findings]
     lines.append("everything is there" if not missing else f"{missing} missing")
-    told = _print(line.encode(sys.stdout.encoding, "backslashreplace") for line in lines)
+    told = print_text(lines)
     return 0 if told and not missing else 1
 
 
 def _settings(overrides: Mapping[str, object]) -> Settings:
     settings = load_config(overrides=overrides)
     set_metrics_enabled(settings.telemetry.enable_metrics)
+    logging = settings.logging
     log_warning = setup_logging(
-        level=settings.logging.level, json_format=settings.logging.structured, log_file=settings.logging.file
+        level=logging.level,
+        json_format=logging.structured,
+        log_file=logging.file,
+        content=logging.content,
+        rotation_megabytes=logging.rotation_megabytes,
+        retention_files=logging.retention_files,
+        colored_console=logging.colored_console,
     )
     for warning in filter(None, (*settings.warnings, log_warning)):
-        _say(f"note: {warning}")
+        say(f"note: {warning}")
     return settings
 
 
 async def _run(
-    task: str, settings: Settings, agents: Sequence[str] | None, output_dir: Path | None, as_json: bool
+    task: str,
+    settings: Settings,
+    agents: Sequence[str] | None,
+    output_dir: Path | None,
+    as_json: bool,
+    approve_all: bool,
 ) -> int:
     sink = _Sink(as_json)
-    engine = Engine(settings, emit=sink.receive)
+    engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if approve_all else "fail")
     sink.on_lost_reader = engine.cancel_run
-    sink.titles = {agent.id: agent.title for agent in engine.agents.values()}
+    sink.lines.titles = {agent.id: agent.title for agent in engine.agents.values()}
     with _Interrupts(engine):
         async with engine:
+            for warning in engine.warnings:
+                say(f"note: {warning}")
             outcome = await engine.run(task, output_dir=output_dir, agents=agents)
     # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
-    told = as_json or _print(os.fsencode(outcome.output_dir / path) for path in outcome.files)
+    told = as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
     return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1
 
 
@@ -90,7 +108,7 @@ class _Sink:
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
         self.lost_reader = False
-        self.titles: Mapping[str, str] = {}
+        self.lines = ProgressLines({})
         self.on_lost_reader: Callable[[], bool] = _nothing
 
     def receive(self, event: Event) -> None:
@@ -99,13 +117,13 @@ class _Sink:
         if self._as_json:
             line: str | None = json.dumps(event_to_json(event), ensure_ascii=True)
         else:
-            line = progress_line(event, self.titles)
+            line = self.lines.line(event)
         if line is None:
             return
         try:
-            _write(sys.stdout if self._as_json else sys.stderr, line)
+            write_line(sys.stdout if self._as_json else sys.stderr, line)
         except OSError as error:
-            _give_up(sys.stdout if self._as_json else sys.stderr, error)
+            give_up(sys.stdout if self._as_json else sys.stderr, error)
             if self._as_json or isinstance(error, BrokenPipeError):  # a full disk under a log is no reason to end
                 self.lost_reader = True
                 self.on_lost_reader()
@@ -132,7 +150,7 @@ class _Interrupts:
                     main_task.cancel()
                 return
             self._asked = True
-            _say("stopping; once more to stop at once")
+            say("stopping; once more to stop at once")
 
         for name in (signal.SIGINT, signal.SIGTERM):
             try:
@@ -147,36 +165,3 @@ class _Interrupts:
                 loop.remove_signal_handler(name)
             except NotImplementedError:
                 return
-
-
-def _print(lines: Iterable[bytes]) -> bool:
-    """Write lines to stdout; False, and a line on stderr, when that is not possible."""
-    try:
-        for line in lines:
-            sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.flush()
-    except OSError as error:
-        _give_up(sys.stdout, error)
-        return False
-    return True
-
-
-def _say(line: str) -> None:
-    try:
-        _write(sys.stderr, line)
-    except OSError as error:
-        _give_up(sys.stderr, error)
-
-
-def _give_up(stream: TextIO, error: OSError) -> None:
-    """Let nothing more go to a stream that failed: the interpreter would try again at exit, and complain."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
-    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-        _say(f"quintet: standard output cannot be written: {error.strerror}")
-
-
-def _write(stream: TextIO, line: str) -> None:
-    stream.write(line + "\n")
-    stream.flush()

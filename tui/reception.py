@@ -36,23 +36,35 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from core.waits import countdown
 from tui.bindings import key_label
 from tui.screens.main import MainScreen
 from tui.shown_path import shown_path
+from tui.watch import Watch
 from tui.widgets.activity import FileRow
+from tui.widgets.alert_words import SEVERITIES
 from tui.widgets.header_bar import OUTCOMES
-from tui.widgets.numbers import clock_time, countdown, counted
+from tui.widgets.numbers import clock_time, counted
 from tui.widgets.plain import one_line
+
+TOASTS = {"critical": "error", "warning": "warning", "info": "information"}
+# Their own events have lines in the timeline, and the opening a toast that also says what to press.
+NEWS_OF_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
 
 
 class Reception:
-    """Takes every event of a run; `say(message, severity)` shows a toast."""
+    """Takes every event of a run; `say(message, severity)` shows a toast.
+
+    Attributes:
+        watch: what the dashboard and the log want to know of what has been.
+    """
 
     def __init__(self, main: MainScreen, *, say: Callable[..., None]) -> None:
+        self.watch = Watch()
         self._main = main
         self._say = say
         self._started_at: float | None = None
-        self._open_breakers: dict[str, float] = {}
+        self._fallbacks: dict[str, str] = {}  # agents whose last attempt went to another endpoint than the first
         self._shown_note = ""
 
     def expect_note(self, note: str) -> None:
@@ -61,6 +73,7 @@ class Reception:
 
     def receive(self, event: Event) -> None:
         """Show one event."""
+        self.watch.follow(event)
         main = self._main
         match event:
             case (
@@ -79,8 +92,11 @@ class Reception:
                 pane = main.pane_of(event.agent_id)
                 if pane is not None:
                     pane.receive(event)
+                if isinstance(event, AttemptStarted):
+                    self._follow_fallback(event)
             case RunStarted():
                 self._started_at = event.at
+                self._fallbacks.clear()
                 main.show_task(event.task)
                 for agent_pane in main.panes:
                     agent_pane.begin_run()
@@ -123,14 +139,14 @@ class Reception:
             case SteeringReceived():
                 self._steered(event)
             case AlertFired():
-                self._log(event.at, f"✗ alert {event.name}: {event.message}", "$text-error")
-                self._say(event.message, "warning")
+                self._alert(event)
             case AlertResolved():
                 self._log(event.at, f"✓ resolved {event.name}: {event.message}")
             case BudgetReached():
                 words = f"budget reached: {event.what} {event.used:g} of {event.limit:g}"
                 self._log(event.at, f"■ {words}", "$text-warning")
-                self._say(words, "warning")
+                keys = key_label(main.table.find("pause").all_keys[0])
+                self._say(f"{words}. The run is held; {keys} in the panes lets it go on for as much again.", "warning")
             case Warned():
                 words = f"{event.message} - {event.hint}" if event.hint else event.message
                 self._log(event.at, f"! {words}", "$text-warning")
@@ -156,19 +172,40 @@ class Reception:
             self._say(f"{sign} run {word}{why}. {where}.", "information" if event.status == "passed" else "warning")
 
     def _breaker(self, event: BreakerChanged) -> None:
-        if event.new == "open" and event.retry_at is not None:
-            self._open_breakers[event.name] = event.retry_at
-        else:
-            self._open_breakers.pop(event.name, None)
-        retry_at = max(self._open_breakers.values(), default=None)
-        for pane in self._main.panes:
-            pane.set_breaker(retry_at)
         if event.new == "open" and event.old == "closed":
-            wait = f"; next try in {countdown(event.retry_at - event.at)}" if event.retry_at is not None else ""
-            keys = key_label(self._main.table.find("interrupt").all_keys[0])
-            self._say(f"{event.name} fails again and again{wait}. The run waits; {keys} stops it.", "warning")
+            when = f", next try in {countdown(event.retry_at - event.at)}" if event.retry_at is not None else ""
+            self._say(
+                f"{event.name} fails again and again: its breaker is open. Calls wait until it answers{when}. "
+                f"{self._keys('retry_now')} retries now, {self._keys('interrupt')} stops the run.",
+                "warning",
+            )
         style = "$text-error" if event.new == "open" else "$text-warning" if event.new == "half-open" else ""
         self._log(event.at, f"breaker {event.name}: {event.old} → {event.new}", style)
+
+    def _alert(self, event: AlertFired) -> None:
+        """Tell of an alert: it comes when it begins, and again only as a reminder of a critical one."""
+        sign, style = SEVERITIES.get(event.severity, ("?", "$text-warning"))
+        if event.name not in NEWS_OF_BREAKERS:
+            self._log(event.at, f"{sign} alert {event.name}: {event.message}", style)
+        if event.name != "breaker_opened":
+            self._say(f"{sign} {event.severity}: {event.message}", TOASTS.get(event.severity, "warning"))
+
+    def _follow_fallback(self, event: AttemptStarted) -> None:
+        """Say once when an agent's calls begin to go elsewhere."""
+        if not event.fallback:
+            self._fallbacks.pop(event.agent_id, None)
+        elif self._fallbacks.get(event.agent_id) != event.endpoint:
+            self._fallbacks[event.agent_id] = event.endpoint
+            words = f"⇄ {self._name(event.agent_id)} uses the fallback {event.endpoint or event.model}"
+            self._log(event.at, words, "$text-warning")
+
+    def _keys(self, action_id: str) -> str:
+        """Return what to press for an action from where the user is now."""
+        action = self._main.table.find(action_id)
+        key = key_label(action.all_keys[0])
+        if action.layer == "panes" and self._main.prompt.has_focus:
+            return f"{key_label(self._main.table.find('back').all_keys[0])} {key}"
+        return key
 
     def _steered(self, event: SteeringReceived) -> None:
         pane = self._main.pane_of(event.agent_id) if event.agent_id else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from core.settings.leaves import all_leaves
 from tests.support.fault_server import FaultServer, Step, status, stream, token
 from tests.support.team import ScriptedTeam, write_team
 
@@ -126,6 +127,10 @@ async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
         (["run", "x"], {"LLM_BASE_URL": "ftp://somewhere"}, "ftp"),
         (["run", "x", "--output", "/proc/nowhere"], {}, "/proc/nowhere"),
         (["run", "x"], {"QUINTET_PROMPTS_DIR": "/nowhere"}, "/nowhere"),
+        (["run", "x", "--profile", "prod"], {}, "command line profile: profile = 'prod'"),
+        (["config"], {}, "show|check|trust"),
+        (["config", "print"], {}, "print"),
+        (["config", "show"], {"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         (["resume"], {}, "does not exist yet"),
         ([], {}, "quintet run TASK"),
     ],
@@ -295,11 +300,152 @@ async def test_a_second_interrupt_ends_the_process_without_a_traceback(tmp_path:
 
 
 async def test_the_help_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
-    texts = [
-        await quintet(tmp_path, *words, "--help", variables={"COLUMNS": "80"}) for words in ([], ["run"], ["doctor"])
-    ]
+    commands: tuple[list[str], ...] = (
+        [],
+        ["run"],
+        ["doctor"],
+        ["config"],
+        ["config", "show"],
+        ["config", "check"],
+        ["config", "trust"],
+    )
+    texts = [await quintet(tmp_path, *words, "--help", variables={"COLUMNS": "80"}) for words in commands]
 
     assert [line for text in texts for line in text.out.splitlines() if len(line) > 80] == []
+
+
+FOLDER = """\
+[llm]
+base_url = "https://llm.example/v1"
+api_kye = "key-at-the-wrong-name"
+[[llm.fallbacks]]
+models = "m"
+[circuit_breaker]
+timeout = 60
+max_wait = 30
+[loggings]
+level = "INFO"
+"""
+
+
+async def test_config_check_names_every_mistake_and_every_doubt_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(FOLDER)
+    (tmp_path / ".env").write_text("LLM_MAX_RETRIES=99\nLLM_STREAM_RESPONSE=yes\nDATABASE_URL=postgres://\n")
+
+    ended = await quintet(
+        tmp_path,
+        "config",
+        "check",
+        variables={
+            "LLM_API_KEY": "my-own-key-123",
+            "LLM_TEMPERATURE": "hot",
+            "LOG_LEVEL": "loud",
+            "METRICS_PORT": "0",
+            "SENTRY_DSN": "sentry",
+            "LLM_MAX_RETRY": "3",
+        },
+    )
+
+    lines = ended.out.splitlines()
+    mistakes = [line.removeprefix("MISTAKE ") for line in lines if line.startswith("MISTAKE")]
+    places = [
+        "config.toml:3 [llm] api_kye: unknown setting llm.api_kye (did you mean llm.api_key?)",
+        "config.toml:9: unknown setting loggings (did you mean logging?)",
+        ".env:2: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
+        "environment variable LLM_TEMPERATURE: llm.temperature = 'hot': ",
+        ".env:1: LLM_MAX_RETRIES: llm.max_retries = '99': ",
+        "config.toml:4 [[llm.fallbacks]] #1 model: is missing; allowed: text",
+        "config.toml:5 [[llm.fallbacks]] #1 models: unknown setting llm.fallbacks.models (did you mean model?)",
+        "circuit_breaker: max_wait (30.0) must not be below timeout (60.0): ",
+        "environment variable LOG_LEVEL: logging.level = 'loud': ",
+        "environment variable METRICS_PORT: telemetry.metrics_port = '0': ",
+        "environment variable SENTRY_DSN: telemetry.sentry_dsn = ***: must look like https://key@host/project; ",
+    ]
+    assert ended.code == 2
+    assert [mistake[: len(place)] for mistake, place in zip(mistakes, places, strict=True)] == places
+    assert any("LLM_MAX_RETRY is no setting (did you mean LLM_MAX_RETRIES?)" in line for line in lines)
+    assert any("no key is sent to llm.example" in line for line in lines)
+    assert lines[-1] == "11 mistakes, 2 notes"
+    assert "my-own-key-123" not in ended.out + ended.err
+    assert "key-at-the-wrong-name" not in ended.out + ended.err
+
+
+async def test_config_check_ends_with_0_when_there_is_nothing_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[keys]\nfly = "f9"\n')
+
+    ended = await quintet(tmp_path, "config", "check")
+
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "note    [keys] fly = 'f9': there is no action 'fly'; F1 lists them",
+        "no mistakes, 1 note",
+    ]
+
+
+async def test_config_show_has_every_setting_with_its_value_and_its_source(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[llm]\nmax_retries = 2\n[[llm.fallbacks]]\nmodel = "m"\napi_key = "key-of-a-fallback"\n'
+        '[pricing."gpt-4.1"]\ninput = 2\noutput = 8\n[keys]\nquit = "f10"\n'
+    )
+    variables = {"LLM_API_KEY": "my-own-key-123"}
+
+    shown = await quintet(tmp_path, "config", "show", "--profile", "production", variables=variables)
+    as_json = await quintet(tmp_path, "config", "show", "--json", "--model", "my-model", variables=variables)
+
+    assert (shown.code, as_json.code) == (0, 0)
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in shown.out.splitlines()}
+    assert rows.keys() >= all_leaves().keys()
+    assert rows["llm.max_retries"] == ["2", "config.toml:2 [llm] max_retries"]
+    assert rows["llm.api_key"] == ["***", "environment variable LLM_API_KEY"]
+    assert rows["llm.retry_max_delay"] == ["120.0", "profile production"]
+    assert rows["llm.temperature"] == ["-", "default"]
+    assert len({line.index(rows[line.split()[0]][1]) for line in shown.out.splitlines()[:20]}) == 1
+    found = json.loads(as_json.out)
+    assert found["llm.fallbacks[0].api_key"] == {"value": "***", "source": "config.toml:3 [[llm.fallbacks]]"}
+    assert found['pricing."gpt-4.1".output'] == {"value": 8.0, "source": 'config.toml:6 [pricing."gpt-4.1"]'}
+    assert found["keys.quit"] == {"value": "f10", "source": "config.toml:10 [keys] quit"}
+    assert found["llm.model"] == {"value": "my-model", "source": "command line llm.model"}
+    assert found["llm.temperature"] == {"value": None, "source": "default"}
+    for text in (shown.out, as_json.out):
+        assert "my-own-key-123" not in text
+        assert "key-of-a-fallback" not in text
+
+
+async def test_config_trust_sends_the_key_to_the_server_that_the_folder_names(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[llm]\nbase_url = "https://llm.example/v1"\n[telemetry]\nsentry_dsn = "https://k@sentry.example/1"\n'
+    )
+    (tmp_path / "config.toml").chmod(0o600)
+    variables = {"LLM_API_KEY": "my-own-key-123"}
+
+    before = await quintet(tmp_path, "config", "check", variables=variables)
+    trusted = await quintet(tmp_path, "config", "trust", variables=variables)
+    after = await quintet(tmp_path, "config", "check", variables=variables)
+
+    assert "no key is sent to llm.example" in before.out
+    assert trusted.code == 0
+    assert trusted.out.splitlines()[:2] == [
+        "trusted: https://llm.example:443 (config.toml:2 [llm] base_url)",
+        "trusted: https://sentry.example:443 (config.toml:4 [telemetry] sentry_dsn)",
+    ]
+    assert after.out == "no mistakes, no notes\n"
+
+
+async def test_config_trust_says_when_there_is_nobody_to_trust(tmp_path: Path) -> None:
+    ended = await quintet(tmp_path, "config", "trust")
+
+    assert ended.code == 0
+    assert ended.out == "nothing is trusted here: no file of this folder names a server elsewhere\n"
+
+
+async def test_config_trust_that_cannot_be_recorded_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+
+    ended = await quintet(tmp_path, "config", "trust", variables={"XDG_STATE_HOME": str(tmp_path / "state")})
+
+    assert ended.code == 1
+    assert ended.err.count("\n") == 1
+    assert "trusted.json cannot be written" in ended.err
 
 
 async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Path) -> None:
@@ -314,6 +460,36 @@ async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Pat
     assert "environment variable LLM_BASE_URL" in ended.out
     assert "test-model at 127.0.0.1" in ended.out
     assert "my-own-key-123" not in ended.out + ended.err
+
+
+async def test_the_doctor_looks_at_profile_fallbacks_and_exporters(tmp_path: Path) -> None:
+    async with FaultServer(models=["test-model", "second"]) as server:
+        (tmp_path / "config.toml").write_text(
+            '[[llm.fallbacks]]\nmodel = "second"\n'
+            f'[[llm.fallbacks]]\nbase_url = "{server.base_url}"\nmodel = "third"\n'
+            '[[llm.fallbacks]]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "fourth"\n'
+        )
+        ended = await quintet(
+            tmp_path,
+            "doctor",
+            "--profile",
+            "staging",
+            variables={
+                "LLM_BASE_URL": server.base_url,
+                "LLM_MODEL": "test-model",
+                "METRICS_PORT": "9464",
+                "SENTRY_DSN": "https://publickey@sentry.example/1",
+            },
+        )
+
+    assert ended.code == 0, ended.out
+    assert "ok      profile: staging  (command line profile)" in ended.out
+    assert f"ok      fallback 1: second at 127.0.0.1:{server.port}" in ended.out
+    assert f"note    fallback 2: 127.0.0.1:{server.port} does not offer 'third' - set model to one of" in ended.out
+    assert "note    fallback 3: 127.0.0.1:9 does not answer (APIConnectionError) - check base_url" in ended.out
+    assert "ok      telemetry.metrics_port: 9464  (environment variable METRICS_PORT)" in ended.out
+    assert "ok      telemetry.sentry_dsn: ***  (environment variable SENTRY_DSN)" in ended.out
+    assert "publickey" not in ended.out + ended.err
 
 
 async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.events import (
@@ -25,6 +26,7 @@ from core.events import (
     TokensReceived,
     Usage,
 )
+from core.scoreboard import Scoreboard
 from core.status import (
     AgentStatus,
     BreakerStatus,
@@ -33,6 +35,7 @@ from core.status import (
     LatencyStatus,
     PoolStatus,
 )
+from core.waits import Wait
 
 MODEL = "SmolLM2-135M"
 NOW = 1042.0
@@ -229,6 +232,108 @@ def breaker_opens(at: float = 1041.0, retry_at: float = 1084.0) -> Event:
     )
 
 
+def waits(
+    agent_id: str,
+    call_id: str,
+    number: int,
+    at: float,
+    reason: str = "slot",
+    *,
+    until: float | None = None,
+    position: int = 0,
+) -> Event:
+    return CallQueued(
+        **call_fields(agent_id, call_id, number, at),  # type: ignore[arg-type]
+        position=position,
+        reason=reason,
+        until=until,
+    )
+
+
+def fails(agent_id: str, call_id: str, number: int, at: float, kind: str, message: str, wait_seconds: float) -> Event:
+    return AttemptFailed(
+        **call_fields(agent_id, call_id, number, at),  # type: ignore[arg-type]
+        kind=kind,
+        message=message,
+        will_retry=True,
+        wait_seconds=wait_seconds,
+        received_chars=0,
+    )
+
+
+def finishes(call_id: str, number: int, text: str, *, finish_reason: str = "stop", cached: bool = False) -> Event:
+    return CallFinished(
+        **call_fields("developer", call_id, number, 1004.0),  # type: ignore[arg-type]
+        text=text,
+        finish_reason=finish_reason,
+        usage=Usage(1, 2),
+        duration_seconds=3.0,
+        cached=cached,
+    )
+
+
+def breaker_holds_devops() -> Event:
+    """The call that failed last in `first_half` has to wait for the breaker."""
+    return waits("devops_engineer", "Dockerfile", 1, 1041.0, "breaker", until=1084.0)
+
+
+def everybody_waits() -> list[Event]:
+    """One agent in each kind of wait that has a countdown or a place in the line; the developer in mid-answer."""
+    return [
+        start(),
+        *(
+            step(agent_id, name, 1000.0)
+            for agent_id, name in (
+                ("business_analyst", "brief"),
+                ("qa_engineer", "tests"),
+                ("devops_engineer", "packaging"),
+                ("technical_writer", "readme"),
+                ("developer", "code"),
+            )
+        ),
+        waits("business_analyst", "brief", 0, 1020.0, position=2),
+        *attempt("developer", "reverse.py", 1, 1007.0),
+        *tokens("developer", "reverse.py", 1, 1007.0, CODE[:120]),
+        waits("developer", "reverse.py", 1, 1041.0, "breaker", until=1084.0),
+        waits("qa_engineer", "tests", 0, 1020.0, "rate_limit", until=1054.0),
+        AttemptStarted(
+            **call_fields("devops_engineer", "Dockerfile", 1, 1030.0),  # type: ignore[arg-type]
+            model="Qwen3-4B",
+            endpoint="10.0.0.7:8000/Qwen3-4B",
+            fallback=True,
+        ),
+        fails("devops_engineer", "Dockerfile", 1, 1040.2, "server", "10.0.0.7:8000 had an internal error", 3.6),
+        waits("technical_writer", "README.md", 0, 1041.0, "own_rate", until=1045.0),
+    ]
+
+
+def server_comes_back() -> list[Event]:
+    """The waits that have no countdown, an answer of a fallback, one of the cache, and one that was cut off."""
+    return [
+        start(),
+        step("business_analyst", "brief", 1000.0),
+        *attempt("business_analyst", "brief", 1, 1001.0),
+        fails("business_analyst", "brief", 1, 1001.1, "loading", "127.0.0.1:8080 is still loading its model", 1.0),
+        *attempt("business_analyst", "brief", 1, 1002.1),
+        fails("business_analyst", "brief", 1, 1002.2, "loading", "127.0.0.1:8080 is still loading its model", 1.0),
+        step("devops_engineer", "packaging", 1000.0),
+        AttemptStarted(
+            **call_fields("devops_engineer", "Dockerfile", 1, 1030.0),  # type: ignore[arg-type]
+            model="Qwen3-4B",
+            endpoint="10.0.0.7:8000/Qwen3-4B",
+            fallback=True,
+        ),
+        *tokens("devops_engineer", "Dockerfile", 1, 1031.0, "```dockerfile\nFROM python:3.11-slim\n"),
+        step("qa_engineer", "tests", 1000.0),
+        *attempt("qa_engineer", "tests", 1, 1010.0),
+        waits("qa_engineer", "tests", 1, 1041.0, "breaker"),
+        step("developer", "code", 1000.0),
+        finishes("reverse.py", 1, CODE[:120], cached=True),
+        *attempt("developer", "cli.py", 1, 1005.0),
+        finishes("cli.py", 1, "import sys\n", finish_reason="length"),
+    ]
+
+
 def breaker_closes(at: float = 1050.0) -> Event:
     return BreakerChanged(
         **run_fields(at),  # type: ignore[arg-type]
@@ -275,7 +380,7 @@ def second_half() -> list[Event]:
             text="```dockerfile\nFROM python:3.11-slim\n```\n",
             finish_reason="stop",
             usage=Usage(280, 44),
-            duration_seconds=37.0,
+            duration_seconds=38.0,
         ),
         file_written("Dockerfile", 1053.5, "devops_engineer", 23),
         step_end("devops_engineer", "packaging", 1053.6),
@@ -311,7 +416,7 @@ IN_THE_MIDDLE = EngineStatus(
         AgentStatus("business_analyst", state="done", calls=1, input_tokens=120, output_tokens=96),
         AgentStatus("developer", state="done", calls=1, input_tokens=120, output_tokens=412),
         AgentStatus("qa_engineer", state="streaming", output_tokens=58, tokens_per_second=38.0),
-        AgentStatus("devops_engineer", state="retrying", detail="http_500, again in 3.6 s"),
+        AgentStatus("devops_engineer", state="waiting", detail="breaker open 42 s", wait=Wait("breaker", until=1084.0)),
         AgentStatus("technical_writer", enabled=False, state="off"),
     ),
     breakers=(BreakerStatus("127.0.0.1:8080 SmolLM2-135M", "open", 5, 5, 42.0),),
@@ -330,6 +435,16 @@ IN_THE_MIDDLE = EngineStatus(
     workflow="delivery",
     output_dir="output/reverse",
 )
+
+
+def status_after(events: list[Event]) -> EngineStatus:
+    """Return what the engine would report of the agents, had these events happened."""
+    board = Scoreboard([agent.agent_id for agent in IDLE.agents])
+    for event in events:
+        board.follow(event)
+    return replace(IN_THE_MIDDLE, agents=board.agents({}, NOW))
+
+
 AT_THE_END = EngineStatus(
     endpoint=ENDPOINT,
     agents=(

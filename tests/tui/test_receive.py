@@ -13,12 +13,10 @@ from core.events import (
     AttemptStarted,
     BudgetReached,
     CallCancelled,
-    CallFinished,
     Event,
     RunFinished,
     SteeringReceived,
     TokensReceived,
-    Usage,
     Warned,
 )
 from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
@@ -28,19 +26,25 @@ from tests.tui.recorded import (
     FrozenClock,
     attempt,
     breaker_closes,
+    breaker_holds_devops,
     breaker_opens,
     call,
     call_failed,
     call_fields,
+    everybody_waits,
+    fails,
     file_rejected,
     file_written,
+    finishes,
     first_half,
     hand_off,
     run_fields,
     start,
+    status_after,
     step,
     step_end,
     tokens,
+    waits,
 )
 from tests.tui.still import settle, still_app
 from tui.app import QuintetApp
@@ -72,16 +76,6 @@ def token(text: str, *, offset: int, number: int = 1, call_id: str = "code") -> 
     )
 
 
-def finished(text: str, number: int = 1) -> Event:
-    return CallFinished(
-        **call_fields("developer", "code", number, 1004.0),  # type: ignore[arg-type]
-        text=text,
-        finish_reason="stop",
-        usage=Usage(1, 2),
-        duration_seconds=3.0,
-    )
-
-
 async def test_an_answer_is_shown_as_it_streams() -> None:
     async with still_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
@@ -110,7 +104,7 @@ async def test_events_of_a_past_attempt_change_nothing() -> None:
             app.receive(event)
 
         app.receive(token("late", offset=3))
-        app.receive(finished("oldlate"))
+        app.receive(finishes("code", 1, "oldlate"))
         app.receive(attempt("developer", "code", 1, 1003.0)[0])
 
         assert pane(app, "developer").view.answer_source == "new"
@@ -136,7 +130,7 @@ async def test_no_character_is_shown_twice(pieces: list[tuple[str, int]], shown:
             app.receive(token(text, offset=offset))
 
         assert pane(app, "developer").view.answer_source == shown
-        app.receive(finished("abcdef"))
+        app.receive(finishes("code", 1, "abcdef"))
         assert pane(app, "developer").view.answer_source == "abcdef"
 
 
@@ -314,25 +308,179 @@ async def test_countdowns_of_retry_and_breaker_go_down() -> None:
         assert devops.border_text()[0] == "4 DevOps Engineer ↻ retry 2 in 1.8 s"
 
         app.receive(breaker_opens())
+        assert devops.border_text()[0] == "4 DevOps Engineer ↻ retry 2 in 1.8 s"
+        app.receive(breaker_holds_devops())
         assert devops.border_text()[0] == "4 DevOps Engineer ✗ breaker open 42 s"
         clock.at += 5
         app.main.tick()
         assert devops.border_text()[0] == "4 DevOps Engineer ✗ breaker open 37 s"
+        clock.at += 40
+        app.main.tick()
+        assert devops.border_text()[0] == "4 DevOps Engineer ✗ breaker tries again"
 
         app.receive(breaker_closes())
-        assert "breaker" not in devops.border_text()[0]
+        app.receive(attempt("devops_engineer", "Dockerfile", 2, 1090.0)[0])
+        assert devops.border_text()[0] == "4 DevOps Engineer … thinking"
 
 
-async def test_a_breaker_that_opens_says_that_the_run_waits_and_what_stops_it() -> None:
+async def test_only_agents_that_wait_for_the_breaker_are_shown_to_wait() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*first_half(), breaker_opens(), breaker_holds_devops()):
+            app.receive(event)
+
+        held = [pane.card.agent_id for pane in app.main.panes if "breaker" in pane.border_text()[0]]
+
+        assert held == ["devops_engineer"]
+
+
+async def test_a_wait_in_mid_answer_keeps_the_text_and_the_attempt() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "code", 1, 1000.0), token("def ", offset=0)):
+            app.receive(event)
+        app.receive(waits("developer", "code", 1, 1040.0, "own_rate", until=1045.0))
+        developer = pane(app, "developer")
+        assert developer.border_text()[0] == "2 Developer ⏸ own limit 3.0 s"
+        assert developer.view.answer_source == "def "
+
+        app.receive(token("f()", offset=4))
+        assert developer.view.answer_source == "def f()"
+        assert developer.border_text()[0] == "2 Developer ▶ streaming"
+
+        app.receive(waits("developer", "code", 1, 1041.0, "breaker"))
+        app.receive(AttemptReset(**call_fields("developer", "code", 2, 1042.0)))  # type: ignore[arg-type]
+        for event in (*attempt("developer", "code", 2, 1042.0), token("again", offset=0, number=2)):
+            app.receive(event)
+        app.receive(waits("developer", "code", 1, 1042.5, "breaker"))  # late: the attempt it was before has begun
+
+        assert developer.view.answer_source == "again"
+        assert developer.view.source.count("again") == 1
+        assert developer.border_text()[0] == "2 Developer ▶ streaming"
+
+
+async def test_a_call_that_comes_into_sight_while_it_waits_gets_an_answer_of_its_own() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "a", 1, 1000.0), token("first", offset=0, call_id="a")):
+            app.receive(event)
+        app.receive(finishes("a", 1, "first"))
+
+        app.receive(waits("developer", "b", 3, 1041.0, "breaker", until=1050.0))
+        for event in (*attempt("developer", "b", 4, 1050.0), token("second", offset=0, number=4, call_id="b")):
+            app.receive(event)
+
+        assert pane(app, "developer").view.answer_source == "second"
+        assert "first" in pane(app, "developer").view.source
+
+
+async def test_the_time_of_a_call_includes_its_waits() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "a", 1, 900.0), finishes("a", 1, "first")):
+            app.receive(event)
+
+        app.receive(waits("developer", "b", 0, 1032.0, position=1))
+        assert "0:10" in pane(app, "developer").border_text()[1]
+        app.receive(attempt("developer", "b", 1, 1040.0)[0])
+        assert "0:10" in pane(app, "developer").border_text()[1]
+
+
+async def test_a_model_that_loads_is_told_once_however_often_it_is_asked() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for at in range(1000, 1010):
+            app.receive(attempt("developer", "code", 1, at)[0])
+            app.receive(fails("developer", "code", 1, at, "loading", "localhost is still loading its model", 1.0))
+
+        assert pane(app, "developer").border_text()[0] == "2 Developer ⏸ loading the model"
+        assert pane(app, "developer").view.source.count("still loading") == 1
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_every_countdown_is_readable_at_every_size(size: tuple[int, int]) -> None:
+    async with still_app().run_test(size=size) as pilot:
+        app = await settle(pilot)
+        for event in everybody_waits():
+            app.receive(event)
+        await settle(pilot, status_after(everybody_waits()))
+        shown = screen_text(app)
+
+    titles = ("queued 2 ahead", "breaker open 42 s", "rate limit 12 s", "retry 2 in 1.8 s", "own limit 3.0 s")
+    briefs = ("2 ahead", "open 42s", "limit 12s", "retry 2s", "own 3s")
+    assert [words for words in (briefs if size == (80, 24) else titles) if words not in shown] == []
+
+
+async def test_a_fallback_has_a_badge_and_one_line_in_the_timeline() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        app.receive(start())
+        for number in (1, 2):
+            fields = call_fields("developer", "code", number, 1001.0)
+            app.receive(AttemptStarted(**fields, model="b", endpoint="host/b", fallback=True))  # type: ignore[arg-type]
+        assert "⇄ fallback" in pane(app, "developer").border_text()[1]
+        assert "⇄ fallback" not in pane(app, "qa_engineer").border_text()[1]
+        app.receive(attempt("developer", "code", 3, 1002.0)[0])
+        assert "⇄ fallback" not in pane(app, "developer").border_text()[1]
+        await settle(pilot)
+        await pilot.press("escape", "6")
+        await settle(pilot)
+
+        assert screen_text(app).count("⇄ DEV uses the fallback host/b") == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [finishes("code", 0, "kept", cached=True)],
+        [waits("developer", "code", 0, 1001.0), finishes("code", 0, "kept", cached=True)],
+        [*attempt("developer", "code", 1, 1001.0), token("kept", offset=0), finishes("code", 1, "kept", cached=True)],
+    ],
+    ids=["its end alone", "after a wait", "replayed as a stream"],
+)
+async def test_an_answer_from_the_cache_is_whole_and_says_where_it_comes_from(events: list[Event]) -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "before", 1, 1000.0), finishes("before", 1, "earlier"), *events):
+            app.receive(event)
+        source = pane(app, "developer").view.source
+        app.main.leave_welcome()
+        app.main.look_at(pane(app, "developer"))
+        await settle(pilot)
+
+        assert pane(app, "developer").view.answer_source == "kept"
+        assert source.count("kept") == 1
+        assert "earlier" in source
+        assert "from the cache" in screen_text(app)
+
+
+async def test_an_answer_that_was_cut_off_says_so() -> None:
+    async with still_app().run_test(size=(120, 40)) as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "code", 1, 1000.0), finishes("code", 1, "a", finish_reason="length")):
+            app.receive(event)
+        app.main.leave_welcome()
+        app.main.look_at(pane(app, "developer"))
+        await settle(pilot)
+
+        assert "cut off at its length limit" in screen_text(app)
+
+
+async def test_a_breaker_that_opens_says_what_it_waits_for_and_which_keys_retry_and_stop() -> None:
     async with still_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
 
         app.receive(breaker_opens())
+        await pilot.press("escape")
+        app.receive(breaker_opens())
         await settle(pilot)
-        toast = " ".join(notification.message for notification in app._notifications)
+        typing, in_panes = (notification.message for notification in app._notifications)
 
-        assert "127.0.0.1:8080" in toast
-        assert "next try in 43 s. The run waits; ^C stops it." in toast
+        assert typing.startswith("127.0.0.1:8080 SmolLM2-135M fails again and again: its breaker is open.")
+        assert "Calls wait until it answers, next try in 43 s." in typing
+        assert typing.endswith("Esc R retries now, ^C stops the run.")
+        assert in_panes.endswith(" R retries now, ^C stops the run.")
+        assert "Esc" not in in_panes
 
 
 async def test_an_open_breaker_shows_no_count_of_failures_that_looks_like_health() -> None:

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.recorded import AT_THE_END, IN_THE_MIDDLE, FrozenClock, breaker_opens, first_half, second_half
+from core.events import Event
+from tests.tui.recorded import (
+    AT_THE_END,
+    IN_THE_MIDDLE,
+    FrozenClock,
+    breaker_holds_devops,
+    breaker_opens,
+    everybody_waits,
+    first_half,
+    second_half,
+    server_comes_back,
+    status_after,
+)
 from tests.tui.still import settle, still_app
 
 SIZES = [(80, 24), (120, 40), (200, 60), (60, 20), (40, 10)]
@@ -22,6 +34,7 @@ async def show_middle(pilot: Pilot[Any]) -> None:
     for event in first_half():
         app.receive(event)
     app.receive(breaker_opens())
+    app.receive(breaker_holds_devops())
     await settle(pilot)
     app.clear_notifications()  # the pictures are of what stays
     await settle(pilot, IN_THE_MIDDLE)
@@ -37,6 +50,17 @@ async def show_end(pilot: Pilot[Any]) -> None:
     await settle(pilot, AT_THE_END)
 
 
+async def show(pilot: Pilot[Any], events: list[Event], *keys: str) -> None:
+    app = await settle(pilot)
+    for event in events:
+        app.receive(event)
+    status = status_after(events)
+    await settle(pilot, status)
+    app.clear_notifications()
+    await pilot.press(*keys)
+    await settle(pilot, status)
+
+
 @by_size
 def test_welcome(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(still_app(), terminal_size=size, run_before=settle)
@@ -50,6 +74,21 @@ def test_a_run_in_the_middle(snap_compare: Compare, size: tuple[int, int]) -> No
 @by_size
 def test_a_finished_run(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(still_app(), terminal_size=size, run_before=show_end)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_every_wait_is_seen_in_the_pane_of_the_agent_that_waits(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await show(pilot, [breaker_opens(), *everybody_waits()], "escape")
+
+    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+
+
+def test_waits_without_a_countdown_and_answers_of_another_kind(snap_compare: Compare) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await show(pilot, server_comes_back())
+
+    assert snap_compare(still_app(), terminal_size=(120, 40), run_before=before)
 
 
 def test_files_and_hand_offs_in_a_small_terminal(snap_compare: Compare) -> None:

@@ -145,3 +145,14 @@ def test_the_shipped_team_can_be_addressed_by_short_label() -> None:
     cards = read_roster()
 
     assert [read_address(f"@{card.short.lower()} hi", cards)[0] for card in cards] == [card.agent_id for card in cards]
+
+
+async def test_a_replay_gives_back_what_cannot_be_sent() -> None:
+    async with still_app().run_test(notifications=True) as pilot:
+        app = await settle(pilot)
+
+        await pilot.press(*"slice", "enter")
+        await pilot.pause()
+
+        assert app.main.prompt.text == "slice"
+        assert [toast.message for toast in app._notifications] == ["this is a replay: nothing can be sent"]

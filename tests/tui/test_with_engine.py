@@ -13,11 +13,12 @@ from textual.command import CommandList
 from textual.pilot import Pilot
 
 from core.settings import Settings
-from tests.support.fault_server import FaultServer, silence
-from tests.support.team import ScriptedTeam, team_settings, write_team
+from tests.support.fault_server import FaultServer, Step, silence, status
+from tests.support.team import ANSWERS, ScriptedTeam, team_settings, write_team
 from tests.tui.still import STILL
 from tui.app import QuintetApp
 from tui.palette import ActionProvider
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.welcome import SAMPLE_TASK
 
 
@@ -50,6 +51,11 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await pilot.pause()
+
+
+def footer(app: QuintetApp) -> str:
+    bar = app.main.query_one(KeyBar)
+    return "".join(segment.text for segment in bar.render_line(0)).rstrip()
 
 
 def toasts(app: QuintetApp) -> str:
@@ -160,6 +166,40 @@ async def test_escape_twice_stops_the_run_and_up_brings_the_task_back(tmp_path: 
         await pilot.press("i", "up")
 
         assert app.main.prompt.text == "slice"
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal", "wait"),
+    [
+        ({}, status(503, "busy", {"Retry-After": "50"}), "retry 2 in"),
+        ({"circuit_breaker.threshold": 1, "circuit_breaker.timeout": 600.0}, status(500, "no"), "breaker open"),
+    ],
+    ids=["back-off", "breaker"],
+)
+@pytest.mark.parametrize("active", ["1", "5"], ids=["of the active agent", "of all"])
+async def test_a_key_ends_a_wait_and_the_run_goes_on(
+    tmp_path: Path, settings: dict[str, object], refusal: Step, wait: str, active: str
+) -> None:
+    answers = {"brief": [refusal, ANSWERS["brief"]]}
+    async with working_app(tmp_path, answers, settings=settings) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: wait in app.main.panes[0].border_text()[0])
+        footer_while_typing = footer(app)
+        await pilot.press("escape", active)
+        await until(pilot, lambda: "R Retry now" in footer(app))
+        await pilot.press("R")
+        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: "Retry now" not in footer(app))
+
+        assert "Retry now" not in footer_while_typing
+        assert ("1 wait ended: Business Analyst tries now" in toasts(app)) is (active == "1")
+        assert "1 wait ended" in toasts(app)
+
+
+async def test_the_key_that_ends_waits_says_when_nobody_waits(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press("escape", "R")
+        await until(pilot, lambda: "nobody waits" in toasts(app))
 
 
 async def test_f6_switches_the_second_agent_off_while_typing(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class MainScreen(Screen[None]):
         self._escape_at: float | None = None
         self._user_chose_pane = False
         self._is_painted = False
+        self._keys_offer_retry = False
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -156,6 +157,8 @@ class MainScreen(Screen[None]):
         for pane in self.panes:
             pane.show_titles()
         self._strip.show(self.panes, self._team.active, now)
+        if self.has_wait_to_end != self._keys_offer_retry:
+            self._show_keys()
         if self.has_class("-welcome"):
             self._welcome.show(self._known())
         if self._sidebar.display and self.panes:
@@ -206,6 +209,11 @@ class MainScreen(Screen[None]):
     @property
     def arrangement(self) -> str:
         return self._team.arrangement
+
+    @property
+    def has_wait_to_end(self) -> bool:
+        """Whether an agent waits for something that the user may end."""
+        return any(pane.state.has_wait_to_end for pane in self.panes)
 
     async def run(self, action: Action) -> None:
         """Do what the keys of `action` do."""
@@ -302,6 +310,8 @@ class MainScreen(Screen[None]):
     # By its name: the class of the panes is not there yet when this one is made.
     def on_agent_pane_state_changed(self) -> None:
         self._strip.show(self.panes, self._team.active, self._clock.monotonic())
+        if self.has_wait_to_end != self._keys_offer_retry:
+            self._show_keys()
 
     @on(TeamStrip.Chosen)
     def _cell_chosen(self, message: TeamStrip.Chosen) -> None:
@@ -372,7 +382,10 @@ class MainScreen(Screen[None]):
 
     def _show_keys(self) -> None:
         running = self._status is not None and self._status.running
-        self._key_bar.show(self.table.actions, typing=self.prompt.has_focus, running=running)
+        self._keys_offer_retry = self.has_wait_to_end
+        self._key_bar.show(
+            self.table.actions, typing=self.prompt.has_focus, running=running, waiting=self._keys_offer_retry
+        )
 
 
 def _import_agent_pane() -> type[AgentPane]:

@@ -28,12 +28,15 @@ from core.events import (
 )
 from core.roster import AgentCard
 from core.status import AgentStatus
+from core.waits import Wait
 from tui.widgets.agent_state import BUSY, AgentState
 from tui.widgets.numbers import clock_time, count, duration
 from tui.widgets.plain import one_line, plain
 from tui.widgets.stream_view import NoteKind, StreamView
 
 ROOM_FOR_DETAILS = 46  # columns; a narrower pane drops the model's name and the number of the try
+BORDER_ENDS = 6  # columns of a border that its title cannot have: corners, lines and blanks
+FALLBACK_BADGE = "⇄ fallback"
 STEP_STATES = {"ok": "done", "partial": "partial", "failed": "failed"}
 
 
@@ -56,6 +59,7 @@ class AgentPane(Vertical):
         self.view = StreamView()
         self._clock = clock
         self._call_error = ""  # said already when the step ends because of it
+        self._loading_call = ""  # the call whose pane has said that the model is loading
         self._titles: tuple[Content, Content] | None = None
 
     def compose(self) -> ComposeResult:
@@ -69,10 +73,7 @@ class AgentPane(Vertical):
         state, view = self.state, self.view
         match event:
             case CallQueued():
-                if state.call_id != event.call_id:
-                    state.begin_attempt(event.call_id, event.attempt)
-                ahead = f"{event.position} ahead" if event.position else ""
-                self._enter("queued", ahead)
+                self._queued(event)
             case AttemptStarted():
                 self._begin(event)
             case _ if not state.is_current(event.call_id, event.attempt) and not isinstance(event, AttemptReset):
@@ -112,7 +113,8 @@ class AgentPane(Vertical):
 
     def begin_run(self) -> None:
         """Forget how the run before ended; its text stays."""
-        self.state.state, self.state.detail, self.state.retry_at = "idle", "", None
+        self.state.state, self.state.detail, self.state.wait = "idle", "", None
+        self.state.is_fallback = False
         self.state.started_at = self.state.ended_at = None
         self.state.tokens = self.state.attempt = 0
         self.show_titles()
@@ -144,11 +146,6 @@ class AgentPane(Vertical):
         self.state.follow_status(status)
         self.show_titles()
 
-    def set_breaker(self, retry_at: float | None) -> None:
-        """Show the breaker's countdown while this agent waits for it; None closes it."""
-        self.state.breaker_retry_at = retry_at
-        self.show_titles()
-
     def note(self, text: str, kind: NoteKind = "info") -> None:
         """Add a line that is not part of an answer."""
         self.view.add_note(one_line(text, 600), kind)
@@ -165,15 +162,25 @@ class AgentPane(Vertical):
             self.post_message(self.StateChanged(self))
 
     def _title(self) -> Content:
-        look = self.state.look
-        words = one_line(self.state.words(self._clock.monotonic()), 60)
-        name = Content(f"{self.number} {one_line(self.card.title, 30)} ")
-        return name + Content.styled(f"{look.glyph} {words}", look.style)
+        state, now = self.state, self._clock.monotonic()
+        look = state.look
+        words = one_line(state.words(now), 60)
+        short = one_line(self.card.short, 4)
+        room = self.outer_size.width - BORDER_ENDS  # below 0 while the pane has no place
+        title = Content("")
+        # A narrow border gives up the name before the end of the words: that is where a countdown stands.
+        for name, what in ((one_line(self.card.title, 30), words), (short, words), (short, state.brief(now))):
+            title = Content(f"{self.number} {name} ") + Content.styled(f"{look.glyph} {what}", look.style)
+            if room < 0 or title.cell_length <= room:
+                break
+        return title
 
     def _subtitle(self) -> Content:
         state = self.state
         parts: list[str] = []
         wide = self.size.width >= ROOM_FOR_DETAILS
+        if state.is_fallback:
+            parts.append(FALLBACK_BADGE)
         if wide and state.model:
             parts.append(one_line(state.model, 28))
         if state.tokens:
@@ -196,11 +203,22 @@ class AgentPane(Vertical):
     def on_stream_view_follow_changed(self) -> None:
         self.show_titles()
 
-    def _enter(self, state: str, detail: str = "") -> None:
-        self.state.state, self.state.detail = state, detail
+    def _enter(self, state: str, detail: str = "", *, wait: Wait | None = None) -> None:
+        self.state.state, self.state.detail, self.state.wait = state, detail, wait
         if state in BUSY:
             self.state.ended_at = None
         self.show_titles()
+
+    def _queued(self, event: CallQueued) -> None:
+        """Show what the call waits for; what it has received so far stays."""
+        state = self.state
+        if event.call_id != state.call_id:
+            state.begin_attempt(event.call_id, 0)  # its answer begins with the next attempt, whatever its number
+            state.started_at = event.at
+        elif event.attempt < state.attempt:
+            return
+        wait = Wait.in_line(event)
+        self._enter(wait.state, wait=wait)
 
     def _begin(self, event: AttemptStarted) -> None:
         state = self.state
@@ -208,47 +226,63 @@ class AgentPane(Vertical):
             return
         if event.call_id == state.call_id and state.length:
             self.view.reset_answer()
+        if event.call_id != state.call_id:
+            state.started_at = event.at
         if event.call_id != state.call_id or state.attempt == 0:
             self.view.begin_answer(one_line(_heading(event.task_id), 60))
-            state.started_at = event.at
         state.begin_attempt(event.call_id, event.attempt)
-        state.model = event.model
+        state.model, state.is_fallback = event.model, event.fallback
         self._enter("thinking")
 
     def _attempt_failed(self, event: AttemptFailed) -> None:
-        self.note(f"try {event.attempt} failed: {event.message}", "warning")
-        if event.will_retry:
-            self.state.retry_at = event.at + event.wait_seconds
-            self._enter("retrying")
+        if event.kind != "loading":
+            self.note(f"try {event.attempt} failed: {event.message}", "warning")
+        elif self._loading_call != event.call_id:  # it is asked again and again
+            self._loading_call = event.call_id
+            self.note(event.message)
+        wait = Wait.after(event)
+        if wait is not None:
+            self._enter(wait.state, wait=wait)
 
     def _finish(self, event: CallFinished) -> None:
         view = self.view
+        if self.state.attempt == 0:  # it was never sent, so nothing has begun its answer
+            view.begin_answer(one_line(_heading(event.task_id), 60))
         if self.state.length != len(event.text) or view.answer_source != event.text:
             view.reset_answer()
             view.feed(event.text)
-        cut = "" if event.finish_reason == "stop" else f" · ended by {one_line(event.finish_reason, 20)}"
         about = "about " if event.usage.estimated else ""
-        view.finish_answer(
-            f"{about}{count(event.usage.output_tokens)} tokens in {duration(event.duration_seconds)}{cut}"
-        )
+        made = f"{about}{count(event.usage.output_tokens)} tokens in {duration(event.duration_seconds)}"
+        view.finish_answer(("from the cache" if event.cached else made) + _how_it_ended(event.finish_reason))
         self.state.tokens = max(self.state.tokens, event.usage.output_tokens)
         self._end("done", event.at)
 
     def _end_of_other_attempt(self, event: CallEvent) -> None:
         """A call may end without having sent anything: its end is then of attempt 0, and must still be seen."""
-        if event.call_id == self.state.call_id and isinstance(event, CallFailed | CallCancelled):
-            self.state.attempt = event.attempt
+        state = self.state
+        if event.call_id == state.call_id and isinstance(event, CallFailed | CallCancelled):
+            state.attempt = event.attempt
             self.receive(event)
+        elif event.call_id != state.call_id and isinstance(event, CallFinished) and event.cached:
+            state.begin_attempt(event.call_id, 0)
+            state.started_at = event.at - event.duration_seconds
+            self._finish(event)
 
     def _end(self, state: str, at: float, detail: str = "") -> None:
         self.state.ended_at = at
-        self.state.retry_at = None
         self._enter(state, one_line(detail, 40))
 
     def border_text(self) -> tuple[str, str]:
         """Return title and subtitle as they are shown."""
         title, subtitle = self._titles or (plain(""), plain(""))
         return title.plain, subtitle.plain
+
+
+def _how_it_ended(finish_reason: str) -> str:
+    """Return what is to be said of an end that is not the ordinary one."""
+    if finish_reason == "length":
+        return " · cut off at its length limit"
+    return "" if finish_reason == "stop" else f" · ended by {one_line(finish_reason, 20)}"
 
 
 def _heading(task_id: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.events import TokensReceived
 from core.status import AgentStatus
-from tui.widgets.numbers import countdown
+from core.waits import Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,10 @@ LOOKS: dict[str, Look] = {
 }
 BREAKER_OPEN = Look("✗", "breaker open", "open", "$text-error")
 UNKNOWN = Look("?", "unknown", "unknown", "$text-warning")
-BREAKER_HOLDS = frozenset({"queued", "waiting", "retrying", "thinking"})
-BUSY = frozenset({"queued", "thinking", "streaming", "retrying", "waiting"})
+WAITING = frozenset({"queued", "retrying", "waiting"})
+BUSY = WAITING | {"thinking", "streaming"}
+BRIEF_WAITS = {"breaker": "open", "rate_limit": "limit", "own_rate": "own", "retry": "retry", "loading": "loads"}
+"""What a narrow strip calls a wait, before its seconds."""
 
 
 @dataclass(slots=True)
@@ -52,12 +54,12 @@ class AgentState:
     attempt: int = 0
     length: int = 0
     model: str = ""
+    is_fallback: bool = False
     tokens: int = 0
     tokens_per_second: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None
-    retry_at: float | None = None
-    breaker_retry_at: float | None = None
+    wait: Wait | None = None
 
     def is_current(self, call_id: str, attempt: int) -> bool:
         """Return whether an event belongs to the attempt that is shown."""
@@ -66,7 +68,7 @@ class AgentState:
     def begin_attempt(self, call_id: str, attempt: int) -> None:
         """Follow a new attempt, of the same call or of the next one."""
         self.call_id, self.attempt, self.length = call_id, attempt, 0
-        self.retry_at = None
+        self.wait = None
 
     def take(self, event: TokensReceived) -> tuple[str, int]:
         """Return what of the tokens is new, and how many characters before it never arrived."""
@@ -78,40 +80,41 @@ class AgentState:
     def follow_status(self, status: AgentStatus) -> None:
         """Take over what the engine reports."""
         self.enabled = status.enabled
-        self.state, self.detail = status.state, status.detail
+        self.state, self.detail, self.wait = status.state, status.detail, status.wait
         self.tokens, self.tokens_per_second = status.output_tokens, status.tokens_per_second
 
     @property
-    def is_held_by_breaker(self) -> bool:
-        """Whether nothing can be sent for this agent now, although it would like to."""
-        return self.breaker_retry_at is not None and self.state in BREAKER_HOLDS
+    def has_wait_to_end(self) -> bool:
+        """Whether the agent waits for something that the user may end."""
+        return self.wait is not None and self.state in WAITING and self.wait.can_be_ended
 
     @property
     def look(self) -> Look:
         if not self.enabled and self.state not in BUSY:
             return LOOKS["off"]
-        if self.is_held_by_breaker:
+        if self.wait is not None and self.wait.reason == "breaker" and self.state in WAITING:
             return BREAKER_OPEN
         return LOOKS.get(self.state, UNKNOWN)
 
     def words(self, now: float) -> str:
-        """Return the state in words with its countdown: "retry 2 in 1.8 s", "breaker open 42 s"."""
-        if self.breaker_retry_at is not None and self.is_held_by_breaker:
-            return f"breaker open {countdown(self.breaker_retry_at - now)}"
-        if self.state == "retrying" and self.retry_at is not None:
-            return f"retry {self.attempt + 1} in {countdown(self.retry_at - now)}"
-        # A step's notes may be long, and what is ahead of the first in the queue says nothing.
-        if self.state in BUSY and self.detail and not self.detail.startswith("0 "):
+        """Return the state in words, those of a wait with its countdown."""
+        if self.wait is not None and self.state in WAITING:
+            return self.wait.words(now)
+        if self.state in BUSY and self.detail:  # a step's notes may be long
             return self.detail if self.state == "waiting" else f"{self.look.word}: {self.detail}"
         return self.look.word
 
     def brief(self, now: float) -> str:
         """Return the state in at most eight characters or so, for the strip."""
-        if self.breaker_retry_at is not None and self.is_held_by_breaker:
-            return f"open {max(0.0, self.breaker_retry_at - now):.0f}s"
-        if self.state == "retrying" and self.retry_at is not None:
-            return f"retry {max(0.0, self.retry_at - now):.0f}s"
-        return self.look.brief
+        wait = self.wait
+        if wait is None or self.state not in WAITING:
+            return self.look.brief
+        if wait.reason == "slot":
+            return f"{wait.ahead} ahead" if wait.ahead else "next"
+        if wait.reason == "breaker" and (wait.until is None or wait.until <= now):
+            return "half-open"
+        left = f" {wait.until - now:.0f}s" if wait.until is not None and wait.until > now else ""
+        return BRIEF_WAITS.get(wait.reason, self.look.brief) + left
 
     def elapsed_seconds(self, now: float) -> float | None:
         """Return how long the current or last call took; None before the first."""

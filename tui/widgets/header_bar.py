@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.numbers import clock_time, countdown, counted, seconds
+from core.waits import countdown
+from tui.widgets.numbers import clock_time, counted, seconds
 from tui.widgets.plain import one_line
 
 if TYPE_CHECKING:

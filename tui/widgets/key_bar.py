@@ -24,12 +24,15 @@ class KeyBar(Static):
 
     def __init__(self, actions: Iterable[Action]) -> None:
         super().__init__(id="key-bar")
-        self._rows = _in_order(actions, running=False)
+        self._rows = _in_order(actions, running=False, waiting=False)
         self._typing = True
 
-    def show(self, actions: Iterable[Action], *, typing: bool, running: bool) -> None:
-        """Offer the actions that work now, `footer` 1 first; `typing` says whether the prompt has the focus."""
-        self._rows = _in_order(actions, running=running)
+    def show(self, actions: Iterable[Action], *, typing: bool, running: bool, waiting: bool) -> None:
+        """Offer the actions that work now, `footer` 1 first.
+
+        `typing`: the prompt has the focus; `running`: a run is on; `waiting`: an agent has a wait that can be ended.
+        """
+        self._rows = _in_order(actions, running=running, waiting=waiting)
         self._typing = typing
         self.refresh()
 
@@ -56,8 +59,10 @@ class KeyBar(Static):
                 self.post_message(self.Pressed(row))
 
 
-def _in_order(actions: Iterable[Action], *, running: bool) -> tuple[Action, ...]:
-    useful = (row for row in actions if row.footer and (running or not row.needs_run))
+def _in_order(actions: Iterable[Action], *, running: bool, waiting: bool) -> tuple[Action, ...]:
+    useful = (
+        row for row in actions if row.footer and (running or not row.needs_run) and (waiting or not row.needs_wait)
+    )
     return tuple(sorted(useful, key=lambda row: row.footer))
 
 

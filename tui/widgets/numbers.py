@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from core.waits import countdown
+
+if TYPE_CHECKING:
+    from core.telemetry.ledger import Cost
+
 
 def clock_time(seconds: float) -> str:
     """Return minutes and seconds, with hours when there are any: 0:14, 1:02:05."""
@@ -15,12 +22,6 @@ def clock_time(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Return how long something took: 0.4 s, 33 s, 1:26."""
     return countdown(seconds) if seconds < 60 else clock_time(seconds)
-
-
-def countdown(seconds: float) -> str:
-    """Return the time left: tenths below ten seconds, else whole seconds."""
-    left = max(0.0, seconds)
-    return f"{left:.1f} s" if left < 10 else f"{left:.0f} s"
 
 
 def count(number: int) -> str:
@@ -51,3 +52,9 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def cost_words(cost: Cost) -> str:
+    """Return a price: $0.0123; "0 local" when all calls ran on this machine, "-" while nobody knows."""
+    words = cost.words()
+    return f"0 {words}" if words == "local" else words

@@ -11,7 +11,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.numbers import clock_time, count, countdown, seconds
+from core.waits import countdown
+from tui.widgets.alert_words import alert_head, alert_message
+from tui.widgets.numbers import clock_time, cost_words, count, seconds
 from tui.widgets.plain import one_line
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tui.widgets.agent_pane import AgentPane
 
 BREAKER_SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
+MOST_ALERTS, ALERT_LINES = 4, 2
 EMBEDDED_NOTE = "embedded demo model {model}: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
 WHAT_TO_DO = "`quintet doctor` says what is missing"
 
@@ -82,6 +85,7 @@ def _lines(status: EngineStatus | None, panes: Sequence[AgentPane], now: float, 
         yield _head("MODEL")
         yield Content("… finding out what answers")
         return
+    yield from _alert_lines(status, width)
     yield from _totals(status)
     yield Content("")
     for breaker in status.breakers:
@@ -115,9 +119,25 @@ def _agent_lines(pane: AgentPane, status: AgentStatus | None, now: float, width:
     yield name + state.truncate(max(4, room), ellipsis=True, pad=True) + Content.styled(f" {speed}", "$foreground 60%")
 
 
+def _alert_lines(status: EngineStatus, width: int) -> Iterator[Content]:
+    if not status.alerts:
+        return
+    yield _head("ALERTS", str(len(status.alerts)))
+    for alert in status.alerts[:MOST_ALERTS]:
+        yield Content(" ") + alert_head(alert)
+        for line in textwrap.wrap(alert_message(alert), width - 3, max_lines=ALERT_LINES, placeholder="…"):
+            yield Content(f"   {line}")
+    if len(status.alerts) > MOST_ALERTS:
+        yield Content(f" and {len(status.alerts) - MOST_ALERTS} more")
+    yield Content("")
+
+
 def _totals(status: EngineStatus) -> Iterator[Content]:
     yield _head("TOKENS", f"{count(status.output_tokens)} out  {count(status.input_tokens)} in")
     yield Content(f" {status.tokens_per_second:.0f} tok/s now")
+    cost = status.run_cost
+    if cost.priced_calls or cost.unknown_calls or cost.local_calls:
+        yield Content(f" cost {cost_words(cost)}")
     latency = status.latency
     three = (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)
     yield _head("LATENCY", "p50 p95 p99, s")

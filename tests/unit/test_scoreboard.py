@@ -1,0 +1,88 @@
+"""What the status shows of an agent follows the events of its calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.events import (
+    AttemptFailed,
+    AttemptStarted,
+    CallCancelled,
+    CallFinished,
+    CallQueued,
+    Event,
+    FirstTokenReceived,
+    StepFinished,
+    StepStarted,
+    TokensReceived,
+    Usage,
+)
+from core.scoreboard import Scoreboard
+from core.status import AgentStatus
+from core.waits import Wait
+
+
+def fields(at: float, attempt: int = 1) -> dict[str, Any]:
+    return {
+        "run_id": "r",
+        "correlation_id": "c",
+        "at": at,
+        "agent_id": "developer",
+        "task_id": "build/a.py",
+        "call_id": "x",
+        "attempt": attempt,
+    }
+
+
+def after(*events: Event, now: float = 10.0) -> AgentStatus:
+    board = Scoreboard(["developer"])
+    for event in events:
+        board.follow(event)
+    return board.agents({}, now)[0]
+
+
+def test_a_wait_is_a_state_with_a_countdown() -> None:
+    breaker = CallQueued(**fields(1.0, 0), position=0, reason="breaker", until=52.0)
+    line = CallQueued(**fields(1.0, 0), position=2)
+
+    assert (after(breaker).state, after(breaker).detail) == ("waiting", "breaker open 42 s")
+    assert after(breaker, now=40.0).detail == "breaker open 12 s"
+    assert after(breaker).wait == Wait("breaker", 52.0)
+    assert (after(line).state, after(line).detail) == ("queued", "queued 2 ahead")
+
+
+def test_a_back_off_and_a_model_that_loads_are_waits_too() -> None:
+    failed: dict[str, Any] = {"message": "m", "will_retry": True, "received_chars": 0}
+    back_off = AttemptFailed(**fields(9.0), **failed, kind="server", wait_seconds=2.8)
+    loading = AttemptFailed(**fields(9.0), **failed, kind="loading", wait_seconds=1.0)
+
+    assert (after(back_off).state, after(back_off).detail) == ("retrying", "retry 2 in 1.8 s")
+    assert (after(loading).state, after(loading).detail) == ("waiting", "loading the model")
+
+
+def test_a_wait_is_over_when_the_call_goes_on() -> None:
+    wait = CallQueued(**fields(1.0), position=0, reason="own_rate", until=52.0)
+    started = AttemptStarted(**fields(2.0), model="m")
+    tokens = TokensReceived(**fields(2.0), seq=0, offset=0, text="abc")
+
+    assert (after(wait, started).state, after(wait, started).wait) == ("thinking", None)
+    assert (after(wait, tokens).state, after(wait, tokens).wait, after(wait, tokens).detail) == ("streaming", None, "")
+
+
+def test_what_the_user_stopped_is_not_shown_as_a_failure() -> None:
+    step: dict[str, Any] = {"run_id": "r", "correlation_id": "c", "at": 3.0, "step": "build", "agent_id": "developer"}
+    end = StepFinished(**step, round=0, status="failed", notes="stopped by the user", duration_seconds=1.0)
+
+    assert after(CallCancelled(**fields(2.0), partial=""), end).state == "stopped"
+    assert after(CallCancelled(**fields(2.0), partial=""), end, StepStarted(**step, round=1)).state == "thinking"
+    assert after(end).state == "failed"
+
+
+def test_an_answer_of_the_cache_is_a_call_that_cost_nothing() -> None:
+    end: dict[str, Any] = {"text": "abc", "finish_reason": "stop", "usage": Usage(20, 30), "duration_seconds": 1.0}
+    first = FirstTokenReceived(**fields(1.0), ttft=0.1)
+    sent = after(first, CallFinished(**fields(4.0), **end))
+    cached = after(first, CallFinished(**fields(4.0), **end, cached=True))
+
+    assert (sent.calls, sent.input_tokens, sent.output_tokens, sent.tokens_per_second) == (1, 20, 30, 10.0)
+    assert (cached.calls, cached.input_tokens, cached.output_tokens, cached.tokens_per_second) == (1, 0, 0, 0.0)
