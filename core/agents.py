@@ -15,11 +15,15 @@ DEFAULT_TEMPERATURE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class CallScope:
-    """What a call belongs to: a run, the user's task that caused it, and the step within."""
+    """What a call belongs to: a run, the user's task that caused it, and the step within.
+
+    `admit` returns when the call may be sent, or raises; None lets it through.
+    """
 
     run_id: str
     correlation_id: str
     task_id: str
+    admit: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     prefill: str = ""  # the beginning of the answer, put into the model's mouth; small local models keep to it
+    may_continue: bool = True  # whether the model is asked to go on when a token limit has cut its answer off
 
 
 class Agent:
@@ -38,8 +43,11 @@ class Agent:
     Args:
         prompt: who the agent is, as data.
         caller: the path of one LLM call, shared by the team.
-        resolve_endpoint: gives the endpoint at the time of a call; starts the embedded model on first need.
+        find_route: gives the endpoint at the time of a call, and after it its fallbacks; starts the embedded model on
+            first need.
+        find_again: gives the endpoint anew; for one that is restarted at another address when it has died.
         new_scope: makes the scope of a call that belongs to no run.
+        continue_with: the words that ask a model to go on with an answer that was cut off.
         defaults: what the settings say; their length also bounds what a call asks for.
     """
 
@@ -48,15 +56,19 @@ class Agent:
         prompt: AgentPrompt,
         *,
         caller: Caller,
-        resolve_endpoint: Callable[[], Awaitable[Endpoint]],
+        find_route: Callable[[], Awaitable[tuple[Endpoint, ...]]],
+        find_again: Callable[[], Awaitable[Endpoint]],
         new_scope: Callable[[], CallScope],
+        continue_with: str,
         defaults: Sampling,
     ) -> None:
         self.prompt = prompt
         self.enabled = True
         self._caller = caller
-        self._resolve_endpoint = resolve_endpoint
+        self._find_route = find_route
+        self._find_again = find_again
         self._new_scope = new_scope
+        self._continue_with = continue_with
         self._defaults = defaults
 
     @property
@@ -95,10 +107,14 @@ class Agent:
 
         Raises:
             LLMCallError: no whole answer came; `.kind`, `.attempts`, `.partial` and `.hint` say more.
+            QuintetError: the scope admits no further call.
         """
-        endpoint = await self._resolve_endpoint()
+        if scope is not None and scope.admit is not None:
+            await scope.admit()
+        endpoint, *fallbacks = await self._find_route()
         chosen = sampling or Sampling()
         system = self.prompt.render_system("short" if endpoint.is_small else "full", {})
+        in_run = scope is not None
         scope = scope or self._new_scope()
         request = CallRequest(
             messages=(ChatMessage("system", system), ChatMessage("user", prompt)),
@@ -111,9 +127,17 @@ class Agent:
             stop=chosen.stop,
             prefill=chosen.prefill,
             stream=stream,
+            continue_with=self._continue_with if chosen.may_continue else "",
+            priority="agent" if in_run else "user",
+            prompt_name=self.id,
         )
-        refresh = self._resolve_endpoint if endpoint.kind == "embedded" else None
-        return await self._caller.call(request, endpoint, stream_callback=stream_callback, refresh=refresh)
+        return await self._caller.call(
+            request,
+            endpoint,
+            fallbacks=tuple(fallbacks),
+            stream_callback=stream_callback,
+            refresh=self._find_again if endpoint.kind == "embedded" else None,
+        )
 
     def _max_tokens(self, chosen: Sampling, endpoint: Endpoint) -> int | None:
         wanted = chosen.max_tokens if chosen.max_tokens is not None else self._defaults.max_tokens

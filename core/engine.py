@@ -6,26 +6,31 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from platformdirs import user_log_path
+from platformdirs import user_cache_path, user_log_path
 
 from core.agents import Agent, CallScope, Sampling
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
 from core.events import Event, EventSink, SteeringReceived
+from core.llm.cache import ResponseCache
 from core.llm.caller import Caller
 from core.llm.pool import ClientPool
 from core.llm.source import EndpointSource
-from core.prompts import AgentPrompt, load_agents, load_common
+from core.prompts import AgentPrompt, load_agents, load_common, render
 from core.scoreboard import Scoreboard
 from core.settings import Settings
 from core.status import EngineStatus, LatencyStatus
-from core.telemetry.logs import log, set_correlation_id
+from core.telemetry.alert_watch import AlertWatch
+from core.telemetry.alerts import AlertStamp
+from core.telemetry.export.exporters import Exporters
+from core.telemetry.logs import listen_for_faults, log, set_correlation_id
 from core.telemetry.metrics import quantiles, total
+from core.workflow.allowance import WhenReached
 from core.workflow.definition import WorkflowSpec, load_workflows
 from core.workflow.lifecycle import RunLifecycle, RunRequest, Workplace
 from core.workflow.outcome import RunOutcome
@@ -33,6 +38,7 @@ from core.workflow.run import Run, SteeringNote
 from core.workspace.text import strip_controls
 
 TASK_MAX_BYTES = 256 * 1024
+CACHE_FILE = "answers.sqlite"
 
 
 @dataclass(slots=True)
@@ -53,10 +59,12 @@ class Engine:
         clock: time, passed in so that tests wait for nothing.
         rng: randomness of waits and names.
         sessions_folder: where runs keep their checkpoints and texts; None means the user's data folder.
+        when_budget_is_reached: ask holds the run until `resume_run`, which raises the limit by its amount; fail ends it;
+            go_on raises the limit at once.
 
     Raises:
         PromptError: a prompt or workflow file cannot be used.
-        UsageError: the settings switch off an agent that does not exist.
+        UsageError: the settings name an agent or an alert that does not exist.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class Engine:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         sessions_folder: Path | None = None,
+        when_budget_is_reached: WhenReached = "ask",
     ) -> None:
         self.settings = settings
         self._emit = emit
@@ -76,39 +85,76 @@ class Engine:
         self._source = EndpointSource(
             settings, pool=self._pool, clock=self._clock, log_folder=user_log_path("quintet", appauthor=False)
         )
+        self._cache = (
+            ResponseCache(user_cache_path("quintet", appauthor=False) / "answers" / CACHE_FILE, self._clock)
+            if settings.llm.cache
+            else None
+        )
         self._caller = Caller(
-            settings=settings, pool=self._pool, emit=self._publish, clock=self._clock, random=self._random
+            settings=settings,
+            pool=self._pool,
+            emit=self._publish,
+            clock=self._clock,
+            random=self._random,
+            cache=self._cache,
         )
         prompts_dir = settings.team.prompts_dir
         prompts = load_agents(prompts_dir)
+        common = load_common(prompts_dir)
         self._workflows = load_workflows(prompts, prompts_dir)
-        self.agents: Mapping[str, Agent] = {prompt.id: self._make_agent(prompt) for prompt in prompts.values()}
+        self.agents: Mapping[str, Agent] = {
+            prompt.id: self._make_agent(prompt, render(common.continuation, {}, "continuation"))
+            for prompt in prompts.values()
+        }
         for agent_id in settings.team.off:
             self._agent(agent_id).enabled = False
         self._workplace = Workplace(
             settings=settings,
             agents=self.agents,
-            common=load_common(prompts_dir),
+            common=common,
             source=self._source,
             emit=self._publish,
             clock=self._clock,
             rng=self._random,
+            ledger=self._caller.ledger,
+            when_budget_is_reached=when_budget_is_reached,
             sessions_folder=sessions_folder,
         )
         self._scoreboard = Scoreboard(list(self.agents))
+        self._alerts = AlertWatch(
+            settings.alerts,
+            clock=self._clock,
+            publish=self._publish,
+            stamp=self._alert_stamp,
+            is_local=lambda: self._source.status().kind != "remote",
+        )
+        self._exporters = Exporters(settings, clock=self._clock)
         self._current: _Current | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._exit.push_async_callback(self._exporters.stop)
+        await self._exporters.start()
+        listen_for_faults(self._exporters.report)
+        self._exit.callback(listen_for_faults, None)
+        if self._cache is not None:
+            self._exit.push_async_callback(self._cache.close)
         await self._exit.enter_async_context(self._pool)
         self._exit.push_async_callback(self._source.close)
+        self._exit.push_async_callback(self._caller.close)
         self._exit.push_async_callback(self._end_run)
+        await self._exit.enter_async_context(self._alerts)
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the exporters in the settings could not be started, one sentence each."""
+        return self._exporters.warnings
 
     async def run(
         self,
@@ -164,6 +210,15 @@ class Engine:
         """End one call, by the id its events carry; its step goes on without the answer. False when it is over."""
         return self._caller.cancel(call_id)
 
+    def retry_now(self, agent_id: str | None = None) -> int:
+        """End what the calls of one agent, or all calls, wait for before they send again, and return how many waited.
+
+        That is a back-off, an open breaker, a pause the server asked for, or a rate of our own; not the turn in a line.
+        """
+        if agent_id is not None:
+            self._agent(agent_id)
+        return self._caller.hurry(agent_id)
+
     def cancel_agent(self, agent_id: str) -> bool:
         """Stop what an agent does now; the run goes on without its result. False when it was idle."""
         self._agent(agent_id)
@@ -204,15 +259,15 @@ class Engine:
         run = self._current_run()
         if run is None:
             return False
-        run.may_go_on.clear()
+        run.allowance.hold()
         return True
 
     def resume_run(self) -> bool:
-        """Let a held run go on."""
+        """Let a held run go on; a budget that was reached is raised by its amount."""
         run = self._current_run()
         if run is None:
             return False
-        run.may_go_on.set()
+        run.allowance.go_on()
         return True
 
     def workflows(self) -> dict[str, str]:
@@ -231,13 +286,13 @@ class Engine:
         """Return the state of the whole; cheap enough to be asked twice a second."""
         now = self._clock.monotonic()
         run = self._current_run()
-        board = self._scoreboard
+        board, ledger = self._scoreboard, self._caller.ledger
         agents = board.agents({agent.id: agent.enabled for agent in self.agents.values()}, now)
         started_at = board.run_started_at
         ended_at = board.run_ended_at if board.run_ended_at is not None else now
         return EngineStatus(
             endpoint=self._source.status(),
-            agents=agents,
+            agents=tuple(replace(agent, cost=ledger.agent(agent.agent_id).cost) for agent in agents),
             breakers=self._caller.breakers(),
             pool=self._caller.pool_status(),
             latency=LatencyStatus(*(_seconds(value) for value in quantiles("llm.request", (0.5, 0.95, 0.99)))),
@@ -250,11 +305,14 @@ class Engine:
             files_written=board.files_written,
             files_rejected=board.files_rejected,
             running=self._current is not None,
-            paused=run is not None and not run.may_go_on.is_set(),
+            paused=run is not None and run.allowance.is_held,
             run_seconds=ended_at - started_at if started_at is not None else 0.0,
             workflow=board.workflow,
             round=board.round,
             output_dir=board.output_dir,
+            alerts=self._alerts.active(),
+            run_cost=ledger.run.cost,
+            session_cost=ledger.session.cost,
         )
 
     async def _end_run(self) -> None:
@@ -265,18 +323,31 @@ class Engine:
 
     def _publish(self, event: Event) -> None:
         self._scoreboard.follow(event)
+        self._exporters.receive(event)
+        if self._current is not None:
+            self._current.lifecycle.record(event)
         try:
             self._emit(event)
         except Exception as error:  # noqa: BLE001 - a front end's fault must not end the run
             log("ERROR", "the front end failed on an event", exception=error)
+        self._alerts.follow(event)
 
-    def _make_agent(self, prompt: AgentPrompt) -> Agent:
+    def _alert_stamp(self) -> AlertStamp:
+        run = self._current_run()
+        at = self._clock.monotonic()
+        if run is None:
+            return AlertStamp(run_id="", correlation_id="", at=at)
+        return AlertStamp(run_id=run.run_id, correlation_id=run.correlation_id, at=at)
+
+    def _make_agent(self, prompt: AgentPrompt, continue_with: str) -> Agent:
         llm = self.settings.llm
         return Agent(
             prompt,
             caller=self._caller,
-            resolve_endpoint=self._source.resolve,
+            find_route=self._source.route,
+            find_again=self._source.resolve,
             new_scope=self._new_scope,
+            continue_with=continue_with,
             defaults=Sampling(temperature=llm.temperature, max_tokens=llm.max_tokens),
         )
 

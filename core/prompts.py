@@ -150,11 +150,13 @@ class CommonPrompts(_Prompt):
         repair: asks again for a file, quoting the problem and the answer.
         steering: what is added to a prompt when the user spoke during the run.
         absent: says that an agent was skipped.
+        continuation: asks to go on after an answer that was cut off; it uses no variables.
     """
 
     repair: Variants
     steering: TemplateText
     absent: TemplateText
+    continuation: TemplateText
 
 
 def render(template: str, variables: Mapping[str, str], where: str) -> str:
@@ -184,8 +186,9 @@ def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
             file = prompts_dir / "common.yaml"
             fields |= _read_fields(file)
     common = _validated(CommonPrompts, fields, file)
-    texts = {name: getattr(common, name) for name in ("steering", "absent")}
+    texts = {name: getattr(common, name) for name in ("steering", "absent", "continuation")}
     _check_templates(file, [*texts.items(), *_variant_texts("repair", common.repair)])
+    _check_fixed(file, [("continuation", common.continuation)], "take it out: it is sent as it is")
     return common
 
 
@@ -200,7 +203,8 @@ def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
     for file in files:
         agent = _validated(AgentPrompt, _read_fields(file), file)
         _check_templates(file, _agent_texts(agent))
-        _check_system_is_fixed(file, agent)
+        # The same for every call: servers keep what they have read of it.
+        _check_fixed(file, _variant_texts("system", agent.system), "use variables in the jobs; $$ is a dollar sign")
         if agent.id in agents:
             raise PromptError(f"{file}: the id {agent.id} is already used by {file_of[agent.id]}", hint="change one")
         agents[agent.id], file_of[agent.id] = agent, file.name
@@ -234,14 +238,12 @@ def _check_templates(file: Traversable, texts: Iterable[tuple[str, str]]) -> Non
                 raise PromptError(f"{file}: {where}: {problem}", hint=hint)
 
 
-def _check_system_is_fixed(file: Traversable, agent: AgentPrompt) -> None:
-    """A system prompt is the same for every call: servers keep what they have read of it."""
-    for where, text in _variant_texts("system", agent.system):
+def _check_fixed(file: Traversable, texts: Iterable[tuple[str, str]], hint: str) -> None:
+    """Refuse variables in texts that are sent as they are."""
+    for where, text in texts:
         names = Template(text).get_identifiers()
         if names:
-            raise PromptError(
-                f"{file}: {where}: it uses ${names[0]}", hint="use variables in the jobs; $$ is a dollar sign"
-            )
+            raise PromptError(f"{file}: {where}: it uses ${names[0]}", hint=hint)
 
 
 _PromptModel = TypeVar("_PromptModel", AgentPrompt, CommonPrompts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from core.llm.faults import Fault, Window, clean_detail
 from core.llm.limits import (
     DRAIN_SECONDS,
     POOL_TIMEOUT_SECONDS,
-    READ_BACKSTOP_SECONDS,
     USAGE_GRACE_SECONDS,
     WRITE_TIMEOUT_SECONDS,
     TimeLimits,
@@ -26,9 +25,11 @@ from core.llm.progress import CallProgress
 from core.telemetry.logs import log
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
 REARM_SHARE = 0.01  # of the stall limit; setting a timer costs more than decoding a token
+MAX_REASON_CHARS = 40  # of an ending that nobody knows
 FULL_WINDOW_SHARE = 0.95  # an empty answer to a prompt this close to the window means that the prompt was too long
 
 # What servers write for the five ways an answer can end; other words are passed on and count as incomplete.
@@ -105,12 +106,12 @@ async def _receive(
     first_limit = deadline if not body["stream"] else min(deadline, started + limits.first_token)
     decoder: StreamDecoder | None = None
     ends_by = float("inf")
-    armed = first_limit
+    rearm_at = float("-inf")
     timeout = httpx2.Timeout(
         connect=limits.connect,
-        pool=POOL_TIMEOUT_SECONDS,
+        pool=min(POOL_TIMEOUT_SECONDS, limits.connect),
         write=WRITE_TIMEOUT_SECONDS,
-        read=max(limits.stall, limits.first_token if body["stream"] else limits.total) + READ_BACKSTOP_SECONDS,
+        read=None,  # the wall clock below limits every wait; a timer for each read would cost more than the read
     )
     try:
         async with asyncio.timeout_at(first_limit) as timer:
@@ -120,7 +121,7 @@ async def _receive(
             async with request as response:
                 content_type = response.headers.get("content-type", "").lower()
                 decoder = StreamDecoder(event_stream="event-stream" in content_type)
-                async with aclosing(response.iter_bytes()) as reads:
+                async with aclosing(_body_of(response.http_response)) as reads:
                     async for data in reads:
                         read = decoder.feed(data)
                         if read.progress:
@@ -131,13 +132,15 @@ async def _receive(
                             ends_by = min(ends_by, loop.time() + DRAIN_SECONDS)
                         elif decoder.finish_reason is not None:
                             ends_by = min(ends_by, loop.time() + USAGE_GRACE_SECONDS)
-                        elif not read.progress:
+                        elif not read.progress or loop.time() < rearm_at:
                             continue
-                        limit = min(deadline, ends_by, loop.time() + limits.stall)
-                        # The total limit is armed exactly: a moment early it would pass for a stall.
-                        if abs(limit - armed) > limits.stall * REARM_SHARE or limit == deadline != armed:
-                            timer.reschedule(limit)
-                            armed = limit
+                        now = loop.time()
+                        limit = min(deadline, ends_by, now + limits.stall)
+                        timer.reschedule(limit)
+                        rearm_at = now + limits.stall * REARM_SHARE
+                        if limit < deadline:
+                            # The total limit is armed exactly: a moment early it would pass for a stall.
+                            rearm_at = min(rearm_at, deadline - limits.stall)
     except TimeoutError:
         if decoder is None or not decoder.complete:
             raise _expired(loop.time() >= deadline, progress, limits, streamed=bool(body["stream"])) from None
@@ -152,6 +155,11 @@ async def _receive(
     return decoder
 
 
+def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    # Every layer that a read passes costs as much as decoding it: unpacking is left out where nothing is packed.
+    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+
 def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streamed: bool) -> _Expired:
     if total or not streamed:
         return _Expired("total_timeout", limits.total)
@@ -161,9 +169,10 @@ def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streame
 
 
 def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallProgress) -> Answer:
-    reason = _FINISH_REASONS.get((decoder.finish_reason or "stop").lower(), decoder.finish_reason or "stop")
+    given = decoder.finish_reason or "stop"
+    reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
     if reason in {"content_filter", "stream_error"}:
-        detail = clean_detail(f"finish_reason {decoder.finish_reason}", endpoint.api_key)
+        detail = clean_detail(f"finish_reason {given}", endpoint.api_key)
         raise Fault(reason, host=endpoint.host, model=endpoint.model, detail=detail)
     if reason not in {"length", "tool_calls"} and not progress.text.strip():
         window = endpoint.context_tokens

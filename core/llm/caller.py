@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,43 +17,84 @@ from core.clock import Clock
 from core.errors import LLMCallError
 from core.events import EventSink, Usage
 from core.llm.attempt import Answer
+from core.llm.cache import CachedAnswer, ResponseCache, cache_key
+from core.llm.decoder import Read
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
-from core.llm.journey import EndpointState, Journey, Surroundings
+from core.llm.journey import Journey
 from core.llm.pool import ClientPool
 from core.llm.progress import CallProgress
 from core.llm.request import CallRequest, Reply
+from core.llm.server_state import ServerStates
+from core.llm.surroundings import Surroundings
 from core.llm.tokens import estimate_prompt_tokens, estimate_tokens
-from core.resilience.gate import Gate, GateFullError
+from core.resilience.patience import Patience
 from core.status import BreakerStatus, PoolStatus
 from core.telemetry import metrics
+from core.telemetry.ledger import Cost, Ledger, Spent
 from core.telemetry.logs import Level, log, log_ids
+from core.telemetry.prices import Prices
 
 if TYPE_CHECKING:
-    from core.resilience.breaker import GuardFactory
     from core.settings import Settings
 
-DEFAULT_SLOTS = 5  # one for each specialist
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """How a whole answer ended, and what it cost; its text is with the progress."""
+
+    finish_reason: str
+    usage: Usage
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Travel:
+    """A call on its way: its task, and what its waits can be cut short by."""
+
+    task: asyncio.Task[_Whole]
+    patience: Patience
+    agent_id: str
 
 
 class Caller:
-    """Makes all calls of one engine; what calls to the same server must share, they share here."""
+    """Makes all calls of one engine; what calls to the same server must share, they share here.
 
-    def __init__(self, *, settings: Settings, pool: ClientPool, emit: EventSink, clock: Clock, random: Random) -> None:
+    Args:
+        cache: answers given before; None asks the model every time.
+
+    Attributes:
+        ledger: what its calls have cost.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        pool: ClientPool,
+        emit: EventSink,
+        clock: Clock,
+        random: Random,
+        cache: ResponseCache | None = None,
+    ) -> None:
+        self.ledger = Ledger()
         self._settings = settings
         self._pool = pool
         self._emit = emit
         self._clock = clock
         self._random = random
-        self._states: dict[str, EndpointState] = {}
-        self._travelling: dict[str, asyncio.Task[Answer]] = {}
-        self._breakers: GuardFactory | None = None
+        self._cache = cache
+        self._servers = ServerStates(settings, pool, clock)
+        self._prices = Prices(settings.pricing)
+        self._travelling: dict[str, _Travel] = {}
+        self._around: Surroundings | None = None
 
     async def call(
         self,
         request: CallRequest,
         endpoint: Endpoint,
         *,
+        fallbacks: tuple[Endpoint, ...] = (),
         stream_callback: Callable[[str], None] | None = None,
         refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> Reply:
@@ -61,8 +103,9 @@ class Caller:
         Args:
             request: what to ask.
             endpoint: whom to ask.
-            refresh: asked for the endpoint before every further attempt; for a server that may come back elsewhere.
+            fallbacks: whom to ask, in this order, when the endpoint cannot answer and has not begun to.
             stream_callback: takes each piece of text as it comes, also those of attempts that fail later.
+            refresh: asked for the endpoint before every further attempt; for a server that may come back elsewhere.
 
         Raises:
             LLMCallError: there is no whole answer; its kind says why.
@@ -71,59 +114,80 @@ class Caller:
             request = replace(request, stream=False)
         call_id = uuid4().hex
         progress = CallProgress(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
-        state = self._state(endpoint)
-        journey = Journey(request, endpoint, state, self._surroundings(), progress, refresh=refresh)
+        key = cache_key(request, endpoint) if self._cache is not None else None
+        patience = Patience(self._clock)
+        journey = Journey(
+            request, (endpoint, *fallbacks), self._servers, self._surroundings(), progress, patience, refresh=refresh
+        )
         # In a task of its own, so that one call can be ended while the one who waits for it goes on.
-        travel = asyncio.create_task(self._travel(journey, state, progress), name=f"call {call_id}")
-        self._travelling[call_id] = travel
+        task = asyncio.create_task(self._travel(journey, progress, key), name=f"call {call_id}")
+        self._travelling[call_id] = _Travel(task, patience, request.agent_id)
         try:
-            answer = await travel
+            answer = await task
         except Fault as fault:
-            raise self._failed(fault, request, endpoint, progress) from None
-        except GateFullError:
-            raise self._failed(_fault("queue_full", endpoint), request, endpoint, progress) from None
+            raise self._failed(fault, journey, progress) from None
         except Exception as bug:
             log("ERROR", "a call ended by an unexpected error", exception=bug, call_id=call_id)
-            unexpected = _fault(f"bug:{type(bug).__name__}", endpoint)
-            raise self._failed(unexpected, request, endpoint, progress) from bug
+            unexpected = _fault(f"bug:{type(bug).__name__}", journey.endpoint)
+            metrics.increment("llm.errors", tags={"agent": request.agent_id, "kind": unexpected.kind})
+            raise self._failed(unexpected, journey, progress) from bug
         except BaseException:
             progress.cancelled()
-            _measure(request, endpoint, progress, "cancelled")
+            _measure(journey, progress, "cancelled")
+            self._account(journey, progress)
             waiting = asyncio.current_task()
-            if travel.cancelled() and waiting is not None and not waiting.cancelling():
-                stopped = _fault("cancelled", endpoint)
+            if task.cancelled() and waiting is not None and not waiting.cancelling():
+                stopped = _fault("cancelled", journey.endpoint)
                 raise LLMCallError(
                     stopped.kind, stopped.message, attempts=progress.attempt, partial=progress.text
                 ) from None
             raise
         finally:
             del self._travelling[call_id]
-        usage = _usage(answer, journey.request, progress)
-        progress.finished(answer.finish_reason, usage)
-        _measure(request, endpoint, progress, "ok", usage)
+        progress.finished(answer.finish_reason, answer.usage, cached=answer.cached)
+        _measure(journey, progress, "ok", answer.usage, cached=answer.cached)
+        if not answer.cached:
+            self._account(journey, progress, answer.usage)
         return Reply(
             text=progress.text,
             finish_reason=answer.finish_reason,
-            usage=usage,
+            usage=answer.usage,
             attempts=progress.attempt,
             complete=answer.finish_reason in {"stop", "tool_calls"},
             call_id=call_id,
             reasoning=progress.reasoning,
+            cached=answer.cached,
         )
 
     def cancel(self, call_id: str) -> bool:
         """End one call, which then raises LLMCallError of kind cancelled; False if it is not on its way."""
         travel = self._travelling.get(call_id)
-        return travel is not None and travel.cancel()
+        return travel is not None and travel.task.cancel()
+
+    async def close(self) -> None:
+        """End all calls, and return when they have let go of their connections."""
+        tasks = [travel.task for travel in self._travelling.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def hurry(self, agent_id: str | None = None) -> int:
+        """End what the calls of an agent, or all calls, wait for before they send again; returns how many waited."""
+        return sum(
+            travel.patience.hurry()
+            for travel in list(self._travelling.values())
+            if agent_id is None or travel.agent_id == agent_id
+        )
 
     def breakers(self) -> tuple[BreakerStatus, ...]:
         """Return the state of every breaker used so far."""
-        return self._breakers.statuses() if self._breakers is not None else ()
+        return self._around.breakers.statuses() if self._around is not None else ()
 
     def pool_status(self) -> PoolStatus:
         """Return how busy the connections are, all servers together."""
         stats = self._pool.stats()
-        gates = [state.gate for state in self._states.values()]
+        gates = [state.gate for state in self._servers.all()]
         return PoolStatus(
             active_clients=stats["active_clients"],
             in_flight=sum(gate.in_use for gate in gates),
@@ -134,50 +198,82 @@ class Caller:
         )
 
     def _surroundings(self) -> Surroundings:
-        if self._breakers is None:
+        if self._around is None:
             # On first need: importing purgatory takes longer than the first paint may wait.
             from core.resilience.breaker import GuardFactory
 
             breaker = self._settings.circuit_breaker
-            self._breakers = GuardFactory(
+            breakers = GuardFactory(
                 threshold=breaker.threshold,
                 ttl_seconds=breaker.timeout,
                 successes_to_close=breaker.half_open,
                 clock=self._clock,
             )
-        return Surroundings(self._settings, self._pool, self._breakers, self._clock, self._random)
+            self._around = Surroundings(self._settings, self._pool, breakers, self._clock, self._random)
+        return self._around
 
-    def _state(self, endpoint: Endpoint) -> EndpointState:
-        state = self._states.get(endpoint.server_name)
-        if state is None:
-            slots = self._settings.llm.max_concurrency or endpoint.slots or DEFAULT_SLOTS
-            state = self._states[endpoint.server_name] = EndpointState(Gate(slots))
-        return state
-
-    async def _travel(self, journey: Journey, state: EndpointState, progress: CallProgress) -> Answer:
-        def queued(position: int) -> None:
-            self._measure_queue()
-            progress.queued(position)
-
+    async def _travel(self, journey: Journey, progress: CallProgress, key: str | None) -> _Whole:
         with log_ids(**progress.log_ids):
-            try:
-                async with state.gate.slot(queued):
-                    self._measure_queue()
-                    return await journey.run()
-            finally:
-                self._measure_queue()
+            recalled = await self._recall(journey, progress, key)
+            if recalled is not None:
+                return recalled
+            answer = await journey.run()
+            await self._prices.load_for(journey.endpoint.base_url, journey.endpoint.model)
+            usage = _usage(answer, journey.request, progress)
+            if self._cache is not None and key is not None and answer.finish_reason == "stop" and journey.is_as_asked:
+                kept = CachedAnswer(
+                    text=progress.text,
+                    reasoning=progress.reasoning,
+                    finish_reason=answer.finish_reason,
+                    input_tokens=usage.input_tokens,
+                    output_tokens=usage.output_tokens,
+                    estimated=usage.estimated,
+                )
+                await self._cache.put(key, kept)
+            return _Whole(answer.finish_reason, usage)
 
-    def _measure_queue(self) -> None:
-        metrics.gauge("queue.depth", sum(state.gate.waiting for state in self._states.values()))
+    async def _recall(self, journey: Journey, progress: CallProgress, key: str | None) -> _Whole | None:
+        """Replay an answer given before through the same events as a fresh one; None if there is none."""
+        if self._cache is None or key is None:
+            return None
+        cached = await self._cache.get(key)
+        metrics.increment("cache.hit" if cached is not None else "cache.miss")
+        if cached is None:
+            return None
+        progress.start_attempt(journey.endpoint)
+        progress.received(Read(cached.text, cached.reasoning, progress=True))
+        progress.ended()
+        usage = Usage(cached.input_tokens, cached.output_tokens, cached.estimated)
+        return _Whole(cached.finish_reason, usage, cached=True)
 
-    def _failed(self, fault: Fault, request: CallRequest, endpoint: Endpoint, progress: CallProgress) -> LLMCallError:
-        if progress.attempt:
-            progress.attempt_failed(fault, will_retry=False)
+    def _failed(self, fault: Fault, journey: Journey, progress: CallProgress) -> LLMCallError:
+        progress.attempt_failed(fault, will_retry=False)
         progress.failed(fault)
-        _measure(request, endpoint, progress, "error")
+        _measure(journey, progress, "error")
+        self._account(journey, progress)
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )
+
+    def _account(self, journey: Journey, progress: CallProgress, usage: Usage | None = None) -> None:
+        """Enter what a call has cost; of one that broke off, what had come is paid for too."""
+        if usage is None:
+            if not progress.has_received:
+                return
+            usage = _estimated_usage(journey.request, progress)
+        request, endpoint = journey.request, journey.endpoint
+        price = self._prices.price(endpoint.base_url, endpoint.model, usage)
+        is_free = self._prices.is_free(endpoint.base_url, endpoint.model)
+        cost = Cost(
+            usd=price or Decimal(0),
+            priced_calls=int(price is not None and not is_free),
+            unknown_calls=int(price is None),
+            local_calls=int(is_free),
+            is_estimated=usage.estimated and not is_free,
+        )
+        self.ledger.add(request.run_id, request.agent_id, Spent(usage.input_tokens + usage.output_tokens, cost))
+        if price is not None:
+            metrics.increment("llm.cost", float(price), tags={"agent": request.agent_id, "model": endpoint.model})
 
 
 def _fault(kind: str, endpoint: Endpoint) -> Fault:
@@ -187,16 +283,21 @@ def _fault(kind: str, endpoint: Endpoint) -> Fault:
 def _usage(answer: Answer, request: CallRequest, progress: CallProgress) -> Usage:
     if answer.usage is not None:
         return Usage(answer.usage.input_tokens, answer.usage.output_tokens)
+    return _estimated_usage(request, progress)
+
+
+def _estimated_usage(request: CallRequest, progress: CallProgress) -> Usage:
     return Usage(
         estimate_prompt_tokens(request.messages), estimate_tokens(progress.text + progress.reasoning), estimated=True
     )
 
 
 def _measure(
-    request: CallRequest, endpoint: Endpoint, progress: CallProgress, outcome: str, usage: Usage | None = None
+    journey: Journey, progress: CallProgress, outcome: str, usage: Usage | None = None, *, cached: bool = False
 ) -> None:
-    agent = {"agent": request.agent_id}
-    tags = {**agent, "model": endpoint.model}
+    agent = {"agent": journey.request.agent_id}
+    model = journey.endpoint.model
+    tags = {**agent, "model": model}
     metrics.increment("llm.requests", tags={**tags, "outcome": outcome})
     duration_ms = progress.duration_seconds * 1000
     metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": outcome})
@@ -208,11 +309,18 @@ def _measure(
             outcome=outcome,
             attempts=progress.attempt,
             duration_ms=duration_ms,
-            model=endpoint.model,
+            model=model,
+            cached=cached,
+            content={
+                "prompt": [{"role": said.role, "content": said.content} for said in journey.request.messages],
+                "answer": progress.text,
+            },
         )
     if progress.first_token_seconds is not None:
         metrics.timing("llm.first_token", progress.first_token_seconds * 1000, tags=tags)
-    if usage is not None:
+    if usage is not None and not cached:
+        if progress.streamed_seconds > 0:
+            metrics.gauge("llm.tokens_per_second", usage.output_tokens / progress.streamed_seconds, tags=tags)
         estimated = "true" if usage.estimated else "false"
         for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
             metrics.increment("llm.tokens", count, tags={**agent, "direction": direction, "estimated": estimated})

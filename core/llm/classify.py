@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from math import isfinite
+from hashlib import sha256
+from math import inf, isfinite
 from typing import Any
 
 from core.llm.decoder import StreamFault
@@ -14,6 +15,8 @@ from core.llm.endpoint import Endpoint
 from core.llm.faults import Action, Fault, Window, clean_detail
 
 RETRY_AFTER_CAP_SECONDS = 120.0  # above it the user decides, not we
+SECONDS_OF_A_DAY = 86_400
+MAX_DIGITS = 12  # of a number of tokens; a longer one means nothing, and Python refuses to read the longest
 
 _CONTEXT = re.compile(
     r"exceed_context_size|context_length_exceeded|maximum context length|context size|context window|"
@@ -162,7 +165,8 @@ def classify_answer(
         retry_after = retry_after_seconds(headers, now)
         if retry_after is not None and retry_after > RETRY_AFTER_CAP_SECONDS:
             action = "fail"
-            hint = f"the server asks to wait {retry_after:.0f} s: try again then, or use another model (LLM_MODEL)"
+            wait = f"{retry_after:.0f} s" if retry_after < SECONDS_OF_A_DAY else "more than a day"
+            hint = f"the server asks to wait {wait}: try again then, or use another model (LLM_MODEL)"
     if kind in {"bad_request", "server"} and code in {None, 400, 422, 500}:
         adaptation = _adaptation(error, text)
     if code is not None and 300 <= code < 400:
@@ -176,10 +180,11 @@ def classify_answer(
         host=endpoint.host,
         model=endpoint.model,
         detail=detail,
+        status=code,
         retry_after_seconds=retry_after,
         action=action,
         hint=hint,
-        repeat_key=message if code == 500 and error.get("message") else "",
+        repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
         adaptation=adaptation,
         window=window,
     )
@@ -199,7 +204,8 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
         for what in ("requests", "tokens")
         if headers.get(f"x-ratelimit-remaining-{what}") == "0"
     ]
-    return max(resets, default=0.0) or None
+    longest = max(resets, default=0.0)
+    return longest if 0 < longest < inf else None
 
 
 def _seconds(value: str, unit: float, now: datetime) -> float | None:
@@ -210,7 +216,7 @@ def _seconds(value: str, unit: float, now: datetime) -> float | None:
 
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if when.tzinfo is None:
             return None
@@ -246,14 +252,21 @@ def _window(code: int | None, text: str) -> Window | None:
         return None
     if not too_large and (code == 429 or not _CONTEXT.search(text)):
         return None
-    limit = next((int(match[1]) for pattern in _LIMITS if (match := pattern.search(text))), None)
+    limit, prompt = _first_number(_LIMITS, text), _first_number(_PROMPTS, text)
     shares = _SHARES.search(text)
-    prompt = next((int(match[1]) for pattern in _PROMPTS if (match := pattern.search(text))), None)
     if code == 429 and (limit is None or prompt is None or prompt <= limit):
         return None  # a wait does cure it
     if shares is not None:
-        return Window(limit, int(shares[1]), int(shares[2]))
+        return Window(limit, _number(shares[1]), _number(shares[2]))
     return Window(limit, prompt)
+
+
+def _first_number(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:
+    return next((_number(match[1]) for pattern in patterns if (match := pattern.search(text))), None)
+
+
+def _number(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MAX_DIGITS else None
 
 
 def _adaptation(error: Mapping[str, Any], text: str) -> str:
@@ -273,6 +286,11 @@ def _adaptation(error: Mapping[str, Any], text: str) -> str:
     if _SYSTEM_ROLE.search(text):
         return "fold_system"
     return ""
+
+
+def _fingerprint(message: str) -> str:
+    # Not the words themselves: a server may have put the key among them.
+    return sha256(message.encode("utf-8", "replace")).hexdigest()
 
 
 def _body_text(error: Any) -> str:  # openai.APIStatusError, whose response may not have been read
@@ -311,7 +329,7 @@ def _message(error: Mapping[str, Any], text: str) -> str:
 def _numeric_code(error: Mapping[str, Any]) -> int | None:
     for name in ("code", "status", "status_code"):
         value = error.get(name)
-        if isinstance(value, str) and value.isdecimal():
+        if isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
             value = int(value)
         if type(value) is int and 300 <= value < 600:
             return value

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
+from core.llm.chunk import Chunk, usual_chunk
+
+MAX_COUNT = 1_000_000_000  # of tokens; a server that says more has miscounted
 MAX_EVENT_BYTES = 32 * 1024 * 1024  # a server that never ends a line must not eat the memory
+_LINE_FEED, _CARRIAGE_RETURN = b"\n\r"
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _KEEP_ALIVE_EVENTS = frozenset({b"ping", b"heartbeat", b"keepalive", b"keep-alive"})
@@ -94,10 +98,21 @@ class StreamDecoder:
         """Take the next bytes; what follows [DONE] or a fault is ignored."""
         if self.done or self.fault is not None or not data:
             return NOTHING
-        if self._mode == "sse":
-            self._feed_lines(data)
-        else:
+        if self._mode != "sse":
             self._feed_body(data)
+        elif (
+            # One whole event, as most servers send them: there is nothing to split and nothing to join.
+            data.startswith(b"data: {")
+            and data.find(b"\n") == len(data) - 2
+            and data[-1] == _LINE_FEED
+            and _CARRIAGE_RETURN not in data
+            and not (self._tail or self._data or self._event)
+        ):
+            self._skip_line_feed = False
+            self._fields_seen = True
+            self._dispatch(data[6:-2])
+        else:
+            self._feed_lines(data)
         return self._take()
 
     def end(self) -> Read:
@@ -121,8 +136,10 @@ class StreamDecoder:
     def _take(self) -> Read:
         if not self._text and not self._reasoning and not self._tool_calls:
             return NOTHING
-        read = Read("".join(self._text), "".join(self._reasoning), progress=True)
-        self._text, self._reasoning, self._tool_calls = [], [], False
+        read = Read("".join(self._text), "".join(self._reasoning), True)
+        self._text.clear()
+        self._reasoning.clear()
+        self._tool_calls = False
         return read
 
     def _feed_body(self, data: bytes) -> None:
@@ -200,6 +217,14 @@ class StreamDecoder:
             self._fields_seen = True
 
     def _dispatch(self, data: bytes) -> None:
+        if not self._event:
+            chunk = usual_chunk(data)
+            if chunk is not None:
+                self._usual_chunk(chunk)
+                return
+        self._dispatch_leniently(data)
+
+    def _dispatch_leniently(self, data: bytes) -> None:
         if self._event in _KEEP_ALIVE_EVENTS:
             return
         data = data.strip()
@@ -224,6 +249,28 @@ class StreamDecoder:
         elif self._event == b"error":
             self.fault = StreamFault("stream_error", payload)
 
+    def _usual_chunk(self, chunk: Chunk) -> None:
+        if chunk.usage is not None:
+            self._usage(chunk.usage)
+        if not chunk.choices:
+            return
+        choice = chunk.choices[0]
+        delta = choice.delta
+        if choice.index or delta is None:
+            return
+        if delta.content:
+            if self._carry:
+                self._add_text(delta.content)
+            else:
+                self._text.append(delta.content)
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning:
+            self._reasoning.append(reasoning)
+        if delta.tool_calls:
+            self._tool_calls = True
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+
     def _chunk(self, payload: dict[str, Any]) -> None:  # JSON of a foreign server
         error = payload.get("error")
         if error is not None and error is not False and error != "":
@@ -239,7 +286,7 @@ class StreamDecoder:
         if not isinstance(choices, list) or not choices:
             return
         choice = choices[0]
-        if not isinstance(choice, dict) or choice.get("index") not in {0, None}:
+        if not isinstance(choice, dict) or choice.get("index") not in (0, None):
             return
         delta = choice.get("delta")
         if not isinstance(delta, dict):
@@ -286,7 +333,7 @@ class StreamDecoder:
         if not isinstance(usage, dict):
             return
         prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
+        if _is_count(prompt) and _is_count(completion):
             self.usage = ReportedUsage(prompt, completion)
 
     def _decode_whole(self) -> None:
@@ -314,6 +361,10 @@ class StreamDecoder:
 
     def _fail(self, kind: str, detail: str) -> None:
         self.fault = StreamFault(kind, detail=detail)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
 def _without_surrogates(text: str) -> str:

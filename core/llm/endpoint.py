@@ -47,6 +47,11 @@ class Endpoint:
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     @property
+    def shown_url(self) -> str:
+        """The address without the name and password that may stand in it."""
+        return without_credentials(self.base_url)
+
+    @property
     def server_name(self) -> str:
         """What tells servers apart: the address, or for the embedded one, whose port changes when it is restarted, its kind."""
         return self.kind if self.kind == "embedded" else self.base_url
@@ -126,6 +131,11 @@ def normalise_base_url(written: str) -> str:
         raise UsageError(f"the base URL {_shown(written)} has a query or a fragment", hint=_URL_HINT)
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without the name and password that may stand in it."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def locality(base_url: str) -> Literal["local", "remote"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote
 
 Action = Literal["retry", "free", "truncate", "wait", "fail"]
 """retry: with back-off; free: at once and uncounted; truncate: shorten and repeat; wait: uncounted; fail: at once."""
@@ -13,6 +14,8 @@ Outcome = Literal["success", "failure", "neutral"]
 """What an attempt tells the circuit breaker; neutral counts nothing and gives its permit back."""
 
 MAX_DETAIL_CHARS = 300
+OVERLOAD_KINDS = frozenset({"rate_limit", "first_token_timeout", "read_timeout", "stall", "total_timeout"})
+OVERLOAD_STATUSES = frozenset({503, 529})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class FaultRule:
 
 
 _CHECK_SERVER = "start the server or check LLM_BASE_URL; `quintet doctor` shows what answers"
-_SERVER_BROKE = "look at the server's log if it keeps happening"
+_SERVER_BROKE = "try again later; if the server is yours, look at its log"
 _WAIT_OR_SWITCH = "try again later or use another model (LLM_MODEL)"
 
 FAULT_RULES: dict[str, FaultRule] = {
@@ -106,10 +109,21 @@ FAULT_RULES: dict[str, FaultRule] = {
     "queue_full": FaultRule(
         "fail", "neutral", "too many calls wait for {host}", "run fewer agents at once or raise LLM_MAX_CONCURRENCY"
     ),
+    "retry_budget": FaultRule(
+        "fail",
+        "neutral",
+        "the team's retries are used up, because {host} fails too often",
+        "wait until the server has recovered, then send the task again",
+    ),
     "cancelled": FaultRule("fail", "neutral", "the call to {host} was cancelled", ""),
 }
 
-_BUG = FaultRule("fail", "neutral", "an unexpected error in Quintet", "please report it with the log")
+_BUG = FaultRule(
+    "fail",
+    "neutral",
+    "an unexpected error in Quintet, on a call to {host}",
+    "please report it with the log (`quintet doctor` shows its folder)",
+)
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|xai|hf)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+[^\s\"']+")
@@ -124,6 +138,7 @@ class Fault(Exception):  # noqa: N818 - the domain's word, and only ever seen in
         outcome: what the breaker is told.
         message: one line: what happened and to which endpoint.
         hint: what the user can do.
+        status: HTTP status of the answer, or the number an error inside a stream named; None if there was none.
         retry_after_seconds: the wait the server asked for; None if it named none.
         repeat_key: equal for answers that would only repeat; "" if they may differ.
         adaptation: the change of the request that the server asks for; "" if none.
@@ -137,6 +152,7 @@ class Fault(Exception):  # noqa: N818 - the domain's word, and only ever seen in
         host: str,
         model: str = "",
         detail: str = "",
+        status: int | None = None,
         retry_after_seconds: float | None = None,
         action: Action | None = None,
         hint: str | None = None,
@@ -152,10 +168,16 @@ class Fault(Exception):  # noqa: N818 - the domain's word, and only ever seen in
         self.outcome: Outcome = rule.outcome
         self.message = f"{message}: {detail}" if detail else message
         self.hint = rule.hint if hint is None else hint
+        self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.repeat_key = repeat_key
         self.adaptation = adaptation
         self.window = window
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether fewer calls at once may cure it."""
+        return self.kind in OVERLOAD_KINDS or (self.kind == "server" and self.status in OVERLOAD_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +191,17 @@ class Window:
 
 def clean_detail(text: str, api_key: str | None = None) -> str:
     """Return a server's words as one short line without control characters and without keys."""
-    if api_key:
-        text = text.replace(api_key, "***")
+    text = _without_key(text, api_key)
     text = _ANSI.sub("", text[: MAX_DETAIL_CHARS * 8])
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    text = _SECRET.sub("***", text)
+    text = _SECRET.sub("***", _without_key(text, api_key))
     return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
+
+
+def _without_key(text: str, api_key: str | None) -> str:
+    """Return the text without the key, be it as it is or as it is written in an address."""
+    if not api_key:
+        return text
+    for written in {api_key, quote(api_key), quote(api_key, safe="")}:
+        text = text.replace(written, "***")
+    return text

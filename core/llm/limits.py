@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 POOL_TIMEOUT_SECONDS = 5.0
 WRITE_TIMEOUT_SECONDS = 30.0
-READ_BACKSTOP_SECONDS = 30.0  # above the stall limit: the wall clock must speak first
 USAGE_GRACE_SECONDS = 2.0  # between the finish_reason and the chunk with the token counts
 DRAIN_SECONDS = 0.1  # after [DONE], so that the connection can be used again
 LOCAL_PROMPT_TOKENS_PER_SECOND = 20  # of a slow CPU
@@ -30,6 +30,9 @@ class TimeLimits:
 
 LOCAL = TimeLimits(connect=2, first_token=180, stall=60, total=900)
 REMOTE = TimeLimits(connect=5, first_token=60, stall=45, total=600)
+REASONING_FIRST_TOKEN_SECONDS = 180.0  # some providers send nothing at all while a model thinks
+
+_REASONING = re.compile(r"(?:^|[/:_.-])(?:o[1-9]|gpt-5|r1|qwq|magistral)(?:$|[:_.-])|reason|thinking", re.IGNORECASE)
 
 
 def time_limits(settings: Settings, endpoint: Endpoint, prompt_tokens: int) -> TimeLimits:
@@ -37,6 +40,8 @@ def time_limits(settings: Settings, endpoint: Endpoint, prompt_tokens: int) -> T
     llm = settings.llm
     usual = LOCAL if endpoint.is_local else REMOTE
     first_token = usual.first_token
+    if _REASONING.search(endpoint.model):
+        first_token = max(first_token, REASONING_FIRST_TOKEN_SECONDS)
     if endpoint.is_local:
         first_token = max(first_token, prompt_tokens / LOCAL_PROMPT_TOKENS_PER_SECOND)
     return TimeLimits(

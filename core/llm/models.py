@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from core.llm.endpoint import Endpoint
 from core.llm.pool import ClientPool
@@ -28,11 +29,18 @@ async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...
 def model_names(text: str) -> tuple[str, ...] | None:
     """Return the names in a server's list of models; None when the text is no such list."""
     try:
-        body = json.loads(text)
+        entries = listed_models(json.loads(text))
     except (ValueError, RecursionError):
         return None
+    if entries is None:
+        return None
+    names = [entry.get("id") for entry in entries]
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def listed_models(body: object) -> tuple[dict[str, Any], ...] | None:  # JSON of a foreign server
+    """Return the entries of a decoded list of models; None when it is no such list."""
     entries = body.get("data") if isinstance(body, dict) else None
     if not isinstance(entries, list):
         return None
-    names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
-    return tuple(name for name in names if isinstance(name, str))
+    return tuple(entry for entry in entries if isinstance(entry, dict))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint, configured_endpoint, is_loopback
+from core.llm.faults import clean_detail
 from core.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 100
 LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
 REMOTE_KEEPALIVE_SECONDS = 15.0
+UNHEALTHY_AFTER_FAILURES = 3  # in a row; what a client holds may be at fault: a dead connection, an old address
 NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
 
 
@@ -69,15 +71,47 @@ async def _attach_trace(request: httpx2.Request) -> None:
 
 
 @dataclass(slots=True)
-class _Pooled:
-    client: AsyncOpenAI
-    name: str
-    created_at: float
-    in_flight: int = 0
+class _Counts:
     requests: int = 0
     successes: int = 0
     failures: int = 0
+
+    def add(self, other: _Counts) -> None:
+        self.requests += other.requests
+        self.successes += other.successes
+        self.failures += other.failures
+
+
+@dataclass(slots=True)
+class _Pooled:
+    """One client; `is_doubted`: it took the place of an unhealthy one and has not succeeded yet."""
+
+    client: AsyncOpenAI
+    name: str
+    created_at: float
+    is_doubted: bool = False
+    in_flight: int = 0
+    counts: _Counts = field(default_factory=_Counts)
+    failures_in_a_row: int = 0
     busy_seconds: float = 0.0
+
+    @property
+    def is_worn_out(self) -> bool:
+        return self.failures_in_a_row >= UNHEALTHY_AFTER_FAILURES
+
+    @property
+    def is_healthy(self) -> bool:
+        return not self.is_worn_out and not self.is_doubted
+
+    def settle(self, *, succeeded: bool, seconds: float) -> None:
+        if succeeded:
+            self.counts.successes += 1
+            self.busy_seconds += seconds
+            self.failures_in_a_row = 0
+            self.is_doubted = False
+        else:
+            self.counts.failures += 1
+            self.failures_in_a_row += 1
 
 
 @dataclass(slots=True)
@@ -93,7 +127,8 @@ class ClientPool:
     """Clients by address and key; `async with` closes them all at its end.
 
     Attributes:
-        max_age_seconds: age after which a client takes no new request; streams that run on it are not cut.
+        max_age_seconds: age after which a client takes no new request, as one that keeps failing does; streams that run
+            on it are not cut.
         resolve: gives the endpoint that get_llm_client() returns a client for; None without an engine.
     """
 
@@ -103,6 +138,7 @@ class ClientPool:
     max_connections: int = MAX_CONNECTIONS
     _clients: dict[tuple[str, str], _Pooled] = field(default_factory=dict, repr=False)
     _retired: list[_Pooled] = field(default_factory=list, repr=False)
+    _closed: _Counts = field(default_factory=_Counts, repr=False)
     _building: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def __aenter__(self) -> Self:
@@ -120,10 +156,14 @@ class ClientPool:
 
     @asynccontextmanager
     async def lease(self, endpoint: Endpoint) -> AsyncIterator[Lease]:
-        """Lend the client of an endpoint for one request."""
+        """Lend the client of an endpoint for one request.
+
+        Raises:
+            UsageError: the address, or the proxy that the environment names, cannot be used.
+        """
         pooled = await self._pooled(endpoint)
         pooled.in_flight += 1
-        pooled.requests += 1
+        pooled.counts.requests += 1
         self._measure()
         started = self.clock.monotonic()
         lease = Lease(pooled.client)
@@ -131,41 +171,44 @@ class ClientPool:
             yield lease
         finally:
             pooled.in_flight -= 1
-            if lease.succeeded is True:
-                pooled.successes += 1
-                pooled.busy_seconds += self.clock.monotonic() - started
-            elif lease.succeeded is False:
-                pooled.failures += 1
+            if lease.succeeded is not None:
+                pooled.settle(succeeded=lease.succeeded, seconds=self.clock.monotonic() - started)
             await self._close_idle_retired()
             self._measure()
 
     async def client(self, endpoint: Endpoint) -> AsyncOpenAI:
-        """Return the client of an endpoint, for requests that are not counted."""
+        """Return the client of an endpoint, for requests that are not counted.
+
+        Raises:
+            UsageError: the address, or the proxy that the environment names, cannot be used.
+        """
         return (await self._pooled(endpoint)).client
 
     def stats(self) -> dict[str, Any]:  # JSON values
         """Return the figures of the pool; clients are named by their address, keys appear nowhere."""
-        everyone = self._all()
-        successes = sum(pooled.successes for pooled in everyone)
-        judged = successes + sum(pooled.failures for pooled in everyone)
+        total = _Counts()
+        total.add(self._closed)
         now = self.clock.monotonic()
         clients: dict[str, Any] = {}
-        for pooled in everyone:
+        for pooled in self._all():
+            total.add(pooled.counts)
             name = pooled.name
             while name in clients:
                 name += "'"  # the same address with another key, or its retired predecessor
             clients[name] = {
-                "requests": pooled.requests,
-                "successes": pooled.successes,
-                "failures": pooled.failures,
+                "requests": pooled.counts.requests,
+                "successes": pooled.counts.successes,
+                "failures": pooled.counts.failures,
                 "in_flight": pooled.in_flight,
                 "age_seconds": now - pooled.created_at,
-                "latency": pooled.busy_seconds / pooled.successes if pooled.successes else None,
+                "latency": pooled.busy_seconds / pooled.counts.successes if pooled.counts.successes else None,
+                "healthy": pooled.is_healthy,
             }
+        judged = total.successes + total.failures
         return {
             "active_clients": len(self._clients),
-            "total_requests": sum(pooled.requests for pooled in everyone),
-            "success_rate": successes / judged if judged else None,
+            "total_requests": total.requests,
+            "success_rate": total.successes / judged if judged else None,
             "clients": clients,
         }
 
@@ -179,7 +222,10 @@ class ClientPool:
 
     def _measure(self) -> None:
         metrics.gauge("pool.size", len(self._clients))
+        metrics.gauge("pool.healthy", sum(pooled.is_healthy for pooled in self._clients.values()))
         metrics.gauge("pool.in_flight", self.in_flight)
+        beyond = (pooled.in_flight - self.max_connections for pooled in self._all())
+        metrics.gauge("pool.waiting", sum(max(0, surplus) for surplus in beyond))
 
     def _all(self) -> list[_Pooled]:
         return [*self._clients.values(), *self._retired]
@@ -188,7 +234,9 @@ class ClientPool:
         key = (endpoint.base_url, endpoint.api_key or "")
         async with self._building:
             pooled = self._clients.get(key)
-            if pooled is not None and self.clock.monotonic() - pooled.created_at >= self.max_age_seconds:
+            is_doubted = False
+            if pooled is not None and self._is_spent(pooled):
+                is_doubted = not pooled.is_healthy
                 del self._clients[key]
                 self._retired.append(pooled)
                 await self._close_idle_retired()
@@ -196,13 +244,18 @@ class ClientPool:
             if pooled is None:
                 # Importing the SDK takes half a second: a thread keeps the screen alive meanwhile.
                 ssl_context = await asyncio.to_thread(_load_sdk, endpoint.base_url)
-                client = _build_client(endpoint, ssl_context, self.max_connections)
-                pooled = self._clients[key] = _Pooled(client, endpoint.base_url, self.clock.monotonic())
+                client = _usable_client(endpoint, ssl_context, self.max_connections)
+                now = self.clock.monotonic()
+                pooled = self._clients[key] = _Pooled(client, endpoint.shown_url, now, is_doubted)
             return pooled
+
+    def _is_spent(self, pooled: _Pooled) -> bool:
+        return pooled.is_worn_out or self.clock.monotonic() - pooled.created_at >= self.max_age_seconds
 
     async def _close_idle_retired(self) -> None:
         for pooled in [pooled for pooled in self._retired if pooled.in_flight == 0]:
             self._retired.remove(pooled)
+            self._closed.add(pooled.counts)
             await pooled.client.close()
 
 
@@ -216,6 +269,24 @@ def _load_sdk(base_url: str) -> Any:  # ssl.SSLContext
     if urlsplit(base_url).scheme == "https":
         return httpx2.create_ssl_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
+
+
+def _usable_client(endpoint: Endpoint, ssl_context: Any, max_connections: int) -> AsyncOpenAI:  # ssl.SSLContext
+    """Return a new client.
+
+    Raises:
+        UsageError: the address, or the proxy that the environment names, cannot be used.
+    """
+    import httpx2
+
+    try:
+        return _build_client(endpoint, ssl_context, max_connections)
+    except (httpx2.InvalidURL, ValueError) as wrong:
+        raise UsageError(
+            f"the address {endpoint.host}, or the proxy for it, cannot be used "
+            f"({clean_detail(str(wrong), endpoint.api_key)})",
+            hint="check LLM_BASE_URL and the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)",
+        ) from None
 
 
 def _build_client(endpoint: Endpoint, ssl_context: Any, max_connections: int) -> AsyncOpenAI:  # ssl.SSLContext

@@ -22,12 +22,17 @@ from core.events import (
     ReasoningReceived,
     TokensReceived,
     Usage,
+    Warned,
 )
+from core.llm.continuation import OverlapJoiner
 from core.llm.decoder import Read
+from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.prefill import PrefillJoiner
 from core.llm.request import CallRequest
 from core.telemetry.logs import log
+
+SAME_TIME_SECONDS = 0.05  # two ends of one wait that differ by less are the same news
 
 
 class _Ids(TypedDict):
@@ -68,9 +73,12 @@ class CallProgress:
             call_id=call_id,
         )
         self._started = clock.monotonic()
-        self._attempt_started = self._started
+        self._request_started = self._started
         self._prefill = request.prefill
-        self._joiner = PrefillJoiner(request.prefill)
+        self._joiner: PrefillJoiner | OverlapJoiner = PrefillJoiner(request.prefill)
+        self._is_attempting = False
+        self._has_received = False
+        self._told_wait: tuple[str, float | None] | None = None
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._chars = 0
@@ -87,8 +95,9 @@ class CallProgress:
         return "".join(self._reasoning)
 
     @property
-    def received_chars(self) -> int:
-        return self._chars
+    def has_received(self) -> bool:
+        """Whether any attempt has brought a part of an answer."""
+        return self._has_received
 
     @property
     def log_ids(self) -> dict[str, str]:
@@ -100,27 +109,67 @@ class CallProgress:
         """Time since the call began, queueing and waits included."""
         return self._clock.monotonic() - self._started
 
+    @property
+    def streamed_seconds(self) -> float:
+        """Time since the first token of the current attempt; 0 before it."""
+        if self.first_token_seconds is None:
+            return 0.0
+        return self._now() - self._request_started - self.first_token_seconds
+
     def queued(self, position: int) -> None:
         self._emit(CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=position))
 
-    def start_attempt(self, model: str, *, again: bool = False) -> None:
-        """Begin the next attempt, or with `again` repeat the current one, of which nothing had come."""
+    def waiting(self, reason: str, until: float | None) -> None:
+        """Tell what the call waits for, and the monotonic time until when; the same news is told once."""
+        if self._told_wait is not None and _is_same_wait(self._told_wait, (reason, until)):
+            return
+        self._told_wait = (reason, until)
+        self._emit(
+            CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=0, reason=reason, until=until)
+        )
+
+    def start_attempt(
+        self, endpoint: Endpoint, *, fallback: bool = False, again: bool = False, text_so_far: str = ""
+    ) -> None:
+        """Begin the next attempt, or with `again` repeat the current one, of which nothing had come.
+
+        `text_so_far` is a cut-off answer that the attempt shall continue.
+        """
         if not again:
             self.attempt += 1
-        if self.first_token_seconds is not None:
+        if self._chars or self._reasoning:
             self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
-        self.first_token_seconds = None
         self._texts, self._reasoning, self._chars, self._seq = [], [], 0, 0
-        self._joiner = PrefillJoiner(self._prefill)
-        self._attempt_started = self._now()
-        self._emit(AttemptStarted(**self._ids, at=self._attempt_started, attempt=self.attempt, model=model))
+        self._told_wait = None
+        self._emit(
+            AttemptStarted(
+                **self._ids,
+                at=self._now(),
+                attempt=self.attempt,
+                model=endpoint.model,
+                endpoint=endpoint.breaker_name,
+                fallback=fallback,
+            )
+        )
+        self._show(text_so_far, call_back=False)
+        self.start_request(text_so_far)
+
+    def start_request(self, text_so_far: str = "") -> None:
+        """Expect the beginning of an answer, or what follows the text so far."""
+        self.first_token_seconds = None
+        self._is_attempting = True
+        self._request_started = self._now()
+        self._joiner = OverlapJoiner(text_so_far) if text_so_far else PrefillJoiner(self._prefill)
 
     def received(self, read: Read) -> None:
         """Pass on what one read brought."""
         now = self._now()
         if self.first_token_seconds is None and (read.text or read.reasoning):
-            self.first_token_seconds = now - self._attempt_started
-            self._emit(FirstTokenReceived(**self._ids, at=now, attempt=self.attempt, ttft=self.first_token_seconds))
+            self.first_token_seconds = now - self._request_started
+            self._has_received = True
+            if not self._chars:
+                ttft = self.first_token_seconds
+                self._emit(FirstTokenReceived(**self._ids, at=now, attempt=self.attempt, ttft=ttft))
         if read.reasoning:
             self._reasoning.append(read.reasoning)
             self._emit(ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=read.reasoning))
@@ -133,6 +182,10 @@ class CallProgress:
         self._show(self._joiner.end())
 
     def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
+        """Tell how the current attempt failed; nothing if it has been told, or none is on."""
+        if not self._is_attempting:
+            return
+        self._is_attempting = False
         self._emit(
             AttemptFailed(
                 **self._ids,
@@ -173,7 +226,22 @@ class CallProgress:
             )
         )
 
-    def finished(self, finish_reason: str, usage: Usage) -> None:
+    def fell_back(self, fault: Fault, to: Endpoint) -> None:
+        """Tell that another endpoint takes the call over."""
+        self.warned(f"{fault.message}: {to.model} at {to.host} answers instead", fault.hint)
+
+    def warned(self, message: str, hint: str = "") -> None:
+        self._emit(
+            Warned(
+                run_id=self._ids["run_id"],
+                correlation_id=self._ids["correlation_id"],
+                at=self._now(),
+                message=message,
+                hint=hint,
+            )
+        )
+
+    def finished(self, finish_reason: str, usage: Usage, *, cached: bool = False) -> None:
         self._emit(
             CallFinished(
                 **self._ids,
@@ -183,6 +251,7 @@ class CallProgress:
                 finish_reason=finish_reason,
                 usage=usage,
                 duration_seconds=self.duration_seconds,
+                cached=cached,
             )
         )
 
@@ -202,7 +271,7 @@ class CallProgress:
     def cancelled(self) -> None:
         self._emit(CallCancelled(**self._ids, at=self._now(), attempt=self.attempt, partial=self.text))
 
-    def _show(self, text: str) -> None:
+    def _show(self, text: str, *, call_back: bool = True) -> None:
         if not text:
             return
         self._texts.append(text)
@@ -213,7 +282,7 @@ class CallProgress:
         )
         self._seq += 1
         self._chars += len(text)
-        if self._stream_callback is not None:
+        if self._stream_callback is not None and call_back:
             self._call_back(self._stream_callback, text)
 
     def _call_back(self, callback: Callable[[str], None], text: str) -> None:
@@ -225,3 +294,9 @@ class CallProgress:
 
     def _now(self) -> float:
         return self._clock.monotonic()
+
+
+def _is_same_wait(one: tuple[str, float | None], other: tuple[str, float | None]) -> bool:
+    if one[0] != other[0] or one[1] is None or other[1] is None:
+        return one == other
+    return abs(one[1] - other[1]) < SAME_TIME_SECONDS

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.events import Usage
+from core.resilience.gate import Priority
 
 Role = Literal["system", "user", "assistant"]
 
@@ -23,7 +24,8 @@ class CallRequest:
     """One task for a model; `max_tokens` and `temperature` None leave the choice to the server.
 
     `prefill` is the beginning of the answer, for servers that go on after a last assistant message; the reply, and the
-    stream, begin with it.
+    stream, begin with it. `continue_with` is the message that asks a server to go on after an answer that was cut off
+    at a token limit; empty means that it is never asked. `prompt_name` tells prompts apart in the response cache.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -36,6 +38,9 @@ class CallRequest:
     stop: tuple[str, ...] = ()
     prefill: str = ""
     stream: bool = True
+    continue_with: str = ""
+    priority: Priority = "agent"
+    prompt_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Reply:
     """The answer of a call that was not broken off.
 
     `complete` is true only if the model ended of its own accord (finish_reason stop or tool_calls); an answer that hit
-    a token limit is returned with `complete` false, and the one who asked decides what it is worth.
+    a token limit is returned with `complete` false, and the one who asked decides what it is worth. `cached` marks an
+    answer that no server gave this time.
     """
 
     text: str
@@ -53,3 +59,4 @@ class Reply:
     complete: bool
     call_id: str
     reasoning: str = ""
+    cached: bool = False

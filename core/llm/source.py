@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.embedded import EmbeddedServer
-from core.llm.endpoint import OPENAI_BASE_URL, SMALL_MODEL_BILLIONS, Endpoint, is_small_model, locality, make_endpoint
+from core.llm.endpoint import (
+    OPENAI_BASE_URL,
+    SMALL_MODEL_BILLIONS,
+    Endpoint,
+    is_small_model,
+    locality,
+    make_endpoint,
+    without_credentials,
+)
 from core.llm.model_file import ModelFile, find_model_file
 from core.llm.models import offered_models
-from core.settings import Settings, key_for_endpoint
+from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.status import EndpointStatus
+from core.telemetry.logs import log
 
 if TYPE_CHECKING:
     from core.llm.pool import ClientPool
@@ -40,6 +49,7 @@ class EndpointSource:
         self._model_file: ModelFile | None = None
         self._failure = ""
         self._api_key, self.key_warning = key_for_endpoint(settings)
+        self._fallbacks: tuple[Endpoint, ...] | None = None
         pool.resolve = self.resolve
 
     @property
@@ -67,6 +77,22 @@ class EndpointSource:
             self._failure = ""
             return self._endpoint
 
+    async def route(self) -> tuple[Endpoint, ...]:
+        """Return the endpoint to call now, and after it those that take over when it cannot answer.
+
+        Raises:
+            ModelUnavailableError: the first endpoint cannot be served, and there is no other.
+            UsageError: an address cannot be used.
+        """
+        fallbacks = self._fallback_endpoints()
+        try:
+            return (await self.resolve(), *fallbacks)
+        except ModelUnavailableError as error:
+            if not fallbacks:
+                raise
+            log("WARNING", "the first endpoint cannot be had, its fallback is used", reason=error.message)
+            return fallbacks
+
     def status(self) -> EndpointStatus:
         """Return what is known without asking anybody."""
         if self.is_embedded:
@@ -76,7 +102,7 @@ class EndpointSource:
         if self._endpoint is None:
             state = "failed" if self._failure else "idle"
             note = self._failure or self.key_warning or ""
-            return EndpointStatus(base_url, locality(base_url), llm.model or "", state, note)
+            return EndpointStatus(without_credentials(base_url), locality(base_url), llm.model or "", state, note)
         return EndpointStatus(
             self._endpoint.label, self._endpoint.kind, self._endpoint.model, "ready", self.key_warning or ""
         )
@@ -116,6 +142,20 @@ class EndpointSource:
             return endpoint
         model = OPENAI_DEFAULT_MODEL if base_url == OPENAI_BASE_URL else await self._first_model(endpoint)
         return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
+
+    def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
+        if self._fallbacks is None:
+            llm = self._settings.llm
+            self._fallbacks = tuple(
+                make_endpoint(
+                    fallback.base_url or llm.base_url or OPENAI_BASE_URL,
+                    fallback.model,
+                    api_key=key_for_fallback(self._settings, fallback)[0],
+                    context_tokens=fallback.context_tokens,
+                )
+                for fallback in llm.fallbacks
+            )
+        return self._fallbacks
 
     async def _first_model(self, endpoint: Endpoint) -> str:
         """Ask the server for its models: one that serves a single model needs no LLM_MODEL."""

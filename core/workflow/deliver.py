@@ -121,7 +121,11 @@ def job_sampling(
 ) -> Sampling:
     """Return how the answer to a job is drawn: the job's own bounds, warmer with every further draw."""
     job = agent.prompt.job(job_name)
-    sampling = Sampling(max_tokens=job.max_tokens(run.variant), stop=job.stop(run.variant))
+    sampling = Sampling(
+        max_tokens=job.max_tokens(run.variant),
+        stop=job.stop(run.variant),
+        may_continue=job.output != "verdict",  # a verdict is a word and a list: one that does not end has lost its way
+    )
     if keep_prefill:
         sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, run.variant, variables))
     if draw:

@@ -11,15 +11,19 @@ from pathlib import Path
 from core.agents import Agent
 from core.clock import Clock
 from core.errors import QuintetError, WorkspaceError
-from core.events import EventSink, RunFinished, RunStarted, Warned
+from core.events import BudgetReached, Event, EventSink, RunFinished, RunStarted, Warned
+from core.journal import Journal
 from core.llm.context import without_middle
 from core.llm.endpoint import Endpoint
 from core.llm.source import EndpointSource
 from core.prompts import CommonPrompts
 from core.sessions import Session
 from core.settings import Settings
-from core.telemetry.logs import log, set_correlation_id
-from core.telemetry.metrics import timing
+from core.telemetry.budget import Budget, ReachedLimit
+from core.telemetry.ledger import Ledger
+from core.telemetry.logs import log, log_ids, set_correlation_id
+from core.telemetry.metrics import increment, timing
+from core.workflow.allowance import Allowance, WhenReached, stops_while_held
 from core.workflow.definition import WorkflowSpec
 from core.workflow.layout import slug_of
 from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
@@ -53,6 +57,8 @@ class Workplace:
     emit: EventSink
     clock: Clock
     rng: random.Random
+    ledger: Ledger
+    when_budget_is_reached: WhenReached
     sessions_folder: Path | None
 
 
@@ -63,6 +69,7 @@ class RunLifecycle:
         self.run: Run | None = None
         self._request = request
         self._workplace = workplace
+        self._journal: Journal | None = None
 
     async def live(self) -> RunOutcome:
         """Return how the run ended; whatever happens after its start, RunFinished tells it.
@@ -71,22 +78,44 @@ class RunLifecycle:
             WorkspaceError: a folder cannot be used.
             ModelUnavailableError: there is no model to talk to.
         """
-        settings = self._workplace.settings
-        endpoint = await self._workplace.source.resolve()
+        endpoint = (await self._workplace.source.route())[0]
         run = self.run = await self._prepare(endpoint)
+
+        def warn(message: str, hint: str) -> None:
+            run.emit(Warned(**run.stamp(), message=message, hint=hint))
+
+        with log_ids(workflow_id=run.workflow.id):
+            async with Journal(run.session.journal_path, on_trouble=warn) as self._journal:
+                return await self._live(run, endpoint)
+
+    def record(self, event: Event) -> None:
+        """Keep an event of this run in its journal; returns at once."""
+        if self._journal is not None and self.run is not None and event.run_id == self.run.run_id:
+            self._journal.feed(event)
+
+    def cancelled(self) -> RunOutcome:
+        """Return the outcome of a run that the user ends now."""
+        return cancelled_outcome(self.run, self._request.output_dir)
+
+    async def _live(self, run: Run, endpoint: Endpoint) -> RunOutcome:
         started_at = run.clock.monotonic()
         self._announce(run, endpoint)
         outcome: RunOutcome | None = None
-        deadline = asyncio.timeout(settings.team.task_timeout)
+        task_timeout = self._workplace.settings.team.task_timeout
+        deadline = asyncio.timeout(task_timeout)
         try:
             async with deadline:
-                outcome = judge_run(run, await execute_run(run))
+                run.allowance.on_held = stops_while_held(deadline)
+                try:
+                    outcome = judge_run(run, await execute_run(run))
+                finally:
+                    run.allowance.on_held = None
         except QuintetError as error:
             outcome = failed_outcome(run, str(error))
         except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
             # A TimeoutError alone would prove nothing: the system has one of its own, for files on a network.
             if isinstance(error, TimeoutError) and deadline.expired():
-                limit = f"{settings.team.task_timeout:g} s (TASK_TIMEOUT)"
+                limit = f"{task_timeout:g} s (TASK_TIMEOUT)"
                 outcome = failed_outcome(run, f"the run did not end within {limit}")
             else:
                 log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=run.workflow.id)
@@ -95,10 +124,6 @@ class RunLifecycle:
             outcome = self.cancelled() if outcome is None else outcome
             self._finish(run, outcome, run.clock.monotonic() - started_at)
         return outcome
-
-    def cancelled(self) -> RunOutcome:
-        """Return the outcome of a run that the user ends now."""
-        return cancelled_outcome(self.run, self._request.output_dir)
 
     async def _prepare(self, endpoint: Endpoint) -> Run:
         request, workplace = self._request, self._workplace
@@ -112,7 +137,7 @@ class RunLifecycle:
         folder = await asyncio.to_thread(self._open_folder, run_id)
         session = Session(run_id, workplace.sessions_folder)
         await asyncio.to_thread(session.prepare)
-        run = Run(
+        return Run(
             run_id=run_id,
             correlation_id=correlation_id,
             task=request.task,
@@ -129,10 +154,33 @@ class RunLifecycle:
             emit=workplace.emit,
             clock=workplace.clock,
             source_folder=source_folder,
+            allowance=self._allowance(run_id, correlation_id),
             agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
         )
-        run.may_go_on.set()
-        return run
+
+    def _allowance(self, run_id: str, correlation_id: str) -> Allowance:
+        workplace = self._workplace
+
+        def tell(reached: ReachedLimit) -> None:
+            log("WARNING", "budget reached", run_id=run_id, what=reached.what, limit=reached.limit, used=reached.used)
+            workplace.emit(
+                BudgetReached(
+                    run_id=run_id,
+                    correlation_id=correlation_id,
+                    at=workplace.clock.monotonic(),
+                    what=reached.what,
+                    limit=reached.limit,
+                    used=reached.used,
+                )
+            )
+
+        return Allowance(
+            Budget(workplace.settings.budget),
+            workplace.when_budget_is_reached,
+            spent=lambda: workplace.ledger.run,
+            clock=workplace.clock,
+            on_reached=tell,
+        )
 
     def _open_folder(self, run_id: str) -> OutputFolder:
         """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
@@ -150,7 +198,9 @@ class RunLifecycle:
         return folder
 
     def _announce(self, run: Run, endpoint: Endpoint) -> None:
-        log("INFO", "run started", workflow_id=run.workflow.id, run_id=run.run_id, model=endpoint.model)
+        self._workplace.ledger.begin_run(run.run_id)
+        increment("workflow.runs_started", tags={"workflow": run.workflow.id})
+        log("INFO", "run started", run_id=run.run_id, model=endpoint.model)
         run.emit(
             RunStarted(
                 **run.stamp(),
@@ -169,7 +219,9 @@ class RunLifecycle:
     @staticmethod
     def _finish(run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
         workflow, duration_ms = run.workflow.id, duration_seconds * 1000
-        timing("workflow.run", duration_ms, tags={"workflow": workflow, "outcome": outcome.status})
+        tags = {"workflow": workflow, "outcome": outcome.status}
+        increment("workflow.runs_ended", tags=tags)
+        timing("workflow.run", duration_ms, tags=tags)
         log(
             "INFO",
             "run finished",

@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.events import EventSink
 from core.prompts import CommonPrompts, Variant
 from core.sessions import Session
+from core.workflow.allowance import Allowance
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout
 from core.workspace.folder import OutputFolder
@@ -38,7 +39,7 @@ class Stamp(TypedDict):
 class Run:
     """One run's surroundings; its progress is the graph's state, not this.
 
-    `task_in_prompts` is the task, or what of it fits the model. `may_go_on` is cleared while the run is paused;
+    `task_in_prompts` is the task, or what of it fits the model. `allowance` is asked before every call;
     `steering` grows while the run goes on.
     """
 
@@ -57,10 +58,10 @@ class Run:
     max_rework_rounds: int
     emit: EventSink
     clock: Clock
+    allowance: Allowance
     source_folder: Path | None = None
     agent_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(5))
     has_been_answered: bool = False
-    may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class Run:
 
     def scope(self, step_id: str, made: str) -> CallScope:
         """Return the scope of a call: its task is named step/what is made, such as test/verdict."""
-        return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}")
+        return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}", self.allowance.admit)
 
     def words_for(self, agent_id: str) -> str:
         """Return what the user has said to this agent or to everybody, a line each."""

@@ -12,7 +12,7 @@ from typing import Any
 from core.agents import Agent
 from core.errors import ArtifactError, LLMCallError, ModelUnavailableError
 from core.events import HandOffMade, StepFinished, StepStarted
-from core.telemetry.metrics import timing
+from core.telemetry.metrics import gauge, increment, timing
 from core.workflow.definition import FileSpec, StepSpec
 from core.workflow.deliver import (
     Delivery,
@@ -74,7 +74,7 @@ class StepRunner:
         run = self._run
         agent = run.agents[step.agent]
         round_number: int = state.get("round") or 0
-        await run.may_go_on.wait()
+        await run.allowance.until_not_held()
         if not run.is_on(agent.id):
             return self._skip(step, round_number, f"{agent.title} takes no part or is switched off")
         for need in step.needs:
@@ -83,10 +83,20 @@ class StepRunner:
         async with run.agent_gate:
             started_at = run.clock.monotonic()
             self._announce(step, state, round_number)
+            increment("agent.tasks_started", tags={"agent": agent.id})
             work = _Work()
-            status, reason = await self._guarded(step, agent, state, work)
-            duration_seconds = run.clock.monotonic() - started_at
-        timing("agent.task", duration_seconds * 1000, tags={"agent": agent.id, "outcome": status})
+            outcome = "failed"
+            try:
+                status, reason = await self._guarded(step, agent, state, work)
+                outcome = status
+            except asyncio.CancelledError:
+                outcome = "cancelled"
+                raise
+            finally:
+                duration_seconds = run.clock.monotonic() - started_at
+                tags = {"agent": agent.id, "outcome": outcome}
+                increment("agent.tasks_ended", tags=tags)
+                timing("agent.task", duration_seconds * 1000, tags=tags)
         update = await self._update(step, agent, state, work, status, reason)
         notes = update["results"][step.id]["notes"]
         self._finished(step, round_number, status, notes, duration_seconds)
@@ -119,6 +129,7 @@ class StepRunner:
         run = self._run
         task: asyncio.Task[object] = asyncio.create_task(self._work(step, agent, state, work), name=f"step {step.id}")
         run.working.setdefault(agent.id, set()).add(task)
+        _measure_activity(run)
         try:
             await task
         except asyncio.CancelledError:
@@ -136,6 +147,7 @@ class StepRunner:
             return ("partial" if work.deliveries else "failed"), str(error)
         finally:
             run.working[agent.id].discard(task)
+            _measure_activity(run)
         rejected = work.rejected()
         if not rejected:
             return "ok", UNFOUNDED if work.verdict is not None and work.verdict.value == "unknown" else ""
@@ -155,7 +167,6 @@ class StepRunner:
             if run.size not in spec.sizes:
                 continue
             for path in self._paths(spec, planned):
-                await run.may_go_on.wait()
                 delivery = await deliver_file(
                     run,
                     agent,
@@ -316,6 +327,11 @@ class StepRunner:
                 duration_seconds=duration_seconds,
             )
         )
+
+
+def _measure_activity(run: Run) -> None:
+    gauge("tasks.active", sum(len(tasks) for tasks in run.working.values()))
+    gauge("agents.active", sum(bool(tasks) for tasks in run.working.values()))
 
 
 def _founded(verdict: Verdict) -> Verdict:

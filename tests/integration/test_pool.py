@@ -22,7 +22,7 @@ async def test_all_calls_to_a_server_share_one_client_and_its_connections() -> N
             await bench.call()
 
         assert bench.pool.stats()["active_clients"] == 1
-        assert bench.server.connections == 1
+        assert {request.connection for request in bench.server.journal} == {bench.server.connections}
 
 
 async def test_another_key_is_another_client() -> None:
@@ -42,7 +42,7 @@ async def test_another_key_is_another_client() -> None:
 
 async def test_the_figures_count_requests_successes_and_failures() -> None:
     async with open_bench() as bench:
-        bench.server.script([error(503, "x"), ok(), error(401, "key")])
+        bench.server.script([error(500, "x"), ok(), error(401, "key")])
         await bench.call()
         await bench.fail()
 
@@ -77,6 +77,44 @@ async def test_94_an_old_client_is_replaced_and_its_stream_is_not_cut() -> None:
 
         assert (await running).text == "old client"
         assert len(pool.stats()["clients"]) == 1
+
+
+async def test_a_client_that_keeps_failing_is_replaced_and_doubted_until_the_next_success() -> None:
+    async with open_bench() as bench:
+        bench.configure(max_retries=0)
+        bench.server.script([error(503, "x")] * 3)
+        old = await bench.pool.client(bench.endpoint())
+        for _ in range(3):
+            await bench.fail()
+        assert await bench.pool.client(bench.endpoint()) is not old
+        assert old.is_closed()
+
+        bench.server.script([error(503, "x")])
+        await bench.fail()
+        assert [figures["healthy"] for figures in bench.pool.stats()["clients"].values()] == [False]
+
+        await bench.call()
+        stats = bench.pool.stats()
+        assert [figures["healthy"] for figures in stats["clients"].values()] == [True]
+        assert (stats["total_requests"], stats["success_rate"]) == (5, 0.2)
+
+
+async def test_an_unhealthy_client_is_replaced_without_cutting_its_stream() -> None:
+    async with open_bench() as bench:
+        bench.configure(max_retries=0)
+        go_on = asyncio.Event()
+        bench.server.script([stream(token("old "), go_on, token("client"), finish(), DONE), *[error(503, "x")] * 3])
+        running = asyncio.create_task(bench.call())
+        await bench.server.requests(1)
+        for _ in range(3):
+            await bench.fail()
+
+        await bench.call()
+        assert (bench.pool.stats()["active_clients"], len(bench.pool.stats()["clients"])) == (1, 2)
+        go_on.set()
+
+        assert (await running).text == "old client"
+        assert len(bench.pool.stats()["clients"]) == 1
 
 
 async def test_a_proxy_in_the_environment_does_not_catch_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,4 +184,4 @@ async def test_23_many_streams_at_once_keep_apart() -> None:
         await asyncio.wait(tasks)
 
         assert [task.result().text for task in tasks] == [f"text {number};" * 50 for number in range(30)]
-        assert bench.server.connections <= 20
+        assert len({request.connection for request in bench.server.journal}) <= 20

@@ -470,14 +470,23 @@ async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed
     assert "my own words" in kept
 
 
-async def test_an_opinion_that_was_cut_off_is_drawn_again(tmp_path: Path) -> None:
-    answers = {"opinion": [ok("I was just about to", reason="length"), ok("A whole view.")]}
-    async with bench(tmp_path, answers) as b:
+async def test_an_opinion_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
+    answers = {"opinion": [ok("I was just about to", reason="length"), ok(" say that it depends.")]}
+    async with bench(tmp_path, answers, team__max_concurrent_agents=1) as b:
         outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
 
     assert outcome.status == "passed"
-    assert "just about to" not in b.team.prompts("synthesis")[0]
-    assert b.team.prompts("synthesis")[0].count("A whole view.") == 5
+    assert "I was just about to say that it depends." in b.team.prompts("synthesis")[0]
+
+
+async def test_a_file_that_was_cut_off_and_gone_on_with_is_one_file(tmp_path: Path) -> None:
+    half = len(CODE) // 2
+    async with bench(tmp_path, {"code_file": [ok(CODE[:half], reason="length"), ok(CODE[half:])]}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert (outcome.status, outcome.verdict) == ("passed", "pass")
+    written = (outcome.output_dir / "reverse_text.py").read_text(encoding="utf-8")
+    assert written.strip() == CODE.removeprefix("```python").removesuffix("```").strip()
 
 
 async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,44 +10,63 @@ from random import Random
 from typing import Any
 
 from core.errors import LLMCallError
+from core.events import Event
+from core.llm.cache import ResponseCache
 from core.llm.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage, Reply
 from core.settings import CircuitBreakerSettings, LLMSettings, Settings
+from core.telemetry import metrics
+from core.telemetry.registry import Registry
 from tests.support.clock import VirtualClock
-from tests.support.events import Recorder
+from tests.support.events import Recorder, check_accounts, check_call_contract
 from tests.support.fault_server import FaultServer
 
 MODEL = "test-model"
+CLOSES_WITHIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Bench:
-    """A caller with all its surroundings; `configure` makes a new caller on the same server and pool."""
+    """A caller with all its surroundings; `configure` makes a new caller on the same server and pool.
+
+    Attributes:
+        recorder: what a test looks at, and may clear.
+        metrics: the registry of all calls made through this bench since it was configured.
+    """
 
     server: FaultServer
     pool: ClientPool
     clock: VirtualClock = field(default_factory=VirtualClock)
     recorder: Recorder = field(default_factory=Recorder)
+    metrics: Registry = field(init=False)
     caller: Caller = field(init=False)
+    _told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.configure()
+        self._start_over()
 
-    def configure(self, *, breaker: dict[str, Any] | None = None, **llm: Any) -> None:
+    def configure(
+        self, *, breaker: dict[str, Any] | None = None, cache: ResponseCache | None = None, **llm: Any
+    ) -> None:
         """Start over with other settings: `llm` and `breaker` hold fields of their sections."""
-        settings = Settings(llm=LLMSettings(**llm), circuit_breaker=CircuitBreakerSettings(**(breaker or {})))
-        self.recorder.events.clear()
-        self.server.journal.clear()
-        self.clock.sleeps.clear()
-        self.caller = Caller(
-            settings=settings,
-            pool=self.pool,
-            emit=self.recorder,
-            clock=self.clock,
-            random=Random(7),  # noqa: S311 - reproducible, not secret
-        )
+        self.check()
+        self._start_over(breaker, cache, **llm)
+
+    def emit(self, event: Event) -> None:
+        self._told.append(event)
+        self.recorder(event)
+
+    def check(self) -> None:
+        """Assert what holds whenever no call is under way: the contract, the accounts, and that nothing is still held."""
+        check_call_contract(self._told)
+        check_accounts(self._told, self.metrics)
+        status = self.caller.pool_status()
+        assert (status.in_flight, status.waiting) == (0, 0), "a slot is still held or waited for"
+        assert self.pool.in_flight == 0, "a client is still on loan"
+        assert self._probes_in_flight() == 0, "a permit of a half-open breaker is still held"
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("call ")], "a call goes on"
 
     def endpoint(self, **changes: Any) -> Endpoint:
         return make_endpoint(**{"base_url": self.server.base_url, "model": MODEL, **changes})
@@ -57,6 +77,7 @@ class Bench:
         *,
         system: str = "You are terse.",
         endpoint: Endpoint | None = None,
+        fallbacks: tuple[Endpoint, ...] = (),
         stream_callback: Callable[[str], None] | None = None,
         **request: Any,
     ) -> Reply:
@@ -71,7 +92,10 @@ class Bench:
                 **request,
             }
         )
-        return await self.caller.call(asked, endpoint or self.endpoint(), stream_callback=stream_callback)
+        with metrics.use_registry(self.metrics):
+            return await self.caller.call(
+                asked, endpoint or self.endpoint(), fallbacks=fallbacks, stream_callback=stream_callback
+            )
 
     async def fail(self, text: str = "Say hello.", **request: Any) -> LLMCallError:
         """Make a call that must fail, and return its error."""
@@ -90,16 +114,39 @@ class Bench:
     def breaker_states(self) -> list[str]:
         return [status.state for status in self.caller.breakers()]
 
+    def _start_over(
+        self, breaker: dict[str, Any] | None = None, cache: ResponseCache | None = None, **llm: Any
+    ) -> None:
+        settings = Settings(llm=LLMSettings(**llm), circuit_breaker=CircuitBreakerSettings(**(breaker or {})))
+        self._told.clear()
+        self.recorder.events.clear()
+        self.server.journal.clear()
+        self.clock.sleeps.clear()
+        self.metrics = Registry()
+        self.caller = Caller(
+            settings=settings,
+            pool=self.pool,
+            emit=self.emit,
+            clock=self.clock,
+            random=Random(7),  # noqa: S311 - reproducible, not secret
+            cache=cache,
+        )
+
+    def _probes_in_flight(self) -> int:
+        around = self.caller._around
+        if around is None:
+            return 0
+        states = [context._state for context in around.breakers._contexts.values()]
+        return sum(getattr(state, "in_flight", 0) for state in states)
+
 
 @asynccontextmanager
 async def open_bench(*, manual_clock: bool = False) -> AsyncIterator[Bench]:
-    """Give a bench; at the end no connection may be left open, and every call must have kept the event contract."""
-    from tests.support.events import check_call_contract
-
+    """Give a bench; at its end every call must have kept the contract, been counted, and let go of everything."""
     async with FaultServer() as server:
         async with ClientPool() as pool:
             bench = Bench(server, pool, VirtualClock(manual=manual_clock))
             yield bench
-            check_call_contract(bench.recorder.events)
-            assert pool.in_flight == 0
-        assert await server.all_closed()
+            bench.check()
+        async with asyncio.timeout(CLOSES_WITHIN_SECONDS):
+            assert await server.all_closed()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from core.events import (
+    AttemptFailed,
     AttemptStarted,
     CallCancelled,
     CallEvent,
@@ -16,6 +17,7 @@ from core.events import (
     TokensReceived,
     event_type_name,
 )
+from core.telemetry.registry import Registry
 
 AnEvent = TypeVar("AnEvent", bound=Event)
 
@@ -85,3 +87,36 @@ def check_call_contract(events: list[Event]) -> None:
             assert end.text == held
         else:
             assert end.partial == held
+
+
+def check_accounts(events: list[Event], registry: Registry) -> None:
+    """Assert that the metrics tell of calls, failed attempts and retries what their events tell.
+
+    Every attempt that failed is one of llm.errors. It was told by an AttemptFailed, or it was repeated in silence and
+    is seen by its second AttemptStarted; a call that was cancelled, continued, or ended by a bug in between may hide one.
+    Every retry is an AttemptFailed with a wait, other than one for a model that is loading.
+    """
+    by_outcome = {"ok": CallFinished, "error": CallFailed, "cancelled": CallCancelled}
+    for outcome, ending in by_outcome.items():
+        ended = sum(isinstance(event, ending) for event in events)
+        assert registry.total("llm.requests", outcome=outcome) == ended, f"calls that ended as {outcome}"
+    failed = [event for event in events if isinstance(event, AttemptFailed)]
+    retried = [event for event in failed if event.will_retry and event.wait_seconds > 0 and event.kind != "loading"]
+    assert registry.total("llm.retries") == len(retried), "retries"
+    may_hide = sum(isinstance(event, CallCancelled) for event in events)
+    may_hide += sum(isinstance(event, CallFailed) and event.kind.startswith("bug:") for event in events)
+    may_hide += round(registry.total("llm.continuations"))
+    hidden = registry.total("llm.errors") - len(failed) - _silent_repeats(events)
+    assert 0 <= hidden <= may_hide, f"failed attempts: {hidden:g} more than the events tell of"
+
+
+def _silent_repeats(events: list[Event]) -> int:
+    repeats = 0
+    open_attempts: set[str] = set()
+    for event in events:
+        if isinstance(event, AttemptStarted):
+            repeats += event.call_id in open_attempts
+            open_attempts.add(event.call_id)
+        elif isinstance(event, AttemptFailed):
+            open_attempts.discard(event.call_id)
+    return repeats

@@ -3,6 +3,7 @@
 async with FaultServer() as server:
     server.script([status(503, "busy"), ok("Hello")])   # one step for each request; then the default answer
     server.answer_by(lambda body: "text for " + body["model"])   # the default answer, streamed in pieces
+    server.routes["/props"] = status(200, {"total_slots": 2})    # what a page besides completions answers
     ...
     assert len(server.journal) == 2 and await server.all_closed()
 """
@@ -24,6 +25,7 @@ Then = Literal["keep", "close", "reset", "hold", "repeat"]
 """After the pieces: keep the connection, close it, reset it, stay silent, or repeat the last piece for ever."""
 
 REPEAT_EVERY_SECONDS = 0.01
+LOOKUP_PATHS = frozenset({"/tokenize", "/apply-template"})  # POSTs that ask for no completion
 DONE = b"data: [DONE]\n\n"
 
 
@@ -165,12 +167,16 @@ class FaultServer:
     Attributes:
         models: what GET /models names.
         models_answer: what GET /models answers instead.
+        routes: what other requests are answered, by their path; /health is fine and the rest is missing by default.
+        lookups: the requests that were no completions, in order of arrival.
         open_connections: how many clients are connected now.
     """
 
     models: Sequence[str] = ("test-model",)
     models_answer: Step | None = None
+    routes: dict[str, Step] = field(default_factory=dict)
     journal: list[Recorded] = field(default_factory=list)
+    lookups: list[Recorded] = field(default_factory=list)
     open_connections: int = 0
     connections: int = 0
     port: int = 0
@@ -201,6 +207,10 @@ class FaultServer:
         """Return when this many requests have arrived."""
         await self._when(lambda: len(self.journal) >= count)
 
+    async def asked(self, count: int) -> None:
+        """Return when this many requests that are no completions have arrived."""
+        await self._when(lambda: len(self.lookups) >= count)
+
     async def all_closed(self) -> bool:
         """Return True when no client is connected any more."""
         await self._when(lambda: self.open_connections == 0)
@@ -210,17 +220,27 @@ class FaultServer:
         """Return when this many requests were abandoned by their clients."""
         await self._when(lambda: sum(request.disconnected for request in self.journal) >= count)
 
+    async def vanish(self) -> None:
+        """Die: cut all connections and listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for handler in list(self._handlers):
+            handler.cancel()
+        if self._handlers:
+            await asyncio.wait(self._handlers)
+
+    async def come_back(self) -> None:
+        """Listen again at the same address."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 24)
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-        for handler in list(self._handlers):
-            handler.cancel()
-        await asyncio.wait(self._handlers) if self._handlers else None
+        await self.vanish()
         if self._errors:
             raise ExceptionGroup("the fault server's script failed", self._errors)
 
@@ -257,13 +277,10 @@ class FaultServer:
         early = bytearray()  # of the next request, read while we looked whether the client is still there
         while True:
             request = await _read_request(reader, early, number, answered > 0)
-            if request.method == "GET":
-                writer.write(b"".join(_bytes_of(self._look_up(request))))
-                await writer.drain()
-                continue
-            self.journal.append(request)
+            is_lookup = request.method == "GET" or request.path in LOOKUP_PATHS
+            (self.lookups if is_lookup else self.journal).append(request)
             await self._notify()
-            step = self._next_step(request)
+            step = self._look_up(request) if is_lookup else self._next_step(request)
             async with _watch(reader, request, early) as gone:
                 alive = await _play(step, writer, gone)
             await self._notify()
@@ -272,6 +289,8 @@ class FaultServer:
             answered += 1
 
     def _look_up(self, request: Recorded) -> Step:
+        if request.path in self.routes:
+            return self.routes[request.path]
         if request.path.endswith("/models"):
             if self.models_answer is not None:
                 return self.models_answer
@@ -353,7 +372,3 @@ async def _first_of(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _bytes_of(step: Step) -> list[bytes]:
-    return [piece for piece in step.pieces if isinstance(piece, bytes)]

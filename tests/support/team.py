@@ -156,7 +156,9 @@ class ScriptedTeam:
 
 def _read_prompt(body: dict[str, Any]) -> Asked:  # JSON values
     system = next(message["content"] for message in body["messages"] if message["role"] == "system")
-    text = next(message["content"] for message in reversed(body["messages"]) if message["role"] == "user")
+    words = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    # The last words of the user may only ask to go on with an answer that was cut off.
+    text = next((content for content in reversed(words) if "JOB" in content), words[-1])
     job = re.search(r"JOB (\w+)", text)
     path = re.search(r"PATH (\S+)", text)
     return Asked(system.removeprefix("AGENT "), job[1] if job else "", path[1] if path else "", text)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.llm.chunk import usual_chunk
 from core.llm.decoder import MAX_EVENT_BYTES, ReportedUsage, StreamDecoder
 
 
@@ -166,6 +167,101 @@ def test_no_json_whatever_raises_an_exception(payload: object) -> None:
         assert isinstance(result.text, str)
 
 
+ODD = st.sampled_from([None, True, False, 0, 1, 0.0, -1, 10**30, 1e300, "", "x", "error", [], [1], {}, {"a": 1}])
+TEXTS = st.none() | st.text(max_size=4) | st.sampled_from(["\ud83c", "\udf89", "a\ud83c", "\x00", "\u2028", "größer"])
+DELTAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": TEXTS | ODD | st.lists(st.fixed_dictionaries({"text": TEXTS | ODD}), max_size=2),
+        "reasoning_content": TEXTS | ODD,
+        "reasoning": TEXTS | ODD,
+        "tool_calls": ODD,
+    },
+)
+CHOICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.just(0) | ODD,
+        "delta": DELTAS | ODD,
+        "message": DELTAS,
+        "text": TEXTS,
+        "finish_reason": st.sampled_from([None, "stop", "error"]) | ODD,
+        "error": ODD,
+    },
+)
+USAGES = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), st.integers(-1, 10**20) | ODD)
+CHUNKS = st.fixed_dictionaries(
+    {"choices": st.lists(CHOICES | ODD, min_size=1, max_size=2)},
+    optional={"usage": USAGES | ODD, "error": ODD, "object": st.just("chat.completion.chunk") | ODD, "id": ODD | TEXTS},
+)
+MUTATIONS = st.tuples(
+    st.integers(0, 500),
+    st.integers(0, 2),
+    st.sampled_from([b"", b'"', b"\\", b"\xff", b"\xed\xa0\x80", b"\x00", b"\x01", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\t",
+                     b"\x0c", b"\r", b"\n", b"\r\n", b"NaN", b"-", b"1", b"e", b".", b"\\ud83c", b"\\u0041", b"\xef\xbb\xbf"]),
+)  # fmt: skip
+
+
+def mutated(raw: bytes, mutations: list[tuple[int, int, bytes]]) -> bytes:
+    for place, cut, put in mutations:
+        start = place % (len(raw) + 1)
+        raw = raw[:start] + put + raw[start + cut :]
+    return raw
+
+
+@given(
+    chunks=st.lists(st.tuples(CHUNKS | JSON_VALUES, st.booleans(), st.lists(MUTATIONS, max_size=3)), max_size=4),
+)
+def test_the_quick_way_through_the_decoder_leads_to_the_same_result_as_the_thorough_one(
+    chunks: list[tuple[object, bool, list[tuple[int, int, bytes]]]],
+) -> None:
+    payloads = [
+        mutated(json.dumps(payload, ensure_ascii=escaped).encode("utf-8", "surrogatepass"), mutations)
+        for payload, escaped, mutations in chunks
+    ]
+    quick = [b"data: " + payload + b"\n\n" for payload in payloads]
+    thorough = [b"event: message\n" + event for event in quick]  # an event with a name is never a usual one
+
+    assert decode(b": hello\n\n", *quick, DONE) == decode(*thorough, DONE)
+    assert decode(b"".join([*quick, DONE])) == decode(*thorough, DONE)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": None, "finish_reason": None}], "model": "m"},
+        {"choices": [{"delta": {"role": "assistant", "content": None}}], "usage": None, "error": None},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9}},
+        {},
+    ],
+)
+def test_what_all_servers_send_goes_the_quick_way(payload: object) -> None:
+    assert usual_chunk(json.dumps(payload).encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[DONE]",
+        b"",
+        b"null",
+        b"{oops",
+        b"[" * 100_000,
+        b'{"error": {"code": 503}}',
+        b'{"object": "error"}',
+        b'{"choices": {}}',
+        b'{"choices": [{"text": "x"}]}',
+        b'{"choices": [{"delta": {"content": ["x"]}}]}',
+        b'{"choices": [{"delta": {"content": "\\ud83c"}}]}',
+        b'{"choices": [{"delta": {}, "finish_reason": "error"}]}',
+        b'{"choices": [{"delta": {"content": "\xff"}}]}',
+    ],
+)
+def test_whatever_else_is_looked_at_thoroughly(raw: bytes) -> None:
+    assert usual_chunk(raw) is None
+
+
 @pytest.mark.parametrize(
     ("raw", "fault"),
     [
@@ -200,6 +296,13 @@ def test_plain_text_is_no_stream_unless_the_server_says_so() -> None:
     assert decode(b"Service moved.", event_stream=False).fault == "not_sse"
     assert decode(b"dat", event_stream=False).fault == "truncated_stream"
     assert decode(b"Service moved.", event_stream=True).fault == "truncated_stream"
+
+
+@pytest.mark.parametrize("index", [[], {}, "0", 1, True])
+def test_only_the_first_of_several_answers_is_read(index: object) -> None:
+    other = data({"choices": [{"index": index, "delta": {"content": "y"}}]})
+
+    assert decode(delta(content="x"), other, DONE).text == "x"
 
 
 def test_errors_that_say_there_is_none_are_ignored() -> None:

@@ -52,6 +52,7 @@ KINDS = {
     "breaker_open",
     "unavailable",
     "queue_full",
+    "retry_budget",
     "cancelled",
 }
 

@@ -33,3 +33,15 @@ def test_a_near_server_gets_time_to_read_a_long_prompt_and_a_far_one_does_not() 
 
     assert slow.first_token == 5_000
     assert slow.total >= slow.first_token
+
+
+@pytest.mark.parametrize(
+    "model", ["o3", "o4-mini", "openai/o1-preview", "gpt-5.1", "deepseek-r1:14b", "deepseek-reasoner"]
+)
+def test_a_far_model_that_thinks_first_gets_time_for_it(model: str) -> None:
+    assert time_limits(Settings(), make_endpoint("https://api.example.com/v1", model), 100).first_token == 180
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "qwen3:8b", "llama-3.1-70b", "foo1", "pro3", "mistral-large"])
+def test_a_far_model_that_answers_at_once_is_not_waited_for_as_long(model: str) -> None:
+    assert time_limits(Settings(), make_endpoint("https://api.example.com/v1", model), 100).first_token == 60

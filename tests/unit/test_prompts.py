@@ -34,11 +34,6 @@ jobs:
     output: text
     full: Check $task
 """
-VALID_COMMON = """\
-repair: {full: "$problem $answer", short: "$answer"}
-steering: $user_words
-absent: $agent
-"""
 
 
 def prompts_dir_with(folder: Path, **agent_files: str) -> Path:
@@ -102,6 +97,13 @@ def test_shared_texts_render(name: str, variant: Variant) -> None:
     assert SAMPLES["answer"] in render(common.repair.template(variant), SAMPLES, "repair")
 
 
+def test_the_text_that_asks_to_go_on_is_sent_as_it_is() -> None:
+    text = load_common().continuation
+
+    assert render(text, {}, "continuation") == text
+    assert "exactly where it stopped" in text
+
+
 def test_every_variable_has_a_plain_name_and_a_meaning() -> None:
     assert all(meaning.strip() for meaning in KNOWN_VARIABLES.values())
     assert all(name.isidentifier() and name.islower() for name in KNOWN_VARIABLES)
@@ -141,6 +143,7 @@ def test_a_users_common_file_replaces_only_what_it_names(tmp_path: Path) -> None
 
     assert common.absent == "no $agent today"
     assert common.repair == load_common().repair
+    assert common.continuation == load_common().continuation
 
 
 def test_an_empty_prompts_folder_changes_nothing(tmp_path: Path) -> None:
@@ -230,6 +233,11 @@ COMMON_FAULTS = {
     "a missing variant": ("repair: {full: x}\n", ["the field repair.short is missing"]),
     "an unknown variable": ("absent: $agnt is out\n", ["absent: unknown variable $agnt", "did you mean agent?"]),
     "a lone dollar sign": ("repair: {full: $answer, short: 5 $}\n", ["repair.short: a lone dollar sign"]),
+    "an empty text": ('continuation: " "\n', ["the field continuation is empty"]),
+    "a variable in the text that asks to go on": (
+        "continuation: go on with $answer\n",
+        ["continuation: it uses $answer", "it is sent as it is"],
+    ),
     "not YAML": ("absent: 'x\n", ["line 2, column 1"]),
 }
 

@@ -1,0 +1,166 @@
+"""Going on after an answer that was cut off at a token limit: what to send, what of the rest is new, when to stop."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from core.llm.endpoint import Endpoint
+from core.llm.request import CallRequest, ChatMessage
+
+MAX_LEAD_CHARS = 400  # blank lines and a fence before the words of the rest; more than this is content
+MIN_OVERLAP_CHARS = 8  # a shorter one in the middle of a line is an accident
+MIN_DISTINCT_CHARS = 4  # rows of zeros, rulers and indentation end and begin alike without being a repetition
+MIN_RESTART_CHARS = 40  # a rest that ends while it repeats this much of the beginning has brought nothing new
+
+MAX_LOOP_PERIOD_CHARS = 200
+MIN_LOOP_CHARS = 300  # an empty board or a matrix of zeros repeats itself for less
+MIN_LOOP_ROUNDS = 3
+
+_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^`\n]*$", re.MULTILINE)
+_FENCE_LINE = re.compile(r"(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^`\n]*\n")
+_FENCE_BEGINNING = re.compile(r"(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[^`\n]*)$")
+_MAY_HOLD_FENCES = frozenset({"", "markdown", "md"})  # languages of blocks in which a block may begin
+
+
+def continued(request: CallRequest, text_so_far: str, endpoint: Endpoint) -> CallRequest:
+    """Return the request that goes on after the whole answer so far, its prefill included."""
+    if endpoint.kind == "embedded":
+        return replace(request, prefill=text_so_far)
+    asked = (ChatMessage("assistant", text_so_far), ChatMessage("user", request.continue_with))
+    return replace(request, messages=(*request.messages, *asked), prefill="")
+
+
+def is_looping(text: str) -> bool:
+    """Return whether the end of a text only repeats itself, so that more of it is worth nothing."""
+    for period in range(1, MAX_LOOP_PERIOD_CHARS + 1):
+        length = max(MIN_LOOP_CHARS, MIN_LOOP_ROUNDS * period)
+        if length > len(text):
+            return False
+        if text[-length:-period] == text[period - length :]:
+            return True
+    return False
+
+
+class OverlapJoiner:
+    """Passes on what a server adds to a text, without what it repeats of its end.
+
+    Held back are a lead of at most MAX_LEAD_CHARS, and the words that repeat a passage of the text which could still
+    reach its end; so nothing new waits for longer than a few words. An overlap must be too long for an accident.
+    """
+
+    def __init__(self, text_so_far: str) -> None:
+        self._text = text_so_far
+        self._open_language = _open_block(text_so_far)
+        self._held = ""
+        self._places: dict[int, int] = {}  # where in the text each candidate for the first new word may stand
+        self._is_joined = not text_so_far
+
+    def feed(self, text: str) -> str:
+        """Return what is new now that `text` has come; it may be nothing yet."""
+        if self._is_joined:
+            return text
+        self._held += text
+        lead = self._read_lead()
+        if not lead.is_known or any(self._may_reach_end(start) for start in lead.starts):
+            return ""
+        return self._release(lead)
+
+    def end(self) -> str:
+        """Return what was still held back when the rest ended."""
+        return "" if self._is_joined else self._release(self._read_lead(), is_whole=True)
+
+    def _read_lead(self) -> _Lead:
+        return _read_lead(self._held[:MAX_LEAD_CHARS], self._open_language)
+
+    def _may_reach_end(self, start: int) -> bool:
+        """Whether all that came from `start` on repeats a passage that ends before the text does."""
+        came = self._held[start:]
+        place = self._places.get(start, 0)
+        if place < 0:
+            return False
+        # The first place is the likely one, and looking there alone keeps a long repetition cheap.
+        if not (place + len(came) < len(self._text) and self._text.startswith(came, place)):
+            place = self._text.find(came, place, max(0, len(self._text) - 1))
+            self._places[start] = place
+        return place >= 0
+
+    def _release(self, lead: _Lead, *, is_whole: bool = False) -> str:
+        self._is_joined = True
+        held, self._held = self._held, ""
+        rests = [held[start:] for start in lead.starts]
+        if is_whole and any(len(rest) >= MIN_RESTART_CHARS and self._text.startswith(rest) for rest in rests):
+            return ""
+        overlap, rest = max(((_overlap(self._text, rest), rest) for rest in rests), key=itemgetter(0))
+        return rest[overlap:] if overlap else held[lead.reopened_until :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """What stands before the words of the rest: each of `starts` may be where they begin.
+
+    `reopened_until` is the end of a fence that opens once more the block that is open; 0 without one. A lead that is
+    not known yet can change with the next characters.
+    """
+
+    starts: tuple[int, ...]
+    reopened_until: int = 0
+    is_known: bool = True
+
+
+def _read_lead(head: str, open_language: str | None) -> _Lead:
+    is_long = len(head) == MAX_LEAD_CHARS
+    starts, begin = _line_starts(head, 0)
+    if open_language is None or begin == len(head):
+        return _Lead(starts, is_known=is_long or begin < len(head))
+    fence = _FENCE_LINE.match(head, begin)
+    if fence is None:
+        return _Lead(starts, is_known=is_long or not _FENCE_BEGINNING.match(head, begin))
+    inner_starts, inner_begin = _line_starts(head, fence.end())
+    language = fence["language"].casefold()
+    # A fence without a language closes the block, and in Markdown one with another language opens an inner one.
+    is_reopening = bool(language) and (language == open_language or open_language not in _MAY_HOLD_FENCES)
+    return _Lead(
+        (*starts, *inner_starts), fence.end() if is_reopening else 0, is_known=is_long or inner_begin < len(head)
+    )
+
+
+def _line_starts(head: str, start: int) -> tuple[tuple[int, ...], int]:
+    """Return where words may begin from `start` on: there, after the blank lines, or after all space; and the last."""
+    end = len(head) - len(head[start:].lstrip())
+    line = head.rfind("\n", start, end) + 1 or start
+    return tuple(sorted({start, line, end})), end
+
+
+def _open_block(text: str) -> str | None:
+    """Return the language of the code block that is open at the end of a text, None if there is none."""
+    mark, language = "", None
+    for fence in _FENCE.finditer(text):
+        if language is None:
+            mark, language = fence["mark"], fence["language"].casefold()
+        elif not fence["language"] and fence["mark"].startswith(mark):
+            language = None
+    return language
+
+
+def _overlap(text: str, addition: str) -> int:
+    """Return how many of the first characters of `addition` repeat the end of `text`; 0 if that is an accident."""
+    if len(text) >= MIN_OVERLAP_CHARS and addition.startswith(text):
+        return len(text)
+    probe, tail = addition[:MIN_DISTINCT_CHARS], text[-MIN_DISTINCT_CHARS:]
+    place = text.find(probe, max(0, len(text) - len(addition)))
+    while place >= 0:
+        length = len(text) - place
+        # The cheap look at its end comes first: in a monotonous text there are many places to begin at.
+        if addition.endswith(tail, 0, length) and addition.startswith(text[place:]):
+            if not _has_words(text[place:]):
+                return 0  # nor have the shorter ones
+            if length >= MIN_OVERLAP_CHARS or place == 0 or text[place - 1] == "\n":
+                return length
+        place = text.find(probe, place + 1)
+    return 0
+
+
+def _has_words(text: str) -> bool:
+    return len(set(text) - set(" \t\n\r")) >= MIN_DISTINCT_CHARS

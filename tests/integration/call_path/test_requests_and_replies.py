@@ -1,0 +1,104 @@
+"""What is sent, what comes back, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.errors import LLMCallError
+from tests.support.bench import MODEL, Bench
+from tests.support.fault_server import (
+    error,
+    ok,
+    status,
+)
+
+
+async def test_the_request_carries_everything_that_was_asked_for(bench: Bench) -> None:
+    await bench.call(max_tokens=50, temperature=0.5, stop=("END",), endpoint=bench.endpoint(api_key="sk-secret-123456"))
+
+    [request] = bench.server.journal
+    assert request.headers["x-client-request-id"] == "corr"
+    assert request.headers["authorization"] == "Bearer sk-secret-123456"
+    assert request.body == {
+        "model": MODEL,
+        "messages": [{"role": "system", "content": "You are terse."}, {"role": "user", "content": "Say hello."}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": 50,
+        "temperature": 0.5,
+        "stop": ["END"],
+    }
+
+
+async def test_the_stream_callback_gets_the_text_and_may_not_harm_the_call(bench: Bench) -> None:
+    heard: list[str] = []
+
+    def listen(text: str) -> None:
+        heard.append(text)
+        raise RuntimeError("the listener is broken")
+
+    reply = await bench.call(stream_callback=heard.append)
+    assert "".join(heard) == reply.text
+    heard.clear()
+
+    reply = await bench.call(stream_callback=listen)
+
+    assert reply.text == "Hello there"
+    assert len(heard) == 1
+
+
+async def test_the_key_is_in_no_message_even_if_the_server_repeats_it(bench: Bench) -> None:
+    key = "secret-key-0123456789"
+    bench.server.script([error(401, f"Incorrect API key provided: {key} \x1b[31m\n see sk-abcdef123456")])
+
+    failed = await bench.fail(endpoint=bench.endpoint(api_key=key))
+
+    shown = f"{failed} {failed!r} {failed.__dict__} {bench.recorder.events!r} {failed.__context__!r}"
+    assert key not in shown
+    assert "sk-abcdef" not in shown
+    assert "\x1b" not in str(failed)
+    assert str(failed).startswith(f"the server at {bench.endpoint().host} refused the API key: 401")
+    assert str(failed).endswith("set LLM_API_KEY or check the key")
+
+
+async def test_metrics_tell_of_calls_errors_retries_and_tokens(bench: Bench) -> None:
+    bench.server.script([status(503), ok()])
+
+    await bench.call()
+
+    names = ("llm.requests", "llm.errors", "llm.retries", "llm.tokens")
+    assert {name: bench.metrics.total(name, agent="developer") for name in names} == {
+        "llm.requests": 1,
+        "llm.errors": 1,
+        "llm.retries": 1,
+        "llm.tokens": 18,
+    }
+
+
+async def test_an_unexpected_error_ends_the_call_under_its_own_name(bench: Bench) -> None:
+    unserialisable: Any = object()
+
+    with pytest.raises(LLMCallError) as raised:
+        await bench.call(temperature=unserialisable)
+
+    assert raised.value.kind == "bug:TypeError"
+
+
+@pytest.mark.parametrize(
+    ("host", "proxy", "words"),
+    [("1.2.3.999", "", "Invalid IPv4 address"), ("example.org", "foo://me:swordfish@10.0.0.1", "proxy")],
+    ids=["address", "proxy"],
+)
+async def test_an_address_or_a_proxy_that_cannot_be_used_is_told_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, host: str, proxy: str, words: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    failed = await bench.fail(endpoint=bench.endpoint(base_url=f"http://{host}/v1"))
+
+    assert (failed.kind, failed.attempts) == ("connect", 1)
+    assert words in failed.message
+    assert "LLM_BASE_URL" in failed.hint
+    assert "swordfish" not in f"{failed} {failed.__dict__}"

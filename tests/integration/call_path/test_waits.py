@@ -1,0 +1,112 @@
+"""How long a call waits before it tries again: scenarios 36-47."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from core.events import AttemptFailed, BreakerChanged, RateLimited
+from tests.support.bench import Bench
+from tests.support.fault_server import Step, error, ok, status
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "at_least"),
+    [("Retry-After", "7", 7.0), ("retry-after-ms", "9250", 9.25), ("x-ms-retry-after-ms", "8000", 8.0)],
+)
+async def test_36_37_the_servers_wait_is_honoured(bench: Bench, header: str, value: str, at_least: float) -> None:
+    bench.server.script([error(429, "slow", {header: value}), ok()])
+
+    await bench.call()
+
+    assert at_least <= bench.clock.sleeps[0] <= at_least * 1.1
+    assert len(bench.recorder.of(RateLimited)) == 1
+
+
+async def test_38_the_servers_wait_may_be_a_date(bench: Bench) -> None:
+    date = format_datetime(bench.clock.now() + timedelta(seconds=30), usegmt=True)
+    bench.server.script([error(429, "slow", {"Retry-After": date}), ok()])
+
+    await bench.call()
+
+    assert 30 <= bench.clock.sleeps[0] <= 33
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "inf", "nan", ""])
+async def test_40_a_senseless_wait_is_ignored(bench: Bench, value: str) -> None:
+    bench.server.script([error(429, "slow", {"Retry-After": value}), ok()])
+
+    await bench.call()
+
+    assert 0.5 <= bench.clock.sleeps[0] <= 1.5
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (error(500, "first"), error(500, "second")),
+        (status(502, "<html><title>Bad Gateway</title></html>"),) * 2,
+        (status(503, "busy"),) * 2,
+        (status(504),) * 2,
+        (error(529, "Overloaded", type="overloaded_error"),) * 2,
+    ],
+    ids=["44 500", "44 502", "44 503", "44 504", "44 529"],
+)
+async def test_44_two_server_errors_cost_two_waits(bench: Bench, steps: tuple[Step, Step]) -> None:
+    bench.configure(breaker={"threshold": 2})
+    bench.server.models_answer = status(503)
+    bench.server.script([*steps, ok()])
+
+    reply = await bench.call()
+
+    assert reply.attempts == 3
+    failures = bench.recorder.of(AttemptFailed)
+    for failure, least, most in zip(failures, (0.5, 1.0), (1.5, 3.0), strict=True):
+        assert (failure.kind, failure.will_retry) == ("server", True)
+        assert least <= failure.wait_seconds <= most
+    assert bench.clock.sleeps[:2] == [failure.wait_seconds for failure in failures]
+    assert bench.metrics.total("llm.errors", kind="server") == bench.metrics.total("llm.retries", kind="server") == 2
+    assert [change.new for change in bench.recorder.of(BreakerChanged)] == ["open", "half-open"]  # both were counted
+    assert bench.counted_failures == 0
+
+
+async def test_46_a_loading_model_is_waited_for_and_costs_no_attempt(bench: Bench) -> None:
+    loading = error(503, "Loading model", type="unavailable_error", code=503)
+    bench.server.script([*[loading] * 5, ok()])
+
+    reply = await bench.call()
+
+    assert reply.attempts == 1
+    assert len(bench.server.journal) == 6
+    assert bench.clock.sleeps == [1.0] * 5
+    assert bench.counted_failures == 0
+
+
+async def test_46_a_server_that_has_loaded_its_model_tells_its_size(bench: Bench) -> None:
+    bench.server.routes["/props"] = loading = error(503, "Loading model")
+
+    slots: list[int] = []
+
+    def answer(_body: dict[str, Any]) -> str | Step:
+        slots.append(bench.caller.pool_status().slots)
+        if len(slots) < 3:
+            return loading
+        bench.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
+        return "Hello there"
+
+    bench.server.answer_by(answer)
+
+    assert (await bench.call()).attempts == 1
+    assert slots == [5, 5, 5]
+    assert bench.caller.pool_status().slots == 2
+
+
+async def test_47_an_error_that_only_repeats_itself_is_not_tried_a_third_time(bench: Bench) -> None:
+    bench.server.script([error(500, "Failed to parse messages")] * 5)
+
+    failed = await bench.fail()
+
+    assert (failed.kind, len(bench.server.journal), bench.counted_failures) == ("server", 2, 1)
