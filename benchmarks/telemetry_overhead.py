@@ -57,6 +57,7 @@ async def measure(base_url: str, log_file: Path, *, rounds: int, calls: int) -> 
                 spent[is_on].append(await cpu_ms(caller, endpoint, calls))
                 stop_logging()
         set_metrics_enabled(True)
+        get_metrics()  # the first look of a process imports psutil
         await cpu_ms(caller, endpoint, calls)
         began = time.process_time()
         get_metrics()

@@ -80,21 +80,10 @@ class EngineLife:
 
     def _prepare(self, overrides: Mapping[str, object]) -> tuple[Settings, str | None]:
         """Load the settings and apply those of the whole process; returns why no log is written, if that is so."""
-        from core.telemetry.logs import setup_logging
-        from core.telemetry.metrics import set_metrics_enabled
+        from core.telemetry.start import start_telemetry
 
         settings = self._load_settings(overrides)
-        set_metrics_enabled(settings.telemetry.enable_metrics)
-        logging = settings.logging
-        return settings, setup_logging(
-            level=logging.level,
-            json_format=logging.structured,
-            log_file=logging.file,
-            content=logging.content,
-            rotation_megabytes=logging.rotation_megabytes,
-            retention_files=logging.retention_files,
-            clock=self._clock,
-        )
+        return settings, start_telemetry(settings, owns_terminal=True, clock=self._clock)
 
 
 def _load_from_everywhere(overrides: Mapping[str, object]) -> Settings:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.doctor import examine, terminal_finding
 from core.engine import Engine
 from core.errors import ConfigValidationError, ModelUnavailableError, QuintetError
-from core.events import Event, event_to_json
+from core.events import Event
+from core.journal import Lines
 from core.settings import Settings, load_config
-from core.telemetry.logs import setup_logging
-from core.telemetry.metrics import set_metrics_enabled
+from core.telemetry.start import start_telemetry
 from tui.output import give_up, print_lines, print_text, say, write_line
 from tui.progress import ProgressLines
 
@@ -64,17 +63,7 @@ def run_doctor(*, overrides: Mapping[str, object]) -> int:
 
 def _settings(overrides: Mapping[str, object]) -> Settings:
     settings = load_config(overrides=overrides)
-    set_metrics_enabled(settings.telemetry.enable_metrics)
-    logging = settings.logging
-    log_warning = setup_logging(
-        level=logging.level,
-        json_format=logging.structured,
-        log_file=logging.file,
-        content=logging.content,
-        rotation_megabytes=logging.rotation_megabytes,
-        retention_files=logging.retention_files,
-        colored_console=logging.colored_console,
-    )
+    log_warning = start_telemetry(settings, owns_terminal=False)
     for warning in filter(None, (*settings.warnings, log_warning)):
         say(f"note: {warning}")
     return settings
@@ -96,7 +85,10 @@ async def _run(
         async with engine:
             for warning in engine.warnings:
                 say(f"note: {warning}")
-            outcome = await engine.run(task, output_dir=output_dir, agents=agents)
+            try:
+                outcome = await engine.run(task, output_dir=output_dir, agents=agents)
+            finally:
+                sink.finish()
     # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
     told = as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
     return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1
@@ -109,19 +101,27 @@ class _Sink:
         self._as_json = as_json
         self.lost_reader = False
         self.lines = ProgressLines({})
+        # The lines of the journal: a server that repeats a key it was sent must not bring it into a script's log.
+        self._json_lines = Lines()
         self.on_lost_reader: Callable[[], bool] = _nothing
 
     def receive(self, event: Event) -> None:
+        if self._as_json:
+            self._write(line.decode("ascii").rstrip("\n") for line in self._json_lines.of(event))
+        elif (line := self.lines.line(event)) is not None:
+            self._write([line])
+
+    def finish(self) -> None:
+        """Print what was held back, because it might have become a key."""
+        if self._as_json:
+            self._write(line.decode("ascii").rstrip("\n") for line in self._json_lines.rest())
+
+    def _write(self, lines: Iterable[str]) -> None:
         if self.lost_reader:
             return
-        if self._as_json:
-            line: str | None = json.dumps(event_to_json(event), ensure_ascii=True)
-        else:
-            line = self.lines.line(event)
-        if line is None:
-            return
         try:
-            write_line(sys.stdout if self._as_json else sys.stderr, line)
+            for line in lines:
+                write_line(sys.stdout if self._as_json else sys.stderr, line)
         except OSError as error:
             give_up(sys.stdout if self._as_json else sys.stderr, error)
             if self._as_json or isinstance(error, BrokenPipeError):  # a full disk under a log is no reason to end

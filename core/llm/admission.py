@@ -2,82 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
 
-from core.clock import Clock
-from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
-from core.llm.pool import ClientPool
+from core.llm.health_probe import PROBE_EVERY_SECONDS
 from core.llm.progress import CallProgress
 from core.llm.server_facts import is_healthy, is_reachable
-from core.llm.server_state import ServerState
+from core.llm.surroundings import Surroundings, Target
 from core.resilience.patience import Patience
 
 if TYPE_CHECKING:
-    from core.resilience.breaker import GuardBreaker, Ticket
-    from core.settings import Settings
+    from core.resilience.breaker import GuardBreaker
+    from core.resilience.breaker_state import Ticket
 
-PROBE_EVERY_SECONDS = 5.0
 POLL_SECONDS = 2.0  # others may have changed the breaker meanwhile
 POLL_JITTER_SECONDS = 1.0
 SHORTEST_WAIT_SECONDS = 0.001  # what is left of a sum of waits may be too little for a clock to move
 
 
-@dataclass(slots=True)
-class HealthProbe:
-    """Whether and when a server behind an open breaker is asked how it is; shared by all who wait for it.
-
-    A server that says it is well, and then fails the call it was let in for, is not asked again before its breaker has
-    closed: many health checks know nothing of the model behind them.
-    """
-
-    next_at: float = float("-inf")
-    is_trusted: bool = True
-    has_spoken: bool = False
-
-    def claim(self, now: float) -> bool:
-        """Tell whether the one who asks shall probe now; the next probe is due later."""
-        if not self.is_trusted or now < self.next_at:
-            return False
-        self.next_at = now + PROBE_EVERY_SECONDS
-        return True
-
-    def breaker_changed(self, old: str, new: str, now: float) -> None:
-        if new == "closed":
-            self.is_trusted, self.has_spoken = True, False
-        elif new == "open":
-            self.next_at = now + PROBE_EVERY_SECONDS
-            if old == "half-open" and self.has_spoken:
-                self.is_trusted, self.has_spoken = False, False
-
-
 class Admission:
     """The way of one call's attempts to one server; every wait is told, can be cancelled and can be cut short."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        state: ServerState,
-        probe: HealthProbe,
-        *,
-        pool: ClientPool,
-        clock: Clock,
-        random: Random,
-        patience: Patience,
-        progress: CallProgress,
-        settings: Settings,
-    ) -> None:
-        self.endpoint = endpoint
-        self._state = state
-        self._probe = probe
-        self._pool = pool
-        self._clock = clock
-        self._random = random
-        self._patience = patience
+    def __init__(self, target: Target, around: Surroundings, progress: CallProgress, patience: Patience) -> None:
+        self._target = target
+        self._state = target.state
+        self._probe = around.probe(target.endpoint)
+        self._pool = around.pool
+        self._clock = around.clock
+        self._random = around.random
+        self._rules = around.settings.circuit_breaker
         self._progress = progress
-        self._settings = settings
+        self._patience = patience
         self._waited_seconds = 0.0  # for a breaker or a server, all attempts of the call together
 
     async def back_off(self, seconds: float) -> None:
@@ -98,7 +53,7 @@ class Admission:
             Fault: unavailable, when the call has waited long enough.
         """
         counted_at = self._clock.monotonic()
-        while not await is_reachable(self._pool, self.endpoint):
+        while not await is_reachable(self._pool, self._target.endpoint):
             # To ask may take as long as to sleep: both are a wait.
             now = self._clock.monotonic()
             self._waited_seconds += now - counted_at
@@ -121,14 +76,14 @@ class Admission:
         Raises:
             Fault: breaker_open if it refuses and nobody shall wait; unavailable when the call has waited long enough.
         """
-        from core.resilience.breaker import BreakerOpenError
+        from core.resilience.breaker_state import BreakerOpenError
 
         while True:
             try:
                 return await breaker.acquire()
             except BreakerOpenError as refused:
                 retry_in_seconds = refused.retry_in_seconds
-            if not may_wait or self._settings.circuit_breaker.when_open == "fail":
+            if not may_wait or self._rules.when_open == "fail":
                 raise self._fault("breaker_open", f"next try in {retry_in_seconds:.0f} s" if retry_in_seconds else "")
             left_seconds = self._seconds_left()
             began_at = self._clock.monotonic()
@@ -146,16 +101,16 @@ class Admission:
         if await self._patience.sleep(max(SHORTEST_WAIT_SECONDS, min(at_most_seconds, poll_seconds))):
             await breaker.try_now()
         elif self._probe.claim(self._clock.monotonic()) and await is_healthy(
-            self._pool, self.endpoint, self._state.facts
+            self._pool, self._target.endpoint, self._state.facts
         ):
             self._probe.has_spoken = True
             await breaker.try_now()
 
     def _seconds_left(self) -> float:
-        left_seconds = self._settings.circuit_breaker.max_wait - self._waited_seconds
+        left_seconds = self._rules.max_wait - self._waited_seconds
         if left_seconds < SHORTEST_WAIT_SECONDS:
-            raise self._fault("unavailable", f"waited {self._settings.circuit_breaker.max_wait:g} s for it")
+            raise self._fault("unavailable", f"waited {self._rules.max_wait:g} s for it")
         return left_seconds
 
     def _fault(self, kind: str, detail: str) -> Fault:
-        return Fault(kind, host=self.endpoint.host, model=self.endpoint.model, detail=detail)
+        return Fault(kind, host=self._target.endpoint.host, model=self._target.endpoint.model, detail=detail)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock
 from core.llm.classify import classify_exception, classify_stream
+from core.llm.client import ConnectionTrace, watch_connection
 from core.llm.decoder import ReportedUsage, StreamDecoder
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault, Window, clean_detail
@@ -20,7 +21,6 @@ from core.llm.limits import (
     WRITE_TIMEOUT_SECONDS,
     TimeLimits,
 )
-from core.llm.pool import ConnectionTrace, watch_connection
 from core.llm.progress import CallProgress
 from core.telemetry.logs import log
 
@@ -101,15 +101,15 @@ async def _receive(
 
     loop = asyncio.get_running_loop()
     started = loop.time()
-    deadline = started + limits.total
+    deadline = started + limits.total_seconds
     # An answer that is not streamed comes as a whole or not at all.
-    first_limit = deadline if not body["stream"] else min(deadline, started + limits.first_token)
+    first_limit = deadline if not body["stream"] else min(deadline, started + limits.first_token_seconds)
     decoder: StreamDecoder | None = None
     ends_by = float("inf")
     rearm_at = float("-inf")
     timeout = httpx2.Timeout(
-        connect=limits.connect,
-        pool=min(POOL_TIMEOUT_SECONDS, limits.connect),
+        connect=limits.connect_seconds,
+        pool=min(POOL_TIMEOUT_SECONDS, limits.connect_seconds),
         write=WRITE_TIMEOUT_SECONDS,
         read=None,  # the wall clock below limits every wait; a timer for each read would cost more than the read
     )
@@ -135,12 +135,12 @@ async def _receive(
                         elif not read.progress or loop.time() < rearm_at:
                             continue
                         now = loop.time()
-                        limit = min(deadline, ends_by, now + limits.stall)
+                        limit = min(deadline, ends_by, now + limits.stall_seconds)
                         timer.reschedule(limit)
-                        rearm_at = now + limits.stall * REARM_SHARE
+                        rearm_at = now + limits.stall_seconds * REARM_SHARE
                         if limit < deadline:
                             # The total limit is armed exactly: a moment early it would pass for a stall.
-                            rearm_at = min(rearm_at, deadline - limits.stall)
+                            rearm_at = min(rearm_at, deadline - limits.stall_seconds)
     except TimeoutError:
         if decoder is None or not decoder.complete:
             raise _expired(loop.time() >= deadline, progress, limits, streamed=bool(body["stream"])) from None
@@ -162,10 +162,10 @@ def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
 
 def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streamed: bool) -> _Expired:
     if total or not streamed:
-        return _Expired("total_timeout", limits.total)
+        return _Expired("total_timeout", limits.total_seconds)
     if progress.first_token_seconds is None:
-        return _Expired("first_token_timeout", limits.first_token)
-    return _Expired("stall", limits.stall)
+        return _Expired("first_token_timeout", limits.first_token_seconds)
+    return _Expired("stall", limits.stall_seconds)
 
 
 def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallProgress) -> Answer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,7 +15,7 @@ from uuid import uuid4
 from core.clock import Clock
 from core.errors import LLMCallError
 from core.events import EventSink, Usage
-from core.llm.attempt import Answer
+from core.llm.accounts import CallAccounts, usage_of
 from core.llm.cache import CachedAnswer, ResponseCache, cache_key
 from core.llm.decoder import Read
 from core.llm.endpoint import Endpoint
@@ -27,13 +26,11 @@ from core.llm.progress import CallProgress
 from core.llm.request import CallRequest, Reply
 from core.llm.server_state import ServerStates
 from core.llm.surroundings import Surroundings
-from core.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from core.resilience.patience import Patience
 from core.status import BreakerStatus, PoolStatus
 from core.telemetry import metrics
-from core.telemetry.ledger import Cost, Ledger, Spent
-from core.telemetry.logs import Level, log, log_ids
-from core.telemetry.prices import Prices
+from core.telemetry.ledger import Ledger
+from core.telemetry.logs import log, log_ids
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -62,9 +59,6 @@ class Caller:
 
     Args:
         cache: answers given before; None asks the model every time.
-
-    Attributes:
-        ledger: what its calls have cost.
     """
 
     def __init__(
@@ -77,7 +71,6 @@ class Caller:
         random: Random,
         cache: ResponseCache | None = None,
     ) -> None:
-        self.ledger = Ledger()
         self._settings = settings
         self._pool = pool
         self._emit = emit
@@ -85,9 +78,14 @@ class Caller:
         self._random = random
         self._cache = cache
         self._servers = ServerStates(settings, pool, clock)
-        self._prices = Prices(settings.pricing)
+        self._accounts = CallAccounts(settings.pricing)
         self._travelling: dict[str, _Travel] = {}
         self._around: Surroundings | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What its calls have cost."""
+        return self._accounts.ledger
 
     async def call(
         self,
@@ -133,8 +131,7 @@ class Caller:
             raise self._failed(unexpected, journey, progress) from bug
         except BaseException:
             progress.cancelled()
-            _measure(journey, progress, "cancelled")
-            self._account(journey, progress)
+            self._accounts.enter(journey, progress, "cancelled")
             waiting = asyncio.current_task()
             if task.cancelled() and waiting is not None and not waiting.cancelling():
                 stopped = _fault("cancelled", journey.endpoint)
@@ -145,9 +142,7 @@ class Caller:
         finally:
             del self._travelling[call_id]
         progress.finished(answer.finish_reason, answer.usage, cached=answer.cached)
-        _measure(journey, progress, "ok", answer.usage, cached=answer.cached)
-        if not answer.cached:
-            self._account(journey, progress, answer.usage)
+        self._accounts.enter(journey, progress, "ok", answer.usage, cached=answer.cached)
         return Reply(
             text=progress.text,
             finish_reason=answer.finish_reason,
@@ -218,8 +213,8 @@ class Caller:
             if recalled is not None:
                 return recalled
             answer = await journey.run()
-            await self._prices.load_for(journey.endpoint.base_url, journey.endpoint.model)
-            usage = _usage(answer, journey.request, progress)
+            await self._accounts.load_price(journey.endpoint)
+            usage = usage_of(answer, journey.request, progress)
             if self._cache is not None and key is not None and answer.finish_reason == "stop" and journey.is_as_asked:
                 kept = CachedAnswer(
                     text=progress.text,
@@ -249,78 +244,11 @@ class Caller:
     def _failed(self, fault: Fault, journey: Journey, progress: CallProgress) -> LLMCallError:
         progress.attempt_failed(fault, will_retry=False)
         progress.failed(fault)
-        _measure(journey, progress, "error")
-        self._account(journey, progress)
+        self._accounts.enter(journey, progress, "error")
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )
 
-    def _account(self, journey: Journey, progress: CallProgress, usage: Usage | None = None) -> None:
-        """Enter what a call has cost; of one that broke off, what had come is paid for too."""
-        if usage is None:
-            if not progress.has_received:
-                return
-            usage = _estimated_usage(journey.request, progress)
-        request, endpoint = journey.request, journey.endpoint
-        price = self._prices.price(endpoint.base_url, endpoint.model, usage)
-        is_free = self._prices.is_free(endpoint.base_url, endpoint.model)
-        cost = Cost(
-            usd=price or Decimal(0),
-            priced_calls=int(price is not None and not is_free),
-            unknown_calls=int(price is None),
-            local_calls=int(is_free),
-            is_estimated=usage.estimated and not is_free,
-        )
-        self.ledger.add(request.run_id, request.agent_id, Spent(usage.input_tokens + usage.output_tokens, cost))
-        if price is not None:
-            metrics.increment("llm.cost", float(price), tags={"agent": request.agent_id, "model": endpoint.model})
-
 
 def _fault(kind: str, endpoint: Endpoint) -> Fault:
     return Fault(kind, host=endpoint.host, model=endpoint.model)
-
-
-def _usage(answer: Answer, request: CallRequest, progress: CallProgress) -> Usage:
-    if answer.usage is not None:
-        return Usage(answer.usage.input_tokens, answer.usage.output_tokens)
-    return _estimated_usage(request, progress)
-
-
-def _estimated_usage(request: CallRequest, progress: CallProgress) -> Usage:
-    return Usage(
-        estimate_prompt_tokens(request.messages), estimate_tokens(progress.text + progress.reasoning), estimated=True
-    )
-
-
-def _measure(
-    journey: Journey, progress: CallProgress, outcome: str, usage: Usage | None = None, *, cached: bool = False
-) -> None:
-    agent = {"agent": journey.request.agent_id}
-    model = journey.endpoint.model
-    tags = {**agent, "model": model}
-    metrics.increment("llm.requests", tags={**tags, "outcome": outcome})
-    duration_ms = progress.duration_seconds * 1000
-    metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": outcome})
-    with log_ids(**progress.log_ids):
-        level: Level = "WARNING" if outcome == "error" else "INFO"
-        log(
-            level,
-            "call ended",
-            outcome=outcome,
-            attempts=progress.attempt,
-            duration_ms=duration_ms,
-            model=model,
-            cached=cached,
-            content={
-                "prompt": [{"role": said.role, "content": said.content} for said in journey.request.messages],
-                "answer": progress.text,
-            },
-        )
-    if progress.first_token_seconds is not None:
-        metrics.timing("llm.first_token", progress.first_token_seconds * 1000, tags=tags)
-    if usage is not None and not cached:
-        if progress.streamed_seconds > 0:
-            metrics.gauge("llm.tokens_per_second", usage.output_tokens / progress.streamed_seconds, tags=tags)
-        estimated = "true" if usage.estimated else "false"
-        for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
-            metrics.increment("llm.tokens", count, tags={**agent, "direction": direction, "estimated": estimated})

@@ -4,59 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from math import inf, isfinite
 from typing import Any
 
 from core.llm.decoder import StreamFault
 from core.llm.endpoint import Endpoint
-from core.llm.faults import Action, Fault, Window, clean_detail
+from core.llm.faults import Action, Fault, clean_detail
+from core.llm.refused_window import refused_window
+from core.llm.retry_after import retry_after_seconds
 
 RETRY_AFTER_CAP_SECONDS = 120.0  # above it the user decides, not we
 SECONDS_OF_A_DAY = 86_400
-MAX_DIGITS = 12  # of a number of tokens; a longer one means nothing, and Python refuses to read the longest
+STATUS_DIGITS = 3
 
-_CONTEXT = re.compile(
-    r"exceed_context_size|context_length_exceeded|maximum context length|context size|context window|"
-    r"prompt is too long|n_keep|tokens to keep|reduce the length|exceed context limit|"
-    r"is longer than the model's context length|exceeds the available context size|"
-    r"input tokens exceed the configured limit|loaded with context length of only|`max_new_tokens` must be <=|"
-    r"current length is.*while limit is|too large for model with",
-    re.IGNORECASE | re.DOTALL,
-)
-_TOO_LARGE = re.compile(r"request too large|request_too_large", re.IGNORECASE)
-_LIMITS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r'"n_ctx":\s*(\d+)',
-        r"context size \((\d+)",
-        r"maximum context length is (\d+)",
-        r"> (\d+) maximum",
-        r"limit of (\d+) tokens",
-        r"Limit (\d+), Requested",
-        r"context length of only (\d+)",
-        r"n_ctx \((\d+)\)",
-        r"must be <= (\d+)",
-        r"model with (\d+) maximum context length",
-    )
-)
-_SHARES = re.compile(r"\((\d+) (?:in the messages|of text input), (\d+) in the (?:completion|output)\)")
-_PROMPTS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r'"n_prompt_tokens":\s*(\d+)',
-        r"request \((\d+) tokens\)",
-        r"resulted in (\d+) tokens",
-        r"Requested (\d+)",
-        r"too long: (\d+) tokens",
-        r"keep the first (\d+) tokens",
-        r"n_keep \((\d+)\)",
-        r"Given: (\d+) `inputs`",
-        r"contains (\d+) tokens",
-    )
-)
 _QUOTA = re.compile(
     r"insufficient_quota|billing|credit balance|quota exceeded|exceeded your current quota", re.IGNORECASE
 )
@@ -80,8 +42,6 @@ _KIND_BY_TYPE = {
     "internal_server_error": "server",
     "api_error": "server",
 }
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_DURATION_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def classify_exception(
@@ -148,7 +108,7 @@ def classify_answer(
     code = status if status is not None else _numeric_code(error)
     message = _message(error, text)
     detail = clean_detail(message, endpoint.api_key)
-    window = _window(code, text)
+    window = refused_window(code, text)
     retry_after: float | None = None
     action: Action | None = None
     hint: str | None = None
@@ -190,44 +150,6 @@ def classify_answer(
     )
 
 
-def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the wait that the headers ask for; None for none, garbage, and anything not above zero."""
-    for name, unit in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
-        seconds = _seconds(value, unit, now)
-        if seconds is not None:
-            return seconds
-    resets = [
-        _go_duration(headers.get(f"x-ratelimit-reset-{what}", ""))
-        for what in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
-    ]
-    longest = max(resets, default=0.0)
-    return longest if 0 < longest < inf else None
-
-
-def _seconds(value: str, unit: float, now: datetime) -> float | None:
-    try:
-        seconds = float(value) * unit
-    except ValueError:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        if when.tzinfo is None:
-            return None
-        seconds = (when - now).total_seconds()
-    return seconds if isfinite(seconds) and seconds > 0 else None
-
-
-def _go_duration(value: str) -> float:
-    return sum(float(number) * _DURATION_SECONDS[unit] for number, unit in _DURATION.findall(value))
-
-
 def _kind_of_status(code: int, text: str) -> str:
     if code == 402 or (code in {400, 403, 429} and _QUOTA.search(text)):
         return "quota"
@@ -244,29 +166,6 @@ def _kind_of_status(code: int, text: str) -> str:
     if code >= 500 and code != 501:
         return "server"
     return "bad_request"
-
-
-def _window(code: int | None, text: str) -> Window | None:
-    too_large = _TOO_LARGE.search(text) is not None
-    if "string_above_max_length" in text or code not in {None, 400, 413, 422, 429, 500}:
-        return None
-    if not too_large and (code == 429 or not _CONTEXT.search(text)):
-        return None
-    limit, prompt = _first_number(_LIMITS, text), _first_number(_PROMPTS, text)
-    shares = _SHARES.search(text)
-    if code == 429 and (limit is None or prompt is None or prompt <= limit):
-        return None  # a wait does cure it
-    if shares is not None:
-        return Window(limit, _number(shares[1]), _number(shares[2]))
-    return Window(limit, prompt)
-
-
-def _first_number(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:
-    return next((_number(match[1]) for pattern in patterns if (match := pattern.search(text))), None)
-
-
-def _number(digits: str) -> int | None:
-    return int(digits) if len(digits) <= MAX_DIGITS else None
 
 
 def _adaptation(error: Mapping[str, Any], text: str) -> str:
@@ -329,7 +228,7 @@ def _message(error: Mapping[str, Any], text: str) -> str:
 def _numeric_code(error: Mapping[str, Any]) -> int | None:
     for name in ("code", "status", "status_code"):
         value = error.get(name)
-        if isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
+        if isinstance(value, str) and value.isdecimal() and len(value) == STATUS_DIGITS:
             value = int(value)
         if type(value) is int and 300 <= value < 600:
             return value

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from core.resilience.outcome import Outcome
+
 Action = Literal["retry", "free", "truncate", "wait", "fail"]
 """retry: with back-off; free: at once and uncounted; truncate: shorten and repeat; wait: uncounted; fail: at once."""
 
-Outcome = Literal["success", "failure", "neutral"]
-"""What an attempt tells the circuit breaker; neutral counts nothing and gives its permit back."""
-
 MAX_DETAIL_CHARS = 300
-OVERLOAD_KINDS = frozenset({"rate_limit", "first_token_timeout", "read_timeout", "stall", "total_timeout"})
 OVERLOAD_STATUSES = frozenset({503, 529})
 
 
@@ -124,6 +122,25 @@ _BUG = FaultRule(
     "an unexpected error in Quintet, on a call to {host}",
     "please report it with the log (`quintet doctor` shows its folder)",
 )
+
+TIMEOUT_KINDS = frozenset(
+    {"connect_timeout", "pool_timeout", "first_token_timeout", "read_timeout", "stall", "total_timeout"}
+)
+OVERLOAD_KINDS = frozenset({"rate_limit", "first_token_timeout", "read_timeout", "stall", "total_timeout"})
+"""Fewer calls at once may cure them."""
+
+LOST_KINDS = frozenset({"connect", "connect_timeout", "disconnected", "cut"})
+"""After them the server may be gone."""
+
+LASTING_KINDS = frozenset({"auth", "quota", "not_found", "not_sse"})
+"""The next call would meet them again: the endpoint is passed over for a while."""
+
+FALLBACK_KINDS = LASTING_KINDS | {
+    *("connect", "connect_timeout", "disconnected", "cut", "first_token_timeout", "read_timeout", "pool_timeout"),
+    *("server", "http_408", "http_425", "rate_limit", "truncated_stream", "malformed", "stream_error"),
+    *("loading", "unavailable", "breaker_open", "context", "queue_full", "retry_budget"),
+}
+"""Another endpoint may not have them. What a content filter stops is not asked elsewhere in silence."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|xai|hf)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+[^\s\"']+")

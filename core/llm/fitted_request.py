@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from math import inf
 
-from core.clock import Clock
 from core.llm.context import fit, fit_window
 from core.llm.decoder import ReportedUsage
-from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault, Window
-from core.llm.pool import ClientPool
 from core.llm.progress import CallProgress
 from core.llm.request import CallRequest
 from core.llm.server_facts import MIN_CONTEXT_TOKENS, count_prompt_tokens
-from core.llm.server_state import ModelState, ServerState
+from core.llm.server_state import ModelState
 from core.llm.silent_cut import window_that_cut
+from core.llm.surroundings import Surroundings, Target
 from core.llm.tokens import estimate_prompt_tokens, text_bytes
 from core.telemetry import metrics
 
@@ -28,27 +26,15 @@ class FittedRequest:
 
     Attributes:
         request: what to send now.
-        endpoint: where to; it may be replaced when the server has moved.
     """
 
-    def __init__(
-        self,
-        request: CallRequest,
-        endpoint: Endpoint,
-        state: ServerState,
-        *,
-        others: tuple[Endpoint, ...],
-        pool: ClientPool,
-        progress: CallProgress,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, request: CallRequest, target: Target, around: Surroundings, progress: CallProgress) -> None:
         self.request = request
-        self.endpoint = endpoint
-        self._state = state
-        self._others = others
-        self._pool = pool
+        self._target = target
+        self._state = target.state
+        self._pool = around.pool
+        self._clock = around.clock
         self._progress = progress
-        self._clock = clock
         self._truncations = 0
         self._refusals = 0
 
@@ -73,14 +59,14 @@ class FittedRequest:
         prepared_for = self._model.calibration.estimate(messages)
         if window is None or fit_window(self.request, window, prepared_for) is self.request:
             return
-        counted = await count_prompt_tokens(self._pool, self.endpoint, self._state.facts, messages)
+        counted = await count_prompt_tokens(self._pool, self._target.endpoint, self._state.facts, messages)
         # More than to be expected is only prepared for where a prompt was cut in silence.
         expected = prepared_for if self._model.is_cut_told else self.estimate()
         smaller = fit_window(self.request, window, counted or expected)
         if smaller is None or smaller is self.request:
             return
         if self._is_larger_elsewhere():
-            raise Fault("context", host=self.endpoint.host, model=self.endpoint.model)
+            raise Fault("context", host=self._target.endpoint.host, model=self._target.endpoint.model)
         self._shorten(smaller)
 
     def fit_after_refusal(self, fault: Fault) -> None:
@@ -119,7 +105,7 @@ class FittedRequest:
         if not model.is_cut_told:
             model.is_cut_told = True
             self._progress.warned(
-                f"{self.endpoint.host} silently cut the prompt for {self.endpoint.model} to about {cut_at} tokens",
+                f"{self._target.endpoint.host} silently cut the prompt for {self._target.endpoint.model} to about {cut_at} tokens",
                 "give the server a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or set LLM_CONTEXT_TOKENS",
             )
 
@@ -145,14 +131,14 @@ class FittedRequest:
     def _is_larger_elsewhere(self) -> bool:
         """Tell whether another endpoint of this call takes longer prompts: asking it comes before leaving words out."""
         window = self._window_tokens or 0
-        return any((other.context_tokens or 0) > window for other in self._others)
+        return any((other.context_tokens or 0) > window for other in self._target.others)
 
     @property
     def _window_tokens(self) -> int | None:
         """The smallest window that the user, the server or its refusals have named; None while nobody has."""
-        known = (self.endpoint.context_tokens, self._state.facts.context_tokens, self._learned_window)
+        known = (self._target.endpoint.context_tokens, self._state.facts.context_tokens, self._learned_window)
         return min((tokens for tokens in known if tokens), default=None)
 
     @property
     def _model(self) -> ModelState:
-        return self._state.model(self.endpoint.model)
+        return self._state.model(self._target.endpoint.model)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from core.llm.attempt import Answer
 from core.llm.endpoint import Endpoint
-from core.llm.faults import Fault
+from core.llm.faults import FALLBACK_KINDS, LASTING_KINDS, Fault
 from core.llm.leg import Leg
 from core.llm.progress import CallProgress
 from core.llm.request import CallRequest
@@ -16,16 +16,6 @@ from core.resilience.gate import GateFullError
 from core.resilience.patience import Patience
 from core.telemetry import metrics
 from core.telemetry.logs import log
-
-LASTING = frozenset({"auth", "quota", "not_found", "not_sse"})
-"""Kinds of fault that the next call would meet again: the endpoint is passed over for a while."""
-
-FALLS_BACK = LASTING | {
-    *("connect", "connect_timeout", "disconnected", "cut", "first_token_timeout", "read_timeout", "pool_timeout"),
-    *("server", "http_408", "http_425", "rate_limit", "truncated_stream", "malformed", "stream_error"),
-    *("loading", "unavailable", "breaker_open", "context", "queue_full", "retry_budget"),
-}
-"""Kinds of fault that another endpoint may not have. What a content filter stops is not asked elsewhere in silence."""
 
 
 class Journey:
@@ -84,9 +74,9 @@ class Journey:
             try:
                 return await self._at(target)
             except Fault as fault:
-                if not others or fault.kind not in FALLS_BACK or self._progress.has_received:
+                if not others or fault.kind not in FALLBACK_KINDS or self._progress.has_received:
                     raise
-                if fault.kind in LASTING:
+                if fault.kind in LASTING_KINDS:
                     state.model(endpoint.model).out_until = self._around.clock.monotonic() + OUT_SECONDS
                 self._fall_back(fault, others[0])
         raise AssertionError("a route has at least one endpoint")

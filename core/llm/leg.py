@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.admission import Admission
+from core.llm.answer_parts import AnswerInParts
 from core.llm.attempt import Answer, run_attempt
-from core.llm.continuation import continued, is_looping
-from core.llm.decoder import ReportedUsage
-from core.llm.faults import Action, Fault, Outcome, clean_detail
+from core.llm.continuation import continued
+from core.llm.endpoint import Endpoint
+from core.llm.faults import LOST_KINDS, TIMEOUT_KINDS, Action, Fault, clean_detail
 from core.llm.fitted_request import FittedRequest
 from core.llm.limits import time_limits
 from core.llm.models import offered_models
@@ -16,21 +17,15 @@ from core.llm.request import CallRequest
 from core.llm.retry_rules import RetryRules
 from core.llm.surroundings import Surroundings, Target
 from core.llm.wire import request_body
+from core.resilience.outcome import Outcome
 from core.resilience.patience import Patience
 from core.resilience.retry import Backoff, retrying
 from core.telemetry import metrics
 from core.telemetry.logs import log
 
-MAX_CONTINUATIONS = 2
 LOADING_POLL_SECONDS = 1.0
 MAX_LOADING_SECONDS = 600.0
 MAX_SHOWN_MODELS = 8
-TIMEOUT_KINDS = frozenset(
-    {"connect_timeout", "pool_timeout", "first_token_timeout", "read_timeout", "stall", "total_timeout"}
-)
-LOST = frozenset({"connect", "connect_timeout", "disconnected", "cut"})
-"""Kinds of fault after which a server may be gone."""
-
 BREAKER_LEVELS = {"closed": 0, "half-open": 1, "open": 2}
 
 
@@ -40,7 +35,6 @@ class Leg:
     def __init__(
         self, request: CallRequest, target: Target, around: Surroundings, progress: CallProgress, patience: Patience
     ) -> None:
-        self.endpoint = target.endpoint
         self._target = target
         self._state = target.state
         self._around = around
@@ -48,27 +42,9 @@ class Leg:
         llm = around.settings.llm
         backoff = Backoff(llm.retry_initial_delay, llm.retry_max_delay, around.random)
         self._rules = RetryRules(backoff, around.retry_budget)
-        self._fitted = FittedRequest(
-            request,
-            target.endpoint,
-            target.state,
-            others=target.others,
-            pool=around.pool,
-            progress=progress,
-            clock=around.clock,
-        )
+        self._fitted = FittedRequest(request, target, around, progress)
         self._probe = around.probe(target.endpoint)
-        self._admission = Admission(
-            target.endpoint,
-            target.state,
-            self._probe,
-            pool=around.pool,
-            clock=around.clock,
-            random=around.random,
-            patience=patience,
-            progress=progress,
-            settings=around.settings,
-        )
+        self._admission = Admission(target, around, progress, patience)
         self._adaptations: set[str] = set()
         self._loading_since: float | None = None
         self._stale_seen = False
@@ -76,9 +52,12 @@ class Leg:
         self._is_fitted = False
         self._is_users_try = False
         self._is_failed_trial = False
-        self._text_so_far = ""  # of an answer that hit its length limit and is being continued
-        self._continuations = 0
-        self._usages: list[ReportedUsage | None] = []
+        self._answer = AnswerInParts()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Who is asked, wherever it is now."""
+        return self._target.endpoint
 
     @property
     def request(self) -> CallRequest:
@@ -107,10 +86,10 @@ class Leg:
             answer: Answer = await loop(self._counted_attempt)
         except Fault as fault:
             self._pause_the_others(fault)
-            if self._text_so_far:
+            if self._answer.text_so_far:
                 # What had come is a cut-off answer, and stays one: going on with it has failed, nothing else.
                 self._progress.attempt_failed(fault, will_retry=False)
-                return Answer("length", self._usage())
+                return Answer("length", self._answer.usage())
             if fault.kind == "not_found":
                 fault.hint = await self._hint_of_models() or fault.hint
             raise
@@ -127,28 +106,16 @@ class Leg:
             try:
                 answer = await self._admitted_attempt(again=again)
             except Fault as fault:
-                self._state.was_away = self._state.was_away or fault.kind in LOST
-                self._may_be_gone = fault.kind in LOST and self._shall_wait_for_server()
+                self._state.was_away = self._state.was_away or fault.kind in LOST_KINDS
+                self._may_be_gone = fault.kind in LOST_KINDS and self._shall_wait_for_server()
                 again = await self._uncounted_step(fault)
                 continue
-            self._learn(answer)
-            if not self._shall_continue(answer):
-                return Answer(answer.finish_reason, self._usage())
-            self._continuations += 1
-            self._text_so_far = self._progress.text
+            if answer.usage is not None and not self._answer.text_so_far:
+                self._fitted.learn(answer.usage)
+            if not self._answer.take(answer, self._progress.text, may_go_on=bool(self.request.continue_with)):
+                return Answer(answer.finish_reason, self._answer.usage())
             self._count("llm.continuations")
             again = True
-
-    def _shall_continue(self, answer: Answer) -> bool:
-        text = self._progress.text
-        return (
-            answer.finish_reason == "length"
-            and bool(self.request.continue_with)
-            and self._continuations < MAX_CONTINUATIONS
-            and bool(text.strip())
-            and text != self._text_so_far
-            and not is_looping(text)
-        )
 
     def _shall_wait_for_server(self) -> bool:
         """Tell whether a lost server is waited for: one that has answered before, and that nobody can stand in for."""
@@ -160,7 +127,7 @@ class Leg:
         if self._target.refresh is None or not self._progress.attempt:
             return
         try:
-            self.endpoint = self._fitted.endpoint = self._admission.endpoint = await self._target.refresh()
+            self._target.endpoint = await self._target.refresh()
         except ModelUnavailableError as error:
             raise self._fault("unavailable", detail=error.message) from None
 
@@ -183,7 +150,7 @@ class Leg:
                 await self._wait_for_model(fault)
                 return True
             case "truncate":
-                if self._text_so_far:
+                if self._answer.text_so_far:
                     raise fault  # what makes it too long is the answer itself
                 self._fitted.fit_after_refusal(fault)
                 return False
@@ -221,26 +188,28 @@ class Leg:
             await self._admission.wait_out_pause()  # somebody else may have been told to wait meanwhile
             # What fails from now on cannot belong to an incident of the time in which it still waited.
             ticket = ticket._replace(started_at=self._around.clock.monotonic())
+            used: int | None = None  # tokens; None while the server has not told
             try:
                 answer = await self._attempt(again=again)
+                outcome = "success"
+                used = answer.usage and answer.usage.input_tokens + answer.usage.output_tokens
             except Fault as fault:
                 self._count_failure(fault)
                 outcome = self._rules.judge(fault)
-                nothing_came = self._progress.first_token_seconds is None
-                self._is_failed_trial = is_trial and outcome == "failure" and nothing_came
-                self._correct_rate(reserved, 0 if nothing_came else None)
+                self._is_failed_trial = is_trial and outcome == "failure" and self._nothing_came
                 raise
-            outcome = "success"
-            usage = answer.usage
-            self._correct_rate(reserved, usage.input_tokens + usage.output_tokens if usage is not None else None)
+            finally:
+                # Also of a cancelled attempt: what has brought nothing, was not charged by the server either.
+                if used is not None or self._nothing_came:
+                    self._state.limiter.correct(reserved, used or 0)
         finally:
             await breaker.settle(ticket, outcome)
         return answer
 
-    def _correct_rate(self, reserved: int, used: int | None) -> None:
-        """Tell our own rate what was really used; None leaves what was reserved."""
-        if used is not None:
-            self._state.limiter.correct(reserved, used)
+    @property
+    def _nothing_came(self) -> bool:
+        """Whether the request that was made last has brought no part of an answer."""
+        return self._progress.first_token_seconds is None
 
     def _breaker_changed(self, name: str, old: str, new: str, retry_at: float | None) -> None:
         self._probe.breaker_changed(old, new, self._around.clock.monotonic())
@@ -252,8 +221,8 @@ class Leg:
         around, endpoint = self._around, self.endpoint
         began_at = around.clock.monotonic()
         request = self.request
-        if self._text_so_far:
-            request = continued(request, self._text_so_far, endpoint)
+        if self._answer.text_so_far:
+            request = continued(request, self._answer.text_so_far, endpoint)
         limits = time_limits(around.settings, endpoint, self._fitted.estimate(request))
         try:
             async with around.pool.lease(endpoint) as lease:
@@ -287,15 +256,15 @@ class Leg:
 
     def _announce(self, *, again: bool) -> None:
         """Tell of a new attempt; going on after a cut-off answer is none, until that fails."""
-        if again and self._text_so_far and self._progress.text == self._text_so_far:
-            self._progress.start_request(self._text_so_far)
+        if again and self._answer.text_so_far and self._progress.text == self._answer.text_so_far:
+            self._progress.start_request(self._answer.text_so_far)
             return
         self._progress.start_attempt(
-            self.endpoint, fallback=self._target.is_fallback, again=again, text_so_far=self._text_so_far
+            self.endpoint, fallback=self._target.is_fallback, again=again, text_so_far=self._answer.text_so_far
         )
 
     def _may_retry(self, error: BaseException) -> bool:
-        return self._rules.may_retry(error, in_answer=self._progress.first_token_seconds is not None)
+        return self._rules.may_retry(error, in_answer=not self._nothing_came)
 
     def _before_wait(self, error: BaseException, wait_seconds: float) -> None:
         """Pay for a retry and tell of it.
@@ -338,18 +307,6 @@ class Leg:
             raise self._fault("unavailable", detail=fault.message) from None
         self._progress.attempt_failed(fault, will_retry=True, wait_seconds=LOADING_POLL_SECONDS)
         await self._admission.back_off(LOADING_POLL_SECONDS)
-
-    def _learn(self, answer: Answer) -> None:
-        self._usages.append(answer.usage)
-        if answer.usage is not None and not self._text_so_far:
-            self._fitted.learn(answer.usage)
-
-    def _usage(self) -> ReportedUsage | None:
-        """Return what all requests of the answer have used; None if the server did not say it of each."""
-        reported = [usage for usage in self._usages if usage is not None]
-        if len(reported) < len(self._usages) or not reported:
-            return None
-        return ReportedUsage(sum(one.input_tokens for one in reported), sum(one.output_tokens for one in reported))
 
     async def _hint_of_models(self) -> str:
         models = await offered_models(self._around.pool, self.endpoint)

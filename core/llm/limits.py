@@ -20,16 +20,16 @@ LOCAL_PROMPT_TOKENS_PER_SECOND = 20  # of a slow CPU
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: to connect, until the first token, between two tokens, and for the whole attempt."""
+    """How long it may take to connect, until the first token, between two tokens, and as a whole."""
 
-    connect: float
-    first_token: float
-    stall: float
-    total: float
+    connect_seconds: float
+    first_token_seconds: float
+    stall_seconds: float
+    total_seconds: float
 
 
-LOCAL = TimeLimits(connect=2, first_token=180, stall=60, total=900)
-REMOTE = TimeLimits(connect=5, first_token=60, stall=45, total=600)
+LOCAL = TimeLimits(connect_seconds=2, first_token_seconds=180, stall_seconds=60, total_seconds=900)
+REMOTE = TimeLimits(connect_seconds=5, first_token_seconds=60, stall_seconds=45, total_seconds=600)
 REASONING_FIRST_TOKEN_SECONDS = 180.0  # some providers send nothing at all while a model thinks
 
 _REASONING = re.compile(r"(?:^|[/:_.-])(?:o[1-9]|gpt-5|r1|qwq|magistral)(?:$|[:_.-])|reason|thinking", re.IGNORECASE)
@@ -39,14 +39,14 @@ def time_limits(settings: Settings, endpoint: Endpoint, prompt_tokens: int) -> T
     """Return the limits of the settings, and where they name none, those for the endpoint's place."""
     llm = settings.llm
     usual = LOCAL if endpoint.is_local else REMOTE
-    first_token = usual.first_token
+    first_token_seconds = usual.first_token_seconds
     if _REASONING.search(endpoint.model):
-        first_token = max(first_token, REASONING_FIRST_TOKEN_SECONDS)
+        first_token_seconds = max(first_token_seconds, REASONING_FIRST_TOKEN_SECONDS)
     if endpoint.is_local:
-        first_token = max(first_token, prompt_tokens / LOCAL_PROMPT_TOKENS_PER_SECOND)
+        first_token_seconds = max(first_token_seconds, prompt_tokens / LOCAL_PROMPT_TOKENS_PER_SECOND)
     return TimeLimits(
-        connect=usual.connect if llm.connect_timeout is None else llm.connect_timeout,
-        first_token=first_token if llm.first_token_timeout is None else llm.first_token_timeout,
-        stall=usual.stall if llm.stall_timeout is None else llm.stall_timeout,
-        total=max(usual.total, first_token) if llm.total_timeout is None else llm.total_timeout,
+        connect_seconds=usual.connect_seconds if llm.connect_timeout is None else llm.connect_timeout,
+        first_token_seconds=first_token_seconds if llm.first_token_timeout is None else llm.first_token_timeout,
+        stall_seconds=usual.stall_seconds if llm.stall_timeout is None else llm.stall_timeout,
+        total_seconds=max(usual.total_seconds, first_token_seconds) if llm.total_timeout is None else llm.total_timeout,
     )

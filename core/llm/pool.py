@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
-from core.llm.endpoint import Endpoint, configured_endpoint, is_loopback
-from core.llm.faults import clean_detail
+from core.llm.client import load_sdk, make_client
+from core.llm.endpoint import Endpoint, configured_endpoint
 from core.telemetry import metrics
 
 if TYPE_CHECKING:
-    import httpx2
     from openai import AsyncOpenAI
 
 MAX_CONNECTIONS = 100
-LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
-REMOTE_KEEPALIVE_SECONDS = 15.0
 UNHEALTHY_AFTER_FAILURES = 3  # in a row; what a client holds may be at fault: a dead connection, an old address
-NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
-
-
-class ConnectionTrace:
-    """What happened on the wire to one request."""
-
-    __slots__ = ("answered", "connected", "sent")
-
-    def __init__(self) -> None:
-        self.connected = False
-        self.sent = False
-        self.answered = False
-
-    @property
-    def reused(self) -> bool:
-        """Whether the request went out on a connection that had served another one."""
-        return self.sent and not self.connected
-
-    async def __call__(self, name: str, _info: object) -> None:
-        if name.endswith(".connect_tcp.started"):
-            self.connected = True
-        elif name.endswith(".send_request_headers.started"):
-            self.sent = True
-        elif name.endswith(".receive_response_headers.complete"):
-            self.answered = True
-
-
-_watching: ContextVar[ConnectionTrace | None] = ContextVar("watching", default=None)
-
-
-@contextmanager
-def watch_connection(trace: ConnectionTrace) -> Iterator[None]:
-    """Let `trace` see the request that is made inside the block."""
-    token = _watching.set(trace)
-    try:
-        yield
-    finally:
-        _watching.reset(token)
-
-
-async def _attach_trace(request: httpx2.Request) -> None:
-    trace = _watching.get()
-    if trace is not None:
-        request.extensions["trace"] = trace
 
 
 @dataclass(slots=True)
@@ -243,8 +194,8 @@ class ClientPool:
                 pooled = None
             if pooled is None:
                 # Importing the SDK takes half a second: a thread keeps the screen alive meanwhile.
-                ssl_context = await asyncio.to_thread(_load_sdk, endpoint.base_url)
-                client = _usable_client(endpoint, ssl_context, self.max_connections)
+                ssl_context = await asyncio.to_thread(load_sdk, endpoint.base_url)
+                client = make_client(endpoint, ssl_context, self.max_connections)
                 now = self.clock.monotonic()
                 pooled = self._clients[key] = _Pooled(client, endpoint.shown_url, now, is_doubted)
             return pooled
@@ -257,62 +208,6 @@ class ClientPool:
             self._retired.remove(pooled)
             self._closed.add(pooled.counts)
             await pooled.client.close()
-
-
-def _load_sdk(base_url: str) -> Any:  # ssl.SSLContext
-    import ssl
-
-    import httpx2
-    import openai
-
-    _ = openai.AsyncOpenAI.chat  # loads the resource module, which is lazy
-    if urlsplit(base_url).scheme == "https":
-        return httpx2.create_ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
-
-
-def _usable_client(endpoint: Endpoint, ssl_context: Any, max_connections: int) -> AsyncOpenAI:  # ssl.SSLContext
-    """Return a new client.
-
-    Raises:
-        UsageError: the address, or the proxy that the environment names, cannot be used.
-    """
-    import httpx2
-
-    try:
-        return _build_client(endpoint, ssl_context, max_connections)
-    except (httpx2.InvalidURL, ValueError) as wrong:
-        raise UsageError(
-            f"the address {endpoint.host}, or the proxy for it, cannot be used "
-            f"({clean_detail(str(wrong), endpoint.api_key)})",
-            hint="check LLM_BASE_URL and the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)",
-        ) from None
-
-
-def _build_client(endpoint: Endpoint, ssl_context: Any, max_connections: int) -> AsyncOpenAI:  # ssl.SSLContext
-    import httpx2
-    import openai
-
-    keepalive = LOCAL_KEEPALIVE_SECONDS if endpoint.is_local else REMOTE_KEEPALIVE_SECONDS
-    http_client = openai.DefaultAsyncHttpxClient(
-        verify=ssl_context,
-        follow_redirects=False,  # a redirected POST would become a GET without its body
-        trust_env=not is_loopback(endpoint.base_url),  # a proxy must not catch 127.0.0.1
-        limits=httpx2.Limits(
-            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=keepalive
-        ),
-        event_hooks={"request": [_attach_trace]},
-    )
-    client = openai.AsyncOpenAI(
-        base_url=endpoint.base_url,
-        api_key=endpoint.api_key or NO_KEY,
-        max_retries=0,  # our own loop is the only one that retries
-        http_client=http_client,
-    )
-    if urlsplit(endpoint.base_url).hostname != "api.openai.com":
-        client.organization = None  # read from the environment by the SDK, and nobody else's business
-        client.project = None
-    return client
 
 
 _running: list[ClientPool] = []

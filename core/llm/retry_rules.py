@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.llm.faults import Fault, Outcome
+from core.llm.faults import Fault
+from core.resilience.outcome import Outcome
 from core.resilience.retry import Backoff
 from core.resilience.retry_budget import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 

@@ -8,8 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.clock import Clock
-from core.llm.admission import HealthProbe
 from core.llm.endpoint import Endpoint
+from core.llm.health_probe import HealthProbe
 from core.llm.pool import ClientPool
 from core.llm.server_state import ServerState
 from core.resilience.retry_budget import RetryBudget
@@ -36,11 +36,12 @@ class Surroundings:
         return self.probes.setdefault(endpoint.breaker_name, HealthProbe())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
     """One endpoint of a call.
 
     Attributes:
+        endpoint: where requests go now; it is replaced when the server has come back elsewhere.
         is_fallback: it is not the first choice.
         others: the endpoints that are tried after it.
         refresh: tells before every further attempt where the endpoint is now; for a server that may come back elsewhere.

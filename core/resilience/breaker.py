@@ -1,22 +1,19 @@
 """A circuit breaker on purgatory's model that is honest under concurrency.
 
-Purgatory closes on one success, admits every probe, counts cancellations, trusts the wall clock and lets late results
-of an older state decide. This subclass keeps its states, messages and listeners, and replaces those rules:
-N successes close; N probes at most; results of an older generation are ignored; monotonic injected clock; a neutral
-outcome counts nothing; listeners hear at once and cannot harm the call; every refusal is an exception of its own.
+Its listeners hear at once and cannot harm the call, and every refusal is an exception of its own; when it opens and
+closes is in breaker_state.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Self
 
 from purgatory.domain.messages.commands import CreateCircuitBreaker
 from purgatory.domain.messages.events import CircuitBreakerCreated
-from purgatory.domain.model import ClosedState, Context, ExcludeType, HalfOpenedState, OpenedState, State
+from purgatory.domain.model import ExcludeType
 from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker, AsyncCircuitBreakerFactory
 from purgatory.service._async.message_handlers import register_circuit_breaker
 from purgatory.service._async.messagebus import AsyncMessageRegistry
@@ -24,176 +21,15 @@ from purgatory.service._async.unit_of_work import AsyncAbstractUnitOfWork, Async
 from purgatory.typing import TTL, CircuitName, Threshold
 
 from core.clock import Clock
-from core.resilience.patience import Patience
+from core.resilience.breaker_state import STATE_NAMES, GuardContext, Ticket
+from core.resilience.outcome import Outcome
 from core.status import BreakerStatus
 
-Outcome = Literal["success", "failure", "neutral"]
 StateListener = Callable[[str, str, str, float | None], None]
 """Takes name, old state, new state and, if open, the monotonic time of the next try."""
 
-STATE_NAMES = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
 
 _log = logging.getLogger(__name__)
-
-
-class BreakerOpenError(Exception):
-    """The breaker let nothing through; `retry_in_seconds` is 0 while probes are under way."""
-
-    def __init__(self, name: str, state: str, retry_in_seconds: float) -> None:
-        super().__init__(f"circuit {name} is {state}")
-        self.name = name
-        self.state = state
-        self.retry_in_seconds = retry_in_seconds
-
-
-class Ticket(NamedTuple):
-    """Admission of one attempt."""
-
-    generation: int
-    started_at: float
-    probe: bool
-
-
-class GuardOpened(OpenedState):
-    """Open since a moment of the injected clock."""
-
-    def __init__(self, circuit_name: str, opened_at: float) -> None:
-        super().__init__(circuit_name)
-        self.opened_at = opened_at
-
-
-class GuardHalfOpened(HalfOpenedState):
-    """Trying whether the other side is back."""
-
-    def __init__(self) -> None:
-        self.in_flight = 0
-        self.successes = 0
-
-
-class GuardContext(Context):
-    """The state of one breaker, shared by all who use it; tickets connect an outcome with its admission."""
-
-    def __init__(self, name: str, threshold: int, ttl: float, *, successes_to_close: int, clock: Clock) -> None:
-        super().__init__(name, threshold, ttl)
-        self.generation = 0
-        self.successes_to_close = successes_to_close
-        self._clock = clock
-        self._last_counted_at = float("-inf")
-        self._open_time = Patience(clock)
-        self._waiting: set[asyncio.Future[None]] = set()
-
-    def acquire(self) -> Ticket:
-        """Admit an attempt.
-
-        Raises:
-            BreakerOpenError: it may not be made now.
-        """
-        now = self._clock.monotonic()
-        if isinstance(self._state, OpenedState):
-            retry_in = self.retry_in_seconds
-            if retry_in > 0:
-                raise BreakerOpenError(self.name, STATE_NAMES[self.state], retry_in)
-            self.set_state(GuardHalfOpened())
-        if isinstance(self._state, GuardHalfOpened):
-            if self._is_probed_enough(self._state):
-                raise BreakerOpenError(self.name, STATE_NAMES[self.state], 0.0)
-            self._state.in_flight += 1
-            return Ticket(self.generation, now, probe=True)
-        return Ticket(self.generation, now, probe=False)
-
-    def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
-        """Count what became of an admitted attempt; False if the state has changed since, and nothing was counted."""
-        if ticket.generation != self.generation:
-            return False
-        if isinstance(self._state, GuardHalfOpened):
-            self._settle_probe(self._state, outcome)
-        elif isinstance(self._state, ClosedState):
-            self._settle_closed(self._state, ticket, outcome)
-        return True
-
-    def try_now(self) -> bool:
-        """Let probes through before their time, on the word of somebody who has looked; False unless open."""
-        if not isinstance(self._state, OpenedState):
-            return False
-        self.set_state(GuardHalfOpened())
-        return True
-
-    def _is_probed_enough(self, state: GuardHalfOpened) -> bool:
-        return state.in_flight + state.successes >= self.successes_to_close
-
-    def _settle_probe(self, state: GuardHalfOpened, outcome: Outcome) -> None:
-        state.in_flight -= 1
-        if outcome == "failure":
-            self._open()
-        elif outcome == "success":
-            state.successes += 1
-            if state.successes >= self.successes_to_close:
-                self.recover_failure()
-                self.set_state(ClosedState())
-        self._notify()
-
-    def _settle_closed(self, state: ClosedState, ticket: Ticket, outcome: Outcome) -> None:
-        if outcome == "success":
-            if state.failure_count:
-                self.recover_failure()
-            state.failure_count = 0
-        elif outcome == "failure":
-            if state.failure_count and ticket.started_at < self._last_counted_at:
-                return  # cut by the same incident as the failure before it
-            state.failure_count += 1
-            self._last_counted_at = self._clock.monotonic()
-            self.mark_failure(state.failure_count)
-            if state.failure_count >= self.threshold:
-                self._open()
-
-    def set_state(self, state: State) -> None:
-        """Enter a state; every ticket that is out becomes stale."""
-        self.generation += 1
-        super().set_state(state)
-        self._notify()
-
-    @property
-    def retry_in_seconds(self) -> float:
-        """Time until the next try; 0 unless open."""
-        if not isinstance(self._state, OpenedState):
-            return 0.0
-        return max(0.0, self._state.opened_at + self.ttl - self._clock.monotonic())
-
-    @property
-    def retry_at(self) -> float | None:
-        """Monotonic time of the next try; None unless open."""
-        return self._state.opened_at + self.ttl if isinstance(self._state, OpenedState) else None
-
-    async def wait(self) -> None:
-        """Return when it makes sense to ask again: the time is up, the state has changed, or a probe has ended."""
-        if self.retry_in_seconds > 0:
-            await self._open_time.sleep(self.retry_in_seconds)
-        elif isinstance(self._state, GuardHalfOpened) and self._is_probed_enough(self._state):
-            changed = asyncio.get_running_loop().create_future()
-            self._waiting.add(changed)
-            try:
-                await changed
-            finally:
-                self._waiting.discard(changed)
-
-    def status(self) -> BreakerStatus:
-        return BreakerStatus(
-            name=self.name,
-            state=STATE_NAMES[self.state],
-            failures=self.failure_count or 0,
-            threshold=self.threshold,
-            retry_in_seconds=self.retry_in_seconds,
-        )
-
-    def _open(self) -> None:
-        self.set_state(GuardOpened(self.name, self._clock.monotonic()))
-
-    def _notify(self) -> None:
-        if self._open_time.is_waiting:
-            self._open_time.hurry()
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
 
 
 class GuardBreaker(AsyncCircuitBreaker):

@@ -34,6 +34,7 @@ class Bench:
     Attributes:
         recorder: what a test looks at, and may clear.
         metrics: the registry of all calls made through this bench since it was configured.
+        cache: what its caller answers from; None without one.
     """
 
     server: FaultServer
@@ -42,6 +43,7 @@ class Bench:
     recorder: Recorder = field(default_factory=Recorder)
     metrics: Registry = field(init=False)
     caller: Caller = field(init=False)
+    cache: ResponseCache | None = None
     _told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -50,9 +52,10 @@ class Bench:
     def configure(
         self, *, breaker: dict[str, Any] | None = None, cache: ResponseCache | None = None, **llm: Any
     ) -> None:
-        """Start over with other settings: `llm` and `breaker` hold fields of their sections."""
+        """Start over with other settings: `llm` and `breaker` hold fields of their sections; a cache given once stays."""
         self.check()
-        self._start_over(breaker, cache, **llm)
+        self.cache = cache or self.cache
+        self._start_over(breaker, **llm)
 
     def emit(self, event: Event) -> None:
         self._told.append(event)
@@ -114,9 +117,7 @@ class Bench:
     def breaker_states(self) -> list[str]:
         return [status.state for status in self.caller.breakers()]
 
-    def _start_over(
-        self, breaker: dict[str, Any] | None = None, cache: ResponseCache | None = None, **llm: Any
-    ) -> None:
+    def _start_over(self, breaker: dict[str, Any] | None = None, **llm: Any) -> None:
         settings = Settings(llm=LLMSettings(**llm), circuit_breaker=CircuitBreakerSettings(**(breaker or {})))
         self._told.clear()
         self.recorder.events.clear()
@@ -129,7 +130,7 @@ class Bench:
             emit=self.emit,
             clock=self.clock,
             random=Random(7),  # noqa: S311 - reproducible, not secret
-            cache=cache,
+            cache=self.cache,
         )
 
     def _probes_in_flight(self) -> int:

@@ -25,10 +25,15 @@ TERMINAL = (CallFinished, CallFailed, CallCancelled)
 
 
 class Recorder:
-    """Give it as `emit`; it keeps everything in order."""
+    """Give it as `emit`; it keeps everything in order.
+
+    Attributes:
+        on_event: told every event once it is kept; may raise, as a sink with a bug does.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] | None = None
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     def __call__(self, event: Event) -> None:
@@ -36,6 +41,8 @@ class Recorder:
         for condition, woken in list(self._waiting):
             if not woken.done() and condition():
                 woken.set_result(None)
+        if self.on_event is not None:
+            self.on_event(event)
 
     def of(self, event_class: type[AnEvent]) -> list[AnEvent]:
         """Return all events of a class."""

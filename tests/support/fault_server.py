@@ -21,8 +21,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-Then = Literal["keep", "close", "reset", "hold", "repeat"]
-"""After the pieces: keep the connection, close it, reset it, stay silent, or repeat the last piece for ever."""
+Then = Literal["keep", "close", "reset", "hold", "repeat", "flood"]
+"""After the pieces: keep the connection, close it, reset it, stay silent, or repeat the last piece for ever.
+
+`repeat` takes its time, `flood` does not.
+"""
 
 REPEAT_EVERY_SECONDS = 0.01
 LOOKUP_PATHS = frozenset({"/tokenize", "/apply-template"})  # POSTs that ask for no completion
@@ -356,12 +359,12 @@ async def _play(step: Step, writer: asyncio.StreamWriter, gone: asyncio.Event) -
             writer.transport.abort()
         case "hold":
             await gone.wait()
-        case "repeat":
+        case "repeat" | "flood":
             last = step.pieces[-1]
             while not gone.is_set() and isinstance(last, bytes):
                 writer.write(last)
                 await writer.drain()
-                await asyncio.sleep(REPEAT_EVERY_SECONDS)
+                await asyncio.sleep(REPEAT_EVERY_SECONDS if step.then == "repeat" else 0)
     return False
 
 

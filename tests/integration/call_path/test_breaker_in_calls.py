@@ -248,7 +248,6 @@ async def test_107_a_sink_that_raises_when_the_breaker_changes_harms_no_call(ben
     told: list[str] = []
 
     def listen(event: Event) -> None:
-        bench.emit(event)
         match event:
             case BreakerChanged():
                 told.append(event.new)
@@ -256,7 +255,7 @@ async def test_107_a_sink_that_raises_when_the_breaker_changes_harms_no_call(ben
             case _:
                 pass
 
-    bench.caller._emit = listen
+    bench.recorder.on_event = listen
     bench.server.script([status(503)])
 
     assert (await bench.fail()).kind == "server"

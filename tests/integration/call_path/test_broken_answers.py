@@ -27,6 +27,7 @@ from tests.support.fault_server import (
     free_port,
     hang_up,
     ok,
+    response_head,
     silence,
     status,
     stream,
@@ -227,3 +228,15 @@ async def test_70_an_answer_cut_at_any_byte_is_whole_or_a_named_fault(bench: Ben
             assert (told.kind, told.will_retry) == ("truncated_stream", False)
         else:
             assert (await bench.call()).text == "Grüße 🎉"
+
+
+@pytest.mark.parametrize("code", [400, 500])
+async def test_an_error_answer_without_an_end_is_not_read_for_ever(bench: Bench, code: int) -> None:
+    bench.configure(max_retries=0)
+    head = response_head(code, {"Content-Type": "application/json", "Content-Length": str(1 << 40)})
+    bench.server.script([Step((head, b"x" * (1 << 20)), "flood")])
+
+    failed = await asyncio.wait_for(bench.fail(), 10)
+
+    assert failed.kind == "cut"
+    assert "bytes" in failed.message

@@ -62,7 +62,7 @@ async def test_a_failed_call_is_not_kept(cached: Bench) -> None:
 
 
 async def test_the_answer_of_a_fallback_is_not_kept_as_that_of_the_first_choice(cached: Bench) -> None:
-    cached.configure(max_retries=0, cache=cached.caller._cache)
+    cached.configure(max_retries=0)
     cached.server.script([status(503)], model="test-model")
     await cached.call(temperature=0, fallbacks=(cached.endpoint(model="spare"),))
 
@@ -85,7 +85,7 @@ async def test_without_a_cache_every_call_is_made(bench: Bench) -> None:
 
 
 async def test_the_same_model_elsewhere_is_not_kept_as_the_first_choice(cached: Bench) -> None:
-    cached.configure(max_retries=0, cache=cached.caller._cache)
+    cached.configure(max_retries=0)
     cached.server.script([status(503)])
     first = cached.endpoint(base_url=cached.server.base_url.replace("127.0.0.1", "localhost"))
     await cached.call(temperature=0, endpoint=first, fallbacks=(cached.endpoint(),))

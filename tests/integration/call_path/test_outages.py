@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 
 from core.events import AttemptFailed, AttemptReset, CallQueued, TokensReceived
+from core.llm.request import Reply
 from tests.integration.call_path.scripts import HELLO
 from tests.support.bench import MODEL, Bench
 from tests.support.fault_server import Step, hang_up, ok, status, stream, token
+
+
+async def _call_that_lost_its_server(bench: Bench) -> asyncio.Task[Reply]:
+    """Return a call to a server that has answered before and is gone now; its back-off is over."""
+    await bench.call()
+    await bench.server.vanish()
+    task = asyncio.create_task(bench.call())
+    await bench.clock.until_asleep(1)
+    assert bench.caller.hurry() == 1
+    return task
 
 
 async def test_a_server_that_dies_in_the_middle_of_an_answer_is_waited_for(still_bench: Bench) -> None:
@@ -56,11 +67,7 @@ async def test_a_server_that_stays_away_ends_the_call_after_the_longest_wait(ben
 
 async def test_the_user_may_try_a_lost_server_at_once(still_bench: Bench) -> None:
     bench = still_bench
-    await bench.call()
-    await bench.server.vanish()
-    task = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
-    assert bench.caller.hurry() == 1  # the back-off
+    task = await _call_that_lost_its_server(bench)
     await bench.recorder.until(lambda: any(queued.reason == "server" for queued in bench.recorder.of(CallQueued)))
     await bench.clock.until_asleep(1)
     await bench.server.come_back()
@@ -96,11 +103,7 @@ async def test_a_lost_server_with_a_fallback_is_not_waited_for(bench: Bench) -> 
 
 async def test_a_call_that_waits_for_a_lost_server_is_cancelled_at_once(still_bench: Bench) -> None:
     bench = still_bench
-    await bench.call()
-    await bench.server.vanish()
-    task = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
-    bench.caller.hurry()
+    task = await _call_that_lost_its_server(bench)
     await bench.recorder.until(lambda: any(queued.reason == "server" for queued in bench.recorder.of(CallQueued)))
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -139,11 +142,7 @@ async def test_a_call_that_had_begun_waits_for_its_open_breaker_although_there_i
 
 async def test_pressing_the_key_again_and_again_does_not_use_up_the_call(still_bench: Bench) -> None:
     bench = still_bench
-    await bench.call()
-    await bench.server.vanish()
-    task = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
-    assert bench.caller.hurry() == 1  # the back-off
+    task = await _call_that_lost_its_server(bench)
     for times in range(1, 13):
         await bench.recorder.seen(CallQueued, times)
         assert bench.caller.hurry() == 1
