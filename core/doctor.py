@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,7 +59,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_configured(settings),
         *_exporters(settings),
         *_folders(settings),
-        _prompts(settings),
+        *_prompts(settings),
     ]
     findings.extend(await _models(settings))
     findings.extend(await _local_servers(settings))
@@ -106,18 +107,24 @@ def _is_installed(module: str) -> bool:
 
 
 def _folders(settings: Settings) -> list[Finding]:
+    log_file = settings.logging.file
     folders = {
         "output folder": settings.workspace.output_dir,
         "data folder": user_data_path("quintet", appauthor=False),
-        "log folder": user_log_path("quintet", appauthor=False),
+        "log folder": log_file.parent if log_file else user_log_path("quintet", appauthor=False),
     }
-    return [_folder(name, path.absolute()) for name, path in folders.items()]
+    found = [_folder(name, path.absolute()) for name, path in folders.items()]
+    project = settings.workspace.dir
+    if not os.path.isdir(project):  # noqa: PTH112 - unlike Path.is_dir this is False where we may not look
+        why = f"{project} is not a folder that can be read - set WORKSPACE_DIR to the project's folder"
+        found.append(Finding("missing", "workspace", why))
+    return found
 
 
 def _folder(name: str, path: Path) -> Finding:
     """Try the nearest folder that exists, and leave nothing behind."""
     nearest = path
-    while not nearest.exists() and nearest != nearest.parent:
+    while not os.path.exists(nearest) and nearest != nearest.parent:  # noqa: PTH110 - as above
         nearest = nearest.parent
     try:
         with tempfile.TemporaryFile(dir=nearest):
@@ -128,14 +135,25 @@ def _folder(name: str, path: Path) -> Finding:
     return Finding("ok", name, str(path))
 
 
-def _prompts(settings: Settings) -> Finding:
+def _prompts(settings: Settings) -> list[Finding]:
+    """Say who is on the team, and which settings name somebody, or a workflow, that is not there."""
     try:
         agents = load_agents(settings.team.prompts_dir)
         load_common(settings.team.prompts_dir)
         workflows = load_workflows(agents, settings.team.prompts_dir)
     except QuintetError as error:
-        return Finding("missing", "prompts", str(error))
-    return Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")
+        return [Finding("missing", "prompts", str(error))]
+    found = [Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")]
+    named: dict[str, tuple[Sequence[str], Mapping[str, object]]] = {
+        "team.workflow": ((settings.team.workflow,), workflows),
+        "team.off": (settings.team.off, agents),
+    }
+    for name, (words, known) in named.items():
+        unknown = ", ".join(repr(word) for word in words if word not in known)
+        if unknown:
+            place = settings.origin_of(name).place
+            found.append(Finding("missing", name, f"there is no {unknown} ({place}) - known: {', '.join(known)}"))
+    return found
 
 
 async def _models(settings: Settings) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Keeps the developer's own machine out of every test: no key, no proxy, no configuration of theirs is seen."""
+"""Keeps the developer's own machine and other tests' secrets out of every test: no key, no proxy, no configuration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.settings import redaction
 from core.settings.leaves import leaf_by_env
 
 _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "DD_", "LANGSMITH_", "LANGCHAIN_")
@@ -23,6 +24,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.upper().startswith(_FOREIGN) or name.upper() in _FOREIGN_NAMES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_known", set())
 
 
 @pytest.fixture(autouse=True)

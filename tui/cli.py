@@ -91,7 +91,7 @@ def _run_parser() -> argparse.ArgumentParser:
     parser.add_argument("task", metavar="TASK", help="what the team shall do; - reads it from standard input")
     _add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="print every event as one JSON object a line")
-    parser.add_argument("--yes", action="store_true", help="approve whatever the team asks for")
+    parser.add_argument("--yes", action="store_true", help="go on when a budget is used up, instead of ending the run")
     return parser
 
 
@@ -131,7 +131,7 @@ def _add_settings_options(parser: argparse.ArgumentParser) -> None:
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:
     overrides: dict[str, object] = {}
-    if getattr(options, "workflow", None):
+    if getattr(options, "workflow", None) is not None:
         overrides["team.workflow"] = options.workflow
     if options.profile is not None:
         overrides["profile"] = options.profile

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from core.errors import ConfigValidationError, WorkspaceError
-from core.settings import examine_config, load_config
+from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import Row, overview
+from core.settings.text_file import UnreadableFileError
 from core.settings.trust import trust, trust_file
+from core.settings.visible import visible
 from tui.bindings import key_table
 from tui.output import print_text, say
 
@@ -73,11 +75,21 @@ def _cell(value: object) -> str:
 
 def _check(overrides: Mapping[str, object]) -> int:
     found = examine_config(overrides=overrides)
-    notes = [*found.settings.warnings, *key_table(found.settings.keys).problems]
+    settings = found.settings
+    notes = [visible(note) for note in (*key_table(settings.keys).problems, *_doubt_about_theme(settings))]
+    notes = [*settings.warnings, *notes]
     lines = [*(f"MISTAKE {problem}" for problem in found.problems), *(f"note    {note}" for note in notes)]
     lines.append(f"{_count(len(found.problems), 'mistake')}, {_count(len(notes), 'note')}")
     told = _told(lines)
     return EXIT_USAGE if found.problems else told
+
+
+def _doubt_about_theme(settings: Settings) -> Iterator[str]:
+    from tui.theme import shipped_theme_names
+
+    theme, names = settings.ui.theme, shipped_theme_names()
+    if theme not in names:
+        yield f"{settings.origin_of('ui.theme').place}: there is no theme {theme!r}; choose one of {', '.join(names)}"
 
 
 def _count(number: int, what: str) -> str:
@@ -85,13 +97,17 @@ def _count(number: int, what: str) -> str:
 
 
 def _trust(overrides: Mapping[str, object]) -> int:
-    named = examine_config(overrides=overrides).named_by_folder
-    file = trust_file()
+    found = examine_config(overrides=overrides)
+    if found.problems:  # what a broken file names is not known, and the record would lose it
+        raise ConfigValidationError(found.problems)
+    named, file = found.named_by_folder, trust_file()
     try:
         trust(Path.cwd(), named, file)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(f"{file} cannot be written: {reason}", hint="mend its rights") from None
+    except UnreadableFileError as error:
+        raise WorkspaceError(f"{shorten_home(file)} {error}", hint="nothing was recorded") from None
     if not named:
         return _told(["nothing is trusted here: no file of this folder names a server elsewhere"])
     lines = [f"trusted: {server} ({place})" for server, place in named.items()]

@@ -47,6 +47,12 @@ def _log_level(_app: QuintetApp, settings: Settings) -> None:
     set_log_level(settings.logging.level)
 
 
+def _metrics(_app: QuintetApp, settings: Settings) -> None:
+    from core.telemetry.metrics import set_metrics_enabled
+
+    set_metrics_enabled(settings.telemetry.enable_metrics)
+
+
 def _workflow(app: QuintetApp, settings: Settings) -> None:
     app.main.post_message(MainScreen.WorkflowChosen(settings.team.workflow))
 
@@ -57,6 +63,7 @@ EFFECTS: Mapping[str, Effect] = {
     "ui.cursor_blink": Effect("at once", _cursor_blink),
     "ui.layout": Effect("at once", _layout),
     "logging.level": Effect("at once", _log_level),
+    "telemetry.enable_metrics": Effect("at once", _metrics),
     "team.workflow": Effect("from the next run", _workflow),
 }
 """All others wait for the next start: the engine keeps the settings that it was started with."""

@@ -43,8 +43,8 @@ class LLMSettings(BaseModel):
     context_tokens: Annotated[
         Whole | None, Field(ge=256, le=10_000_000, examples=[8192]), Env("LLM_CONTEXT_TOKENS")
     ] = None
-    """Size of the model's context window in tokens. Not set: known of the embedded model; of a server, what it says when it
-    refuses a prompt as too long."""
+    """Size of the model's context window in tokens. Not set: what the server says of it, at the latest when it refuses a
+    prompt as too long."""
 
     stream_responses: Annotated[bool, Env("LLM_STREAM_RESPONSES")] = True
     """Receive answers token by token. Turn off for servers whose streaming is broken."""
@@ -64,7 +64,8 @@ class LLMSettings(BaseModel):
     """Seconds for one whole attempt. Not set: by where the server is."""
 
     max_retries: Annotated[Whole, Field(ge=0, le=10), Env("LLM_MAX_RETRIES")] = 3
-    """Attempts after the first one; 3 means up to 4 attempts."""
+    """Attempts after the first one; 3 means up to 4 attempts. Trials of a server whose breaker is open are not counted:
+    circuit_breaker.max_wait ends them."""
 
     retry_initial_delay: Annotated[Number, Field(gt=0, le=60), Env("LLM_RETRY_INITIAL_DELAY")] = 1.0
     """Seconds before the first retry; doubles with each further one."""
@@ -76,20 +77,22 @@ class LLMSettings(BaseModel):
     """Seconds after which a pooled client is replaced by a fresh one."""
 
     max_concurrency: Annotated[Whole | None, Field(ge=1, le=64, examples=[2]), Env("LLM_MAX_CONCURRENCY")] = None
-    """Requests that may run at once on one server. Not set: 5, and as many as the embedded model has slots."""
+    """Requests that may run at once on one server. Not set: as many as it says it has slots; without a word of it 5, and on
+    a server elsewhere up to 16 while it bears them."""
 
     requests_per_minute: Annotated[
         Whole | None, Field(ge=1, le=1_000_000, examples=[60]), Env("LLM_REQUESTS_PER_MINUTE")
     ] = None
-    """Requests that may be sent in a minute, all agents together. Not set: no limit of our own."""
+    """Requests that may be sent to one server in a minute, all agents together. Not set: no limit of our own."""
 
     tokens_per_minute: Annotated[
         Whole | None, Field(ge=1, le=1_000_000_000, examples=[100_000]), Env("LLM_TOKENS_PER_MINUTE")
     ] = None
-    """Tokens that may be sent and received in a minute, all agents together. Not set: no limit of our own."""
+    """Tokens that may go to and come from one server in a minute, all agents together. Not set: no limit of our own."""
 
     cache: Annotated[bool, Env("LLM_CACHE")] = False
-    """Keep whole answers on this machine, and give the same answer to the same question without asking again."""
+    """Keep whole answers on this machine for a day, and give the same answer to the same question without asking again.
+    Only where the temperature is 0."""
 
     fallbacks: tuple[FallbackSettings, ...] = ()
     """The list in your own file replaces that in the project's."""
@@ -132,16 +135,5 @@ class CircuitBreakerSettings(BaseModel):
     """What a run does while the breaker is open: wait for it, or fail at once."""
 
     max_wait: Annotated[Number, Field(gt=0, le=86_400), Env("LLM_CIRCUIT_BREAKER_MAX_WAIT")] = 600.0
-    """Seconds a call waits for an open breaker before it fails; only while when_open is wait."""
-
-    @model_validator(mode="after")
-    def _a_wait_can_end_well(self) -> Self:
-        # A max_wait that nobody set is no contradiction: that gives a warning.
-        if self.when_open == "wait" and "max_wait" in self.model_fields_set and self.max_wait < self.timeout:
-            raise CrossFieldError(
-                f"max_wait ({self.max_wait}) must not be below timeout ({self.timeout}): calls would give up before the "
-                'breaker lets one through; when_open = "fail" says so openly',
-                "max_wait",
-                "timeout",
-            )
-        return self
+    """Seconds a call waits for an open breaker, or for a server that is gone, before it fails; only while when_open is
+    wait."""

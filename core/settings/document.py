@@ -11,11 +11,15 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.settings.alert_numbers import NUMBERS
+from core.settings.alert_rules import NEWS, RULES
 from core.settings.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
 from core.settings.profiles import PROFILES
 from core.settings.sections import Settings
+from core.settings.tables import AlertSettings
 
 WIDTH = 110
+_UNITS = {"share": "share, 0.1 is 10 %", "count": "number", "USD": "US dollars"}
 
 
 def config_toml() -> str:
@@ -64,6 +68,8 @@ def configuration_md() -> str:
         lines += ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
         lines += [_table_row(leaf) for leaf in leaves_of_table(tables)]
         lines.append("")
+        if tables.model is AlertSettings:
+            lines += [*_alerts_known(), ""]
     lines += ["## [keys]", "", _keys_description(), ""]
     return "\n".join(lines)
 
@@ -94,9 +100,9 @@ variable that is empty counts as not set. Lists of tables are not merged.
 - `quintet doctor` says what is configured and whether it answers.
 
 All mistakes are reported at once, each with its place, and Quintet does not start. An unknown name is a mistake in
-both files; in a `.env` only if it begins with `LLM_` or `QUINTET_`, for the rest of that file is your program's. In the
-environment a near miss of one of our names gives a warning. A `config.toml` of another program, with none of our
-tables, is ignored with a warning.
+both `config.toml`. A `.env` may be your program's as well: there it is a mistake only if it begins with `QUINTET_` or is a
+near miss of one of our names; another one that begins with `LLM_` gives a warning. In the environment a near miss gives a
+warning. A `config.toml` of another program, with none of our tables, is ignored with a warning.
 
 **The server.** `LLM_BASE_URL` if it is set; else OpenAI's when a key is set; else the embedded model.
 
@@ -159,8 +165,12 @@ def _sample_of(tables: Tables) -> Iterator[str]:
     yield from _comment(_about(tables))
     yield f"# {tables.header('some-model')}"
     for leaf in leaves_of_table(tables):
-        yield from _comment(f"{leaf.description} Allowed: {leaf.allowed}.")
-        yield f"# {leaf.field} = {_toml_value(leaf.example)}"
+        meaning = f"{leaf.description} Allowed: {leaf.allowed}."
+        if leaf.example is None:  # it does not go together with the others of the sample
+            yield from _comment(f"{leaf.field}: {meaning}")
+        else:
+            yield from _comment(meaning)
+            yield f"# {leaf.field} = {_toml_value(leaf.example)}"
 
 
 def _about(tables: Tables) -> str:
@@ -178,6 +188,18 @@ def _row(leaf: Leaf) -> str:
     default = "" if leaf.default is None else f"`{_toml_value(leaf.default)}`"
     names = ", ".join(f"`{name}`" for name in leaf.env)
     return f"| `{leaf.field}` | {names} | {default} | {leaf.allowed} | {leaf.description} |"
+
+
+def _alerts_known() -> Iterator[str]:
+    known = ", ".join(f"`{rule.name}`" for rule in (*RULES, *NEWS))
+    yield f"Alerts that Quintet knows: {known}."
+    yield ""
+    yield "Numbers that an alert of your own may look at. A number that is not known at the moment is no trouble."
+    yield ""
+    yield "| metric | unit | what it is |"
+    yield "|---|---|---|"
+    for name, number in NUMBERS.items():
+        yield f"| `{name}` | {_UNITS.get(number.unit, number.unit)} | {number.meaning} |"
 
 
 def _keys_description() -> str:

@@ -91,7 +91,7 @@ def _about_the_breaker(settings: Settings) -> Iterator[str]:
     if breaker.when_open == "wait" and breaker.max_wait < breaker.timeout:
         yield (
             f"circuit_breaker.timeout ({breaker.timeout}) exceeds circuit_breaker.max_wait ({breaker.max_wait}): "
-            "calls give up before the breaker lets one through"
+            "calls that come early give up before the breaker lets one through"
         )
 
 

@@ -54,8 +54,11 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _upper(value: object) -> object:
-    return value.strip().upper() if isinstance(value, str) else value
+def _level(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.strip().upper()
+    return _LEVELS_ELSEWHERE.get(name, name)
 
 
 def _split_list(value: object) -> object:
@@ -68,7 +71,16 @@ def _no_empty(value: str) -> str:
     stripped = value.strip()
     if not stripped:
         raise ValueError("must not be empty")
+    if not stripped.isprintable():
+        raise ValueError("contains characters that cannot be shown")
     return stripped
+
+
+def _no_empty_path(value: object) -> object:
+    # Path("") is the current folder, and nobody means that.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("must not be empty")
+    return value
 
 
 def _resolve_path(value: Path) -> Path:
@@ -96,6 +108,8 @@ def _check_base_url(value: str) -> str:
         raise ValueError("must not hold a user name or a password; put the key into LLM_API_KEY")
     if parts.query or parts.fragment:
         raise ValueError("must not hold a query (?) or a fragment (#)")
+    if parts.path.endswith("/completions"):
+        raise ValueError("must end before /chat/completions, which is added to it")
     return address
 
 
@@ -123,7 +137,7 @@ Whole = Annotated[int, BeforeValidator(_no_bool)]
 Number = Annotated[float, BeforeValidator(_no_bool)]
 Words = Annotated[str, AfterValidator(_no_empty)]
 Names = Annotated[tuple[Words, ...], BeforeValidator(_split_list)]
-FilePath = Annotated[Path, AfterValidator(_resolve_path)]
+FilePath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_resolve_path)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_key)]
 Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
@@ -131,5 +145,8 @@ Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
 AnyCase = BeforeValidator(_lower)
 """Put before a Literal of lower-case words."""
 
-AnyCaseUpper = BeforeValidator(_upper)
-"""Put before a Literal of upper-case words."""
+# LOG_LEVEL is a name that other programs read, too, and their levels must not keep Quintet from starting.
+_LEVELS_ELSEWHERE = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "ERROR", "CRITICAL": "ERROR"}
+
+LevelName = BeforeValidator(_level)
+"""Put before the Literal of the levels of the log."""

@@ -9,9 +9,10 @@ from core.settings.leaves import all_leaves, all_tables, leaf_by_env
 from core.settings.origin import Origin
 from core.settings.reading import Reading, SourceFile
 from core.settings.suggestion import FOREIGN_CUTOFF, did_you_mean, suggest
-from core.settings.text_file import UnreadableFileError, read_text_file
+from core.settings.text_file import NotAFileError, UnreadableFileError, read_text_file
 
-OUR_PREFIXES = ("LLM_", "QUINTET_")
+OUR_PREFIX = "QUINTET_"
+OUR_PREFIXES = ("LLM_", OUR_PREFIX)
 
 
 def read_environment(environment: Mapping[str, str]) -> Reading:
@@ -29,12 +30,12 @@ def read_dotenv(file: SourceFile) -> Reading:
     """Return our variables of a .env file; names without our prefixes belong to the user's own program."""
     reading = Reading()
     try:
-        if file.path.is_dir():
-            # An old habit is to call a virtual environment's folder .env.
-            reading.warnings.append(f"{file.shown} is a folder and was ignored")
-            return reading
         text = read_text_file(file.path)
-    except (UnreadableFileError, PermissionError) as error:
+    except NotAFileError as error:
+        # An old habit is to call a virtual environment's folder .env; and password programs offer it as a pipe.
+        reading.warnings.append(f"{file.shown} is {error.what} and was ignored")
+        return reading
+    except UnreadableFileError as error:
         reading.problems.append(f"{file.shown}: {error}")
         return reading
     if text is None:
@@ -42,8 +43,11 @@ def read_dotenv(file: SourceFile) -> Reading:
     variables, lines = _parse_dotenv(text, file, reading)
     _take(variables, reading, lambda name: file.origin(f": {name}", lines[name]))
     for name in _unknown_of_ours(variables):
-        problem = f": unknown setting {name}{did_you_mean(name, leaf_by_env())}"
-        reading.problems.append(file.origin(problem, lines[name]).place)
+        if name.startswith(OUR_PREFIX) or suggest(name, leaf_by_env(), cutoff=FOREIGN_CUTOFF):
+            problem = f": unknown setting {name}{did_you_mean(name, leaf_by_env())}"
+            reading.problems.append(file.origin(problem, lines[name]).place)
+        else:  # the user's own program may have LLM_ names, too
+            reading.warnings.append(file.origin(f": {name} is no setting and was ignored", lines[name]).place)
     return reading
 
 
@@ -80,11 +84,14 @@ def _parse_dotenv(text: str, file: SourceFile, reading: Reading) -> tuple[dict[s
     variables: dict[str, str] = {}
     lines: dict[str, int] = {}
     for binding in parse_stream(io.StringIO(text)):
+        line = binding.original.line
         if binding.error:
-            _report_bad_line(binding.original.string, binding.original.line, file, reading)
+            _report_bad_line(binding.original.string, line, file, reading)
         elif binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
-            lines[binding.key] = binding.original.line
+            lines[binding.key] = line
+        elif binding.key in leaf_by_env():
+            reading.warnings.append(file.origin(f": {binding.key} has no = and was ignored", line).place)
     return variables, lines
 
 

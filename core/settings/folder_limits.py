@@ -8,27 +8,34 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from core.settings.addresses import is_loopback, server_of
+from core.settings.leaves import all_leaves
 from core.settings.origin import Given
 from core.settings.reading import Reading
 
 DATADOG = "datadog"  # its key says who gets the data, whatever the site
 
-LOG_FILE = "logging.file"
+PATHS = {
+    "logging.file": "have the log written elsewhere",  # lines are appended to whatever is there
+    "workspace.dir": "have other folders read",  # what is read goes to the model, at an address the same file may name
+}
+"""Paths that a project's file may only set inside its folder, and what it cannot do with them."""
+
 EXPORTERS = ("telemetry.otel_endpoint", "telemetry.sentry_dsn", "telemetry.datadog_api_key")
 
 
 def hold_back(reading: Reading, folder: Path, trusted: frozenset[str]) -> None:
     """Take out what a project's file says about exporters, unless it names this machine or the user trusts it.
 
-    And its log file, unless that is inside the folder: lines are appended to whatever is there.
+    And paths that lead out of the folder.
     """
-    log_file = reading.values.get(LOG_FILE)
-    if log_file is not None and log_file.origin.in_project and not _is_inside(str(log_file.value), folder):
-        del reading.values[LOG_FILE]
-        reading.warnings.append(
-            f"{log_file.origin.place} was ignored: a file of this folder cannot have the log written elsewhere - "
-            "set LOG_FILE in your environment if you want that"
-        )
+    for name, deed in PATHS.items():
+        given = reading.values.get(name)
+        if given is not None and given.origin.in_project and not _is_inside(str(given.value), folder):
+            del reading.values[name]
+            reading.warnings.append(
+                f"{given.origin.place} was ignored: a file of this folder cannot {deed} - "
+                f"set {all_leaves()[name].env[0]} in your environment if you want that"
+            )
     for given, server in list(_named(reading.values, EXPORTERS)):
         if server not in trusted:
             del reading.values[given.name]

@@ -61,12 +61,13 @@ def key_from_keyring(merged: Mapping[str, Given], ask: Callable[[str], KeyringAn
 
 
 def _ask(host: str) -> KeyringAnswer:
-    import keyring
-    from keyring.errors import NoKeyringError
-
     try:
-        return KeyringAnswer(keyring.get_password(SERVICE, host))
-    except NoKeyringError:
-        return KeyringAnswer()
-    except Exception as error:  # noqa: BLE001 - each system's keyring raises its own
+        import keyring
+        from keyring.errors import NoKeyringError
+
+        try:
+            return KeyringAnswer(keyring.get_password(SERVICE, host) or None)
+        except NoKeyringError:
+            return KeyringAnswer()
+    except BaseException as error:  # noqa: BLE001 - each system's keyring raises its own, and the thread must answer
         return KeyringAnswer(warning=f"the keyring cannot be read ({type(error).__name__}): no key of it is used")

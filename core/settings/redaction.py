@@ -36,7 +36,9 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s@]{1,512}(?=@)")
 def register_secret(value: str) -> None:
     """Mask this exact text from now on, also escaped; values shorter than 6 characters are ignored."""
     if len(value) >= MIN_SECRET_LENGTH:
-        _known.update({value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe="")})
+        _known.update(
+            {value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe="", errors="surrogateescape")}
+        )
 
 
 def holds_secret(text: str) -> bool:

@@ -16,6 +16,7 @@ from core.errors import WorkspaceError
 from core.settings.redaction import redact
 from core.settings.text_file import UnreadableFileError, read_text_file
 from core.settings.toml_lines import lines_of
+from core.settings.toml_text import NotTomlError, parse_toml
 
 HEADING = """\
 # Your settings of Quintet, in whatever folder you start it. They win over the config.toml of a project.
@@ -189,7 +190,11 @@ def _place(lines: list[str], index: int) -> str:
 
 def _is_inline(table: Mapping[str, object]) -> bool:
     """Tell whether a table without a header is written as `llm = {...}` or `llm.model = ...`, and has a line to join."""
-    return any(not isinstance(value, list | dict) for value in table.values())
+    return any(not (isinstance(value, dict) or _is_list_of_tables(value)) for value in table.values())
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _expected(tables: dict[str, Any], section: str, field: str, value: object) -> dict[str, Any]:  # as tomllib has it
@@ -207,8 +212,8 @@ def _without_empty_tables(tables: dict[str, Any]) -> dict[str, Any]:  # as tomll
 
 def _parsed(text: str) -> dict[str, Any]:  # as tomllib has it
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return parse_toml(text)
+    except NotTomlError as error:
         raise WorkspaceError(f"your config.toml would not be valid TOML: {error}", hint="edit it by hand") from None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from core.settings.alert_checks import check_alert, check_message, check_metric, check_name
 from core.settings.fields import CONFIG, AnyCase, ApiKey, BaseUrl, Env, Number, Whole, Words
 
 
@@ -42,20 +43,39 @@ class PriceSettings(BaseModel):
 
 
 class AlertSettings(BaseModel):
-    """Other limits for an alert; what is not set stays as it is."""
+    """An alert of your own, or other limits for one that Quintet knows; what is not set stays as it is."""
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    name: Annotated[Words, Field(examples=["latency_p95_high"])]
-    """Which alert. Required."""
+    name: Annotated[Words, AfterValidator(check_name), Field(examples=["slow_first_token"])]
+    """Which alert: one that Quintet knows, or with `metric` a new one. Required."""
+
+    metric: Annotated[
+        Words | None,
+        AfterValidator(check_metric),
+        Field(examples=["llm.first_token.p95_seconds"]),
+        Env(allowed="a number of the list in docs/CONFIGURATION.md"),
+    ] = None
+    """Number that an alert of your own looks at."""
+
+    above: Annotated[Number | None, Field(examples=[5.0])] = None
+    """Value above which an alert of your own fires, in the unit of its number."""
+
+    below: Number | None = None
+    """Value below which an alert of your own fires; instead of `above`."""
+
+    threshold: Number | None = None
+    """Value beyond which an alert that Quintet knows fires, in the unit of its number."""
 
     severity: Annotated[Literal["critical", "warning", "info"] | None, AnyCase, Field(examples=["warning"])] = None
-    """How loud it is."""
+    """How loud it is. An alert of your own is a warning."""
 
-    threshold: Annotated[Number | None, Field(examples=[10.0])] = None
-    """Value beyond which it fires: a share from 0 to 1 for rates, seconds for times, else a number of things."""
+    message: Annotated[Words | None, AfterValidator(check_message), Field(examples=["answers begin after {value}"])] = (
+        None
+    )
+    """What it says; {value} and {limit} are filled in."""
 
-    clear: Annotated[Number | None, Field(examples=[8.0])] = None
+    clear: Annotated[Number | None, Field(examples=[4.0])] = None
     """Value it has to return to before it ends."""
 
     for_seconds: Annotated[Number | None, Field(ge=0, le=86_400, examples=[60.0])] = None
@@ -65,7 +85,12 @@ class AlertSettings(BaseModel):
     """Seconds it goes on after its condition has ended."""
 
     min_samples: Annotated[Whole | None, Field(ge=0, le=1_000_000, examples=[20])] = None
-    """Requests that are needed before it is judged at all."""
+    """Requests in the last five minutes that are needed before it is judged at all."""
 
     enabled: bool = True
     """Turn off to never see it."""
+
+    @model_validator(mode="after")
+    def _fits_its_alert(self) -> Self:
+        check_alert(self)
+        return self

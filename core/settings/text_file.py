@@ -11,11 +11,21 @@ class UnreadableFileError(Exception):
     """The file is there but is no text we can use; the message says why."""
 
 
+class NotAFileError(UnreadableFileError):
+    """Something else has the name of the file; `what` says what."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"is {what}, not a file - remove or rename it")
+        self.what = what
+
+
 def read_text_file(path: Path) -> str | None:
     """Return the text of a UTF-8 file, None if there is none; raises UnreadableFileError."""
     try:
         if path.is_dir():
-            raise UnreadableFileError("is a folder, not a file - remove or rename it")
+            raise NotAFileError("a folder")
+        if path.is_fifo():
+            raise NotAFileError("a pipe")  # to open it would wait until somebody writes into it
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from core.settings.reading import Reading, SourceFile
 from core.settings.suggestion import did_you_mean, suggest
 from core.settings.text_file import UnreadableFileError, read_text_file
 from core.settings.toml_lines import Path, lines_below, lines_of
+from core.settings.toml_text import NotTomlError, parse_toml
 
 KEYS_TABLE = "keys"
 TABLE_CUTOFF = 0.75  # names of tables are short: `theme` must not pass for [team]
@@ -28,12 +27,10 @@ def read_toml(file: SourceFile) -> Reading:
     if text is None:
         return reading
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reading.problems.append(_malformed(str(error), text, file))
-        return reading
-    except RecursionError:
-        reading.problems.append(f"{file.shown}: not valid TOML: nested too deeply")
+        tables = parse_toml(text)
+    except NotTomlError as error:
+        place = file.shown if error.line is None else f"{file.shown}:{error.line}:{error.column}"
+        reading.problems.append(f"{place}: not valid TOML: {error}")
         return reading
     if tables and file.kind == "project" and _is_foreign(tables):
         # Other programs keep a config.toml in a project's folder as well.
@@ -43,18 +40,6 @@ def read_toml(file: SourceFile) -> Reading:
     for name, table in tables.items():
         walk.take(name, table)
     return reading
-
-
-def _malformed(message: str, text: str, file: SourceFile) -> str:
-    """Return the parser's message with the place in front."""
-    reason, _, place = message.rpartition(" (at ")
-    found = re.fullmatch(r"line (\d+), column (\d+)\)", place)
-    if found:
-        line, column = found.groups()
-    else:
-        lines = text.split("\n")
-        line, column = str(len(lines)), str(len(lines[-1]) + 1)
-    return f"{file.shown}:{line}:{column}: not valid TOML: {reason or message}"
 
 
 def _is_foreign(tables: Mapping[str, object]) -> bool:

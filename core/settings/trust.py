@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.settings.text_file import UnreadableFileError, read_text_file
+
 
 def trust_file() -> Path:
     """Return the path of the record, whether it exists or not."""
@@ -21,13 +23,17 @@ def trust_file() -> Path:
 
 def trusted_servers(folder: Path, file: Path) -> frozenset[str]:
     """Return the servers that the user trusts the files of this folder to name; none if the record is not readable."""
-    return frozenset(_read(file).get(_name(folder), ()))
+    try:
+        return frozenset(_read(file).get(_name(folder), ()))
+    except UnreadableFileError:
+        return frozenset()
 
 
 def trust(folder: Path, servers: Iterable[str], file: Path) -> None:
     """Record these servers in place of those that were trusted before; nobody but the user can read the record.
 
     Raises:
+        UnreadableFileError: there is something else in place of the record; it is left alone.
         OSError: the record cannot be written.
     """
     record = {**_read(file), _name(folder): sorted(servers)}
@@ -48,12 +54,13 @@ def _name(folder: Path) -> str:
 
 
 def _read(file: Path) -> dict[str, list[str]]:
+    text = read_text_file(file)
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+        record = {} if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        record = None
     if not isinstance(record, dict):
-        return {}
+        raise UnreadableFileError("is damaged - remove it, and trust your folders again")
     return {
         folder: [server for server in servers if isinstance(server, str)]
         for folder, servers in record.items()

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.settings.fields import CONFIG, AnyCase, AnyCaseUpper, ApiKey, BaseUrl, Dsn, Env, FilePath, Number, Whole
+from core.settings.fields import CONFIG, AnyCase, ApiKey, BaseUrl, Dsn, Env, FilePath, LevelName, Number, Whole
 
 
 class LoggingSettings(BaseModel):
@@ -14,7 +14,7 @@ class LoggingSettings(BaseModel):
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], AnyCaseUpper, Env("LOG_LEVEL")] = "INFO"
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], LevelName, Env("LOG_LEVEL")] = "INFO"
     """Least severe lines that are kept."""
 
     file: Annotated[FilePath | None, Field(examples=["quintet.log"]), Env("LOG_FILE")] = None

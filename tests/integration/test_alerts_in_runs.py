@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.engine import Engine
-from core.errors import LLMCallError, UsageError
+from core.errors import ConfigValidationError, LLMCallError
 from core.events import AlertFired, AlertResolved, BudgetReached, CallFinished, RunFinished
 from core.telemetry import metrics
 from core.telemetry.alert_watch import LOOK_EVERY_SECONDS
@@ -153,12 +153,23 @@ async def test_a_limit_of_the_user_holds_in_a_run_and_the_alert_carries_its_ids(
     assert (fired[0].run_id, fired[0].correlation_id) == (ended.run_id, ended.correlation_id)
 
 
-async def test_an_alert_of_an_unknown_name_is_refused_when_the_engine_is_made(
+async def test_an_alert_of_an_unknown_name_is_refused_before_there_is_an_engine(
     tmp_path: Path, clock: VirtualClock
 ) -> None:
-    with pytest.raises(UsageError, match="did you mean queue_deep"):
+    with pytest.raises(ConfigValidationError, match="did you mean queue_deep"):
         async with service(tmp_path, clock, alerts=({"name": "queue_deeep"},)):
             pass
+
+
+async def test_an_alert_of_the_users_own_looks_at_what_is_measured_here(tmp_path: Path, clock: VirtualClock) -> None:
+    alerts = ({"name": "large", "metric": "process.memory", "above": 1.0},)
+
+    async with service(tmp_path, clock, alerts=alerts) as s:
+        await s.call()
+        await s.wait(LOOK_EVERY_SECONDS)
+
+        assert s.active() == ["large"]
+        assert s.engine.status().alerts[0].message.endswith(" MB, above the limit of 0 MB")
 
 
 async def test_the_watch_ends_with_its_engine(tmp_path: Path, clock: VirtualClock) -> None:

@@ -128,6 +128,7 @@ async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
         (["run", "x", "--output", "/proc/nowhere"], {}, "/proc/nowhere"),
         (["run", "x"], {"QUINTET_PROMPTS_DIR": "/nowhere"}, "/nowhere"),
         (["run", "x", "--profile", "prod"], {}, "command line profile: profile = 'prod'"),
+        (["run", "x", "--workflow", ""], {}, "command line team.workflow: team.workflow = '': must not be empty"),
         (["config"], {}, "show|check|trust"),
         (["config", "print"], {}, "print"),
         (["config", "show"], {"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
@@ -318,11 +319,10 @@ FOLDER = """\
 [llm]
 base_url = "https://llm.example/v1"
 api_kye = "key-at-the-wrong-name"
+retry_initial_delay = 9
+retry_max_delay = 3
 [[llm.fallbacks]]
 models = "m"
-[circuit_breaker]
-timeout = 60
-max_wait = 30
 [loggings]
 level = "INFO"
 """
@@ -350,16 +350,16 @@ async def test_config_check_names_every_mistake_and_every_doubt_at_once(tmp_path
     mistakes = [line.removeprefix("MISTAKE ") for line in lines if line.startswith("MISTAKE")]
     places = [
         "config.toml:3 [llm] api_kye: unknown setting llm.api_kye (did you mean llm.api_key?)",
-        "config.toml:9: unknown setting loggings (did you mean logging?)",
+        "config.toml:8: unknown setting loggings (did you mean logging?)",
         ".env:2: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
         "environment variable LLM_TEMPERATURE: llm.temperature = 'hot': ",
         ".env:1: LLM_MAX_RETRIES: llm.max_retries = '99': ",
-        "config.toml:4 [[llm.fallbacks]] #1 model: is missing; allowed: text",
-        "config.toml:5 [[llm.fallbacks]] #1 models: unknown setting llm.fallbacks.models (did you mean model?)",
-        "circuit_breaker: max_wait (30.0) must not be below timeout (60.0): ",
+        "config.toml:6 [[llm.fallbacks]] #1 model: is missing; allowed: text",
+        "config.toml:7 [[llm.fallbacks]] #1 models: unknown setting llm.fallbacks.models (did you mean model?)",
         "environment variable LOG_LEVEL: logging.level = 'loud': ",
         "environment variable METRICS_PORT: telemetry.metrics_port = '0': ",
         "environment variable SENTRY_DSN: telemetry.sentry_dsn = ***: must look like https://key@host/project; ",
+        "llm: retry_initial_delay (9.0) must not exceed retry_max_delay (3.0) (config.toml:4 [llm] retry_initial_delay",
     ]
     assert ended.code == 2
     assert [mistake[: len(place)] for mistake, place in zip(mistakes, places, strict=True)] == places
@@ -429,6 +429,50 @@ async def test_config_trust_sends_the_key_to_the_server_that_the_folder_names(tm
         "trusted: https://sentry.example:443 (config.toml:4 [telemetry] sentry_dsn)",
     ]
     assert after.out == "no mistakes, no notes\n"
+
+
+async def test_config_trust_keeps_what_was_trusted_while_a_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[llm]\nbase_url = "https://llm.example/v1"\n')
+    await quintet(tmp_path, "config", "trust")
+    (record,) = Path(os.environ["HOME"]).rglob("trusted.json")
+    before = record.read_text()
+    (tmp_path / "config.toml").write_text("[llm\n")
+
+    broken = await quintet(tmp_path, "config", "trust")
+
+    assert (broken.code, broken.out) == (2, "")
+    assert "config.toml:1:5: not valid TOML" in broken.err
+    assert record.read_text() == before
+
+
+async def test_config_trust_leaves_a_record_alone_that_it_cannot_read(tmp_path: Path) -> None:
+    record = tmp_path / "state" / "quintet" / "trusted.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{broken")
+
+    ended = await quintet(tmp_path, "config", "trust", variables={"XDG_STATE_HOME": str(tmp_path / "state")})
+
+    assert ended.code == 1
+    assert (
+        ended.err == f"quintet: {record} is damaged - remove it, and trust your folders again - nothing was recorded\n"
+    )
+    assert record.read_text() == "{broken"
+
+
+async def test_config_check_shows_what_is_not_printable_as_an_escape(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[keys]\n"fly\\u001b[31m" = "f9"\n')
+
+    ended = await quintet(tmp_path, "config", "check", variables={"QUINTET_THEME": "dark"})
+
+    assert "there is no action 'fly\\x1b[31m'" in ended.out
+    assert all(line.isprintable() for line in ended.out.splitlines())
+
+
+async def test_config_check_doubts_a_theme_that_does_not_exist(tmp_path: Path) -> None:
+    ended = await quintet(tmp_path, "config", "check", variables={"QUINTET_THEME": "nosuch"})
+
+    assert ended.code == 0
+    assert "note    environment variable QUINTET_THEME: there is no theme 'nosuch'; choose one of " in ended.out
 
 
 async def test_config_trust_says_when_there_is_nobody_to_trust(tmp_path: Path) -> None:
@@ -501,6 +545,47 @@ async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
     assert ended.code == 1
     assert "MISSING model" in ended.out
     assert "LLM_MODEL to one of: other" in ended.out
+
+
+async def test_the_doctor_names_every_setting_that_points_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with FaultServer(models=["test-model"]) as server:
+        ended = await quintet(
+            tmp_path,
+            "doctor",
+            variables={
+                "LLM_BASE_URL": server.base_url,
+                "LLM_MODEL": "test-model",
+                "LOG_FILE": "file/quintet.log",
+                "OUTPUT_DIR": "file/output",
+                "WORKSPACE_DIR": "nowhere",
+                "QUINTET_WORKFLOW": "nosuch",
+                "QUINTET_AGENTS_OFF": "developer,nobody,nobody",
+            },
+        )
+
+    assert ended.code == 1
+    assert [line.split(":")[0] for line in ended.out.splitlines() if line.startswith("MISSING")] == [
+        "MISSING output folder",
+        "MISSING log folder",
+        "MISSING workspace",
+        "MISSING team.workflow",
+        "MISSING team.off",
+    ]
+    assert "there is no 'nobody', 'nobody' (environment variable QUINTET_AGENTS_OFF) - known: " in ended.out
+
+
+async def test_the_doctor_reports_a_folder_that_it_may_not_look_into(tmp_path: Path) -> None:
+    # Nothing is forbidden to some users: a name that is too long cannot be looked up by any.
+    async with FaultServer(models=["test-model"]) as server:
+        ended = await quintet(
+            tmp_path,
+            "doctor",
+            variables={"LLM_BASE_URL": server.base_url, "LLM_MODEL": "test-model", "OUTPUT_DIR": f"{'a' * 300}/b"},
+        )
+
+    assert "Traceback" not in ended.err
+    assert "model: test-model at" in ended.out
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
@@ -32,6 +33,7 @@ from tests.support.team import bench
 ROOT = Path(__file__).parents[2]
 KEY, DATADOG_KEY = "sk-live-0123456789abcdefghij", "dd-0123456789abcdefghijklmnop"
 TASK, ANSWER, LEAK = "Reverse MARKERTASK text", "MARKERANSWER it depends", "MARKERLEAK"
+MOST_READ_BYTES = 32_000_000  # what two connections may hold in the buffers of the system, and more
 STUCK = {"silent": None, "overloaded": 503}
 
 
@@ -334,6 +336,36 @@ def end_of_all_threads() -> None:
             thread.join(timeout=20)
 
 
+class _Endless(BaseRequestHandler):
+    """Answers with a body that never ends."""
+
+    sent = 0
+    given_up = threading.Event()
+
+    def handle(self) -> None:
+        self.request.recv(1_000_000)
+        try:
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while _Endless.sent < MOST_READ_BYTES * 10:
+                self.request.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                _Endless.sent += 65536
+        except OSError:
+            _Endless.given_up.set()
+
+
+async def test_an_answer_without_end_is_not_read(tmp_path: Path, registry: Registry) -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), _Endless) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = settings_of(tmp_path, otel_endpoint=f"http://127.0.0.1:{server.server_address[1]}")
+        async with Exporters(settings, recorder=lambda: registry) as exporters:
+            exporters.receive(an_attempt("m"))
+        assert await asyncio.to_thread(_Endless.given_up.wait, 30)
+        server.shutdown()
+
+    assert _Endless.sent < MOST_READ_BYTES
+
+
 async def test_a_silent_server_costs_the_app_microseconds(tmp_path: Path, registry: Registry) -> None:
     with Receiver(None) as receiver:
         settings = settings_of(tmp_path, **everywhere(receiver))
@@ -472,6 +504,25 @@ async def test_a_variable_that_the_libraries_do_not_take_is_one_warning(
 
     [warning] = exporters.warnings
     assert warning.startswith("nothing is exported for OTEL_EXPORTER_OTLP_ENDPOINT: ")
+
+
+def test_a_variable_that_the_libraries_refuse_while_they_are_imported_is_one_warning(tmp_path: Path) -> None:
+    program = """
+import asyncio
+from core.settings import load_config
+from core.telemetry.export.exporters import Exporters
+
+async def main():
+    async with Exporters(load_config(overrides={"telemetry.otel_endpoint": "http://127.0.0.1:9"})) as exporters:
+        print(*exporters.warnings, sep="\\n")
+
+asyncio.run(main())
+"""
+    [warning] = run_python(program, tmp_path, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="-4").stdout.splitlines()
+
+    assert warning.startswith(
+        "nothing is exported for OTEL_EXPORTER_OTLP_ENDPOINT: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be"
+    )
 
 
 async def test_an_event_that_no_span_can_be_made_of_ends_the_traces_only(

@@ -13,11 +13,13 @@ from core.clock import SystemClock
 from core.engine import Engine
 from core.events import TokensReceived, Warned, event_to_json
 from core.journal import check_journal, read_journal
+from tests.integration.test_cli import quintet, served
 from tests.support.events import Recorder
-from tests.support.fault_server import FaultServer, stream, token
+from tests.support.fault_server import FaultServer, error, finish, stream, token, usage
 from tests.support.team import ScriptedTeam, bench, team_settings, write_team
 
 README = "# Reverse\n\nReverses a text. Run it with python.\n"
+KEY = "a-key-of-0123456789-letters"
 BROKEN = stream(token("# Reverse\n\nRe"), then="close")
 
 
@@ -74,3 +76,48 @@ async def test_a_run_goes_on_without_its_journal_and_says_so_once(tmp_path: Path
     assert (outcome.status, outcome.run_id) == ("passed", run_id)
     assert warning.message.endswith("journal.jsonl cannot be written: Is a directory")
     assert warning.hint.startswith("the run goes on")
+
+
+async def test_a_key_that_the_server_repeats_is_in_no_line_that_a_run_writes(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    answers = {
+        "opinion": [
+            error(500, f"the key {KEY} is not mine"),
+            stream(
+                token("I see "), token(KEY[:4]), token(KEY[4:11]), token(KEY[11:]), token(" here"), finish(), usage()
+            ),
+            f"My view is {KEY}.",
+        ]
+    }
+    homes = {name: str(tmp_path / "home") for name in ("HOME", "XDG_STATE_HOME", "XDG_DATA_HOME")}
+    async with served(tmp_path, answers) as (server, variables):
+        given = {**variables, **homes, "LLM_API_KEY": KEY, "LLM_MAX_RETRIES": "2", "LLM_RETRY_INITIAL_DELAY": "0.01"}
+        ended = await quintet(
+            tmp_path,
+            "run",
+            "--workflow",
+            "roundtable",
+            "What is better?",
+            "--json",
+            variables={**given, "LOG_LEVEL": "DEBUG"},
+        )
+
+    assert any(KEY in str(request.headers) for request in server.journal)
+    (journal,) = tmp_path.rglob("journal.jsonl")
+    (log_file,) = tmp_path.rglob("quintet-*.jsonl")
+    for text in (ended.out, ended.err, journal.read_text(), log_file.read_text()):
+        assert KEY not in text
+    shown = [json.loads(line) for line in ended.out.splitlines()]
+    assert ended.code == 0
+    assert [event["type"] for event in shown].count("call_finished") == 6
+    pieces: dict[str, str] = {}
+    for event in shown:
+        if event["type"] == "attempt_started":
+            pieces[event["call_id"]] = ""
+        if event["type"] == "tokens_received":
+            assert event["offset"] == len(pieces[event["call_id"]])
+            pieces[event["call_id"]] += event["text"]
+        if event["type"] == "call_finished":
+            assert event["text"] == pieces[event["call_id"]]
+    assert any(f"My view is {'*' * len(KEY)}." in text for text in pieces.values())
+    assert sum("I see " + "*" * len(KEY) + " here" == text for text in pieces.values()) == 1

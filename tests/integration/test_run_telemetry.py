@@ -14,9 +14,10 @@ import pytest
 from core.engine import Engine
 from core.errors import LLMCallError
 from core.events import CallFinished, CallQueued, ContextTruncated, StepFinished, TokensReceived
+from core.journal import read_journal
 from core.telemetry import metrics
 from core.telemetry.catalogue import CATALOGUE
-from core.telemetry.logs import setup_logging, stop_logging
+from core.telemetry.logs import set_log_level, setup_logging, stop_logging
 from core.telemetry.recorder import NullRegistry
 from core.telemetry.registry import Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
@@ -318,3 +319,48 @@ async def test_a_run_is_logged_with_its_ids_and_without_its_words(tmp_path: Path
     [fault] = failed
     assert (fault["level"], fault["agent_id"], fault["extra"]["kind"]) == ("WARNING", "developer", "server")
     assert "secret text" not in log_file.read_text(encoding="utf-8")
+
+
+async def test_one_correlation_id_leads_to_the_whole_story_of_a_run(tmp_path: Path, log_file: Path) -> None:
+    set_log_level("DEBUG")
+    answers: dict[str, str | Step | Sequence[str | Step]] = {
+        "code_file": [error(500, "out of order"), CODE],
+        "readme": [stream(token("# Rev"), then="reset"), "# Reverse\n\nReverses a text. Run it with python.\n"],
+    }
+    async with bench(tmp_path, answers) as b:
+        await b.engine.run("Reverse a text")
+        requests = [request for request in b.server.journal if request.method == "POST"]
+
+    [started] = lines(log_file, "run started")
+    story = started["correlation_id"]
+    told = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
+    at_once = slice(told.index(started), told.index(lines(log_file, "run finished")[0]) + 1)
+    assert [line["message"] for line in told[at_once] if line["correlation_id"] != story] == []
+    assert {"attempt failed", "call ended"} <= {line["message"] for line in told[at_once]}
+    assert {request.headers["x-client-request-id"] for request in requests} == {story}
+    assert {event.correlation_id for event in b.events.events} == {story}
+    (journal,) = (tmp_path / "sessions").glob("*/journal.jsonl")
+    assert {event["correlation_id"] for event in read_journal(journal)} == {story}
+
+
+@pytest.mark.usefixtures("registry")
+async def test_every_answer_is_paid_for_at_the_price_of_who_gave_it_and_a_kept_one_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[pricing."test-model"]\ninput = 1\noutput = 2.5\n[pricing.spare]\ninput = 10\noutput = 20\n'
+    )
+    settings: dict[str, Any] = {"llm__cache": True, "llm__temperature": 0.0, "llm__fallbacks": ({"model": "spare"},)}
+    costs = []
+    async with bench(tmp_path, **settings) as b:
+        b.server.script([error(500, "out of order"), ok("# Brief")], model="test-model")
+        for job in ("brief", "brief", "verdict"):
+            await b.engine.agents["developer"].execute_llm_task(f"JOB {job}")
+            costs.append(b.engine.status().session_cost.usd)
+        b.server.script([error(402, "pay")], model="test-model")
+        await b.engine.agents["developer"].execute_llm_task("JOB readme")
+        cost = b.engine.status().session_cost
+
+    # 11 tokens there and 7 back: the repeated request costs nothing, the second answer is kept, the last is the spare's.
+    first = Decimal("0.0000285")
+    assert costs == [first, first, 2 * first]
+    assert (cost.usd, cost.priced_calls, cost.words()) == (2 * first + Decimal("0.00025"), 3, "$0.0003")
+    assert metrics.total("llm.cost", model="spare") == pytest.approx(0.00025)

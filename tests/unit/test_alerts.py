@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from core.errors import UsageError
+from core.errors import ConfigValidationError
 from core.events import AlertFired, BreakerChanged
-from core.settings import AlertSettings
-from core.telemetry.alert_rules import NEWS, RULES
+from core.settings import AlertSettings, load_config
+from core.settings.alert_numbers import COUNTED, LEVELS, NUMBERS, TIMED
+from core.settings.alert_rules import NEWS, RULES
 from core.telemetry.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
+from core.telemetry.catalogue import CATALOGUE
 from core.telemetry.derived import Counts, SlidingValues, derived_values
 from core.telemetry.recorder import NullRegistry, SeriesTotals
 from core.telemetry.registry import Registry
@@ -277,15 +281,124 @@ def test_a_user_switches_alerts_off() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"name": "eror_rate_high"}, r"no such alert \(did you mean error_rate_high\?\) - the alerts: breaker_open_long"),
-        ({"name": "error_rate_high", "clear": 0.2}, r"has its clear \(0.2\) above its threshold \(0.1\) - "),
-        ({"name": "success_rate_low", "clear": 0.7}, r"has its clear \(0.7\) below its threshold \(0.8\) - "),
+        ({"name": "eror_rate_high"}, r"no alert 'eror_rate_high' \(did you mean error_rate_high\?\); one of your own needs a"),
+        ({"name": "error_rate_high", "clear": 0.2}, r"has its clear \(0.2\) above its limit \(0.1\), "),
+        ({"name": "success_rate_low", "clear": 0.7}, r"has its clear \(0.7\) below its limit \(0.8\), "),
+        ({"name": "error_rate_high", "threshold": 15}, r"threshold = 15 is never reached: llm.error_rate is a share"),
+        ({"name": "error_rate_high", "above": 0.2}, r"no above can be set: set threshold instead"),
+        ({"name": "queue_deep", "metric": "pool.size"}, r"no metric can be set: give an alert of your own another name"),
         ({"name": "breaker_opened", "threshold": 3}, r"breaker_opened has no threshold: it is told at the moment"),
+        ({"name": "breaker_opened", "metric": "pool.size"}, r"breaker_opened has no metric: it is told at the moment"),
+        ({"name": "slow", "metric": "llm.first_token.p95"}, r"no such number \(did you mean llm.first_token.p95_seconds\?\)"),
+        ({"name": "slow", "metric": "pool.size"}, r"slow, an alert of your own, needs either above or below"),
+        ({"name": "slow", "metric": "pool.size", "above": 1, "below": 2}, r"needs either above or below, and no threshold"),
+        ({"name": "slow", "metric": "pool.size", "above": 1, "threshold": 2}, r"above or below, and no threshold"),
+        ({"name": "slow", "metric": "pool.size", "above": 1, "clear": 2}, r"slow has its clear \(2\) above its limit \(1\)"),
+        ({"name": "slow", "metric": "pool.size", "below": 2, "clear": 1}, r"slow has its clear \(1\) below its limit \(2\)"),
+        ({"name": "bad", "metric": "llm.error_rate", "above": 10}, r"above = 10 is never reached: llm.error_rate is a share"),
+        ({"name": "two words", "metric": "pool.size", "above": 1}, r"must be up to 40 letters"),
+        ({"name": "queue_deep", "message": "x" * 201}, r"must be up to 200 characters"),
+        ({"name": "queue_deep", "message": "two\nlines"}, r"contains characters that cannot be shown"),
     ],
 )  # fmt: skip
-def test_an_override_that_cannot_work_is_named(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        AlertBoard([AlertSettings(**given)])
+def test_a_table_that_cannot_work_is_refused_by_the_settings(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        AlertSettings(**given)
+
+
+def test_every_faulty_alert_is_in_the_one_message_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[llm]\nmax_retries = 99\n[[alerts]]\nname = "queue_deeep"\n[[alerts]]\nname = "slow"\nmetric = "llm.first_tokn.p95"\n'
+    )
+
+    with pytest.raises(ConfigValidationError) as caught:
+        load_config(cwd=tmp_path, env={}, user_config=tmp_path / "none.toml")
+
+    text = str(caught.value)
+    assert "config.toml:2 [llm] max_retries" in text
+    assert "config.toml:3 [[alerts]] #1: there is no alert 'queue_deeep' (did you mean queue_deep?)" in text
+    assert (
+        "config.toml:7 [[alerts]] #2 metric: alerts.metric = 'llm.first_tokn.p95': there is no such number (did you mean "
+        "llm.first_token.p95_seconds?)"
+    ) in text
+
+
+def test_an_alert_of_the_users_own_fires_and_ends_like_the_others() -> None:
+    board = AlertBoard(
+        [
+            AlertSettings(
+                name="slow_first_token", metric="llm.first_token.p95_seconds", above=5, clear=4, for_seconds=10,
+                keep_firing_seconds=3, min_samples=2, severity="critical", message="{limit} {value} {other} {",
+            ),
+            AlertSettings(name="slow_agent", metric="llm.tokens_per_second.lowest", below=3),
+        ]
+    )  # fmt: skip
+    name = "llm.first_token.p95_seconds"
+
+    assert replay(board, [(0, {name: 9, "llm.requests": 1})]) == []
+    assert replay(
+        board, [(0, {name: 9, "llm.requests": 2}), (20, {name: 4.5, "llm.requests": 2}), (30, {name: 4}), (35, {})]
+    ) == [
+        (10.0, FIRED, "slow_first_token"),
+        (32.0, RESOLVED, "slow_first_token"),
+    ]
+    fired = board.evaluate({name: 9, "llm.requests": 2, "llm.tokens_per_second.lowest": 2.5}, stamp(100))
+    assert [alert.message for alert in fired] == ["llm.tokens_per_second.lowest is 2.5, below the limit of 3"]
+    board.evaluate({name: 9, "llm.requests": 2, "llm.tokens_per_second.lowest": 2.5}, stamp(110))
+    assert [alert.message for alert in board.active(110)] == [
+        "5 s 9 s {other} {",
+        "llm.tokens_per_second.lowest is 2.5, below the limit of 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("process.memory", 2e9, "2,000 MB"),
+        ("llm.cost", 1.25, "$1.25"),
+        ("llm.error_rate", 0.5, "50 %"),
+        ("llm.request.p99_seconds", 240, "4 min"),
+        ("llm.errors", 7, "7"),
+    ],
+)
+def test_a_number_is_told_in_its_unit(metric: str, value: float, words: str) -> None:
+    board = AlertBoard([AlertSettings(name="mine", metric=metric, above=0)])
+
+    (alert,) = board.evaluate({metric: value}, stamp(0))
+
+    assert alert.message.startswith(f"{metric} is {words}, above the limit of ")
+
+
+def test_samples_count_for_every_alert_that_asks_for_some() -> None:
+    board = only("queue_deep", min_samples=5, for_seconds=0)
+
+    assert replay(board, [(0, {"queue.depth": 20, "llm.requests": 4}), (5, {})]) == []
+
+
+def test_alerts_can_look_at_everything_that_is_measured() -> None:
+    assert set(COUNTED) == {name for name, metric in CATALOGUE.items() if metric.kind == "counter"}
+    assert set(TIMED) == {name for name, metric in CATALOGUE.items() if metric.kind == "timing"}
+    levels = {name.removesuffix(".lowest").removesuffix(".highest") for name in LEVELS}
+    assert levels == {name for name, metric in CATALOGUE.items() if metric.kind == "gauge"}
+    assert {rule.metric for rule in RULES} | {rule.samples for rule in RULES if rule.samples} <= set(NUMBERS)
+    assert all(NUMBERS[rule.metric].unit == rule.unit for rule in RULES)
+
+
+def test_every_number_of_the_list_has_a_value_once_it_was_measured() -> None:
+    clock = VirtualClock()
+    registry, sliding = Registry(clock), SlidingValues()
+    sliding.read(registry, clock.monotonic())
+    for name, metric in CATALOGUE.items():
+        for value in (2, 4):
+            tags = {tag: "ok" if tag == "outcome" else str(value) for tag in metric.tags}
+            registry.record(name, metric.kind, value, tags)
+
+    values = sliding.read(registry, clock.monotonic())
+
+    assert set(values) == set(NUMBERS)
+    assert (values["llm.tokens_per_second.lowest"], values["llm.tokens_per_second.highest"]) == (2, 4)
+    assert (values["breaker.state"], values["llm.tokens"], values["agent.task.p99_seconds"]) == (4, 6, 0.004)
+    assert set(SlidingValues({"queue.depth"}).read(registry, 0.0)) == set(LEVELS) | set(COUNTED)
 
 
 def series(name: str, value: float, **tags: str) -> SeriesTotals:
@@ -306,12 +419,16 @@ def test_rates_leave_out_what_the_user_cancelled() -> None:
         series("queue.depth", 3),
     ]
 
-    assert derived_values(Counts.of(totals), totals, {"llm.request": 1500.0, "llm.first_token": None}) == {
+    assert derived_values(
+        Counts.of(totals), totals, {"llm.request.p95_seconds": 1500.0, "llm.first_token.p95_seconds": None}
+    ) == {
         "llm.requests": 10,
         "llm.error_rate": 0.2,
         "llm.success_rate": 0.8,
         "llm.retry_rate": 0.5,
         "llm.truncation_rate": 0.1,
+        "llm.retries": 5,
+        "llm.context_truncations": 1,
         "llm.request.p95_seconds": 1.5,
         "breaker.open_seconds": 9,
         "queue.depth": 3,
@@ -319,8 +436,8 @@ def test_rates_leave_out_what_the_user_cancelled() -> None:
 
 
 def test_what_nothing_is_known_of_has_no_value() -> None:
-    assert derived_values(Counts(), [], {"llm.request": None}) == {"llm.requests": 0}
-    assert SlidingValues().read(NullRegistry(), 0.0) == {"llm.requests": 0}
+    assert derived_values(Counts(), [], {"llm.request.p95_seconds": None}) == {}
+    assert SlidingValues().read(NullRegistry(), 0.0) == {}
 
 
 def test_counts_leave_the_window_when_they_are_old() -> None:
@@ -342,4 +459,4 @@ def test_counts_leave_the_window_when_they_are_old() -> None:
     assert after(195)["llm.error_rate"] == 0.5
     assert after(10)["llm.error_rate"] == 0.0
     assert after(200) == {"llm.requests": 0}
-    assert sliding.read(Registry(clock), clock.monotonic()) == {"llm.requests": 0}
+    assert sliding.read(Registry(clock), clock.monotonic()) == {}

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from purgatory.domain.messages.events import ContextChanged
 
-from core.resilience.breaker import BreakerOpenError, GuardBreaker, GuardFactory, Outcome, Ticket
+from core.resilience.breaker import GuardBreaker, GuardFactory
+from core.resilience.breaker_state import BreakerOpenError, Ticket
+from core.resilience.outcome import Outcome
 from tests.support.clock import VirtualClock
 
 TTL = 60.0

@@ -14,10 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.classify import classify_answer, classify_exception, classify_stream, retry_after_seconds
+from core.llm.classify import classify_answer, classify_exception, classify_stream
 from core.llm.decoder import StreamFault
 from core.llm.endpoint import make_endpoint
-from core.llm.faults import FAULT_RULES, MAX_DETAIL_CHARS, Action, Fault, Outcome, clean_detail
+from core.llm.faults import (
+    FALLBACK_KINDS,
+    FAULT_RULES,
+    LOST_KINDS,
+    MAX_DETAIL_CHARS,
+    OVERLOAD_KINDS,
+    TIMEOUT_KINDS,
+    Action,
+    Fault,
+    clean_detail,
+)
+from core.llm.retry_after import retry_after_seconds
+from core.resilience.outcome import Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENDPOINT = make_endpoint("http://127.0.0.1:8080/v1", "tiny", api_key="the-secret-key")
@@ -59,6 +71,11 @@ KINDS = {
 
 def test_the_list_of_kinds_is_the_documented_one() -> None:
     assert set(FAULT_RULES) == KINDS
+
+
+@pytest.mark.parametrize("kinds", [TIMEOUT_KINDS, OVERLOAD_KINDS, LOST_KINDS, FALLBACK_KINDS])
+def test_a_set_of_kinds_names_none_that_does_not_exist(kinds: frozenset[str]) -> None:
+    assert kinds <= set(FAULT_RULES)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

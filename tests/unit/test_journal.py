@@ -38,7 +38,6 @@ from core.events import (
     event_to_json,
 )
 from core.journal import Journal, check_journal, read_journal, writer
-from core.settings import redaction
 from core.settings.redaction import register_secret
 
 KEY = "my-local-key-1234"
@@ -63,11 +62,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import stat
 import sys
 import threading
@@ -23,7 +24,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.settings import redaction
 from core.settings.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.log_file import KEEP, LogFile, default_log_path, remove_old_logs
 from core.telemetry.logs import (
@@ -46,8 +46,7 @@ SECRET = "my-local-key-1234"
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    monkeypatch.setattr(redaction, "_known", set())
+def _quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     yield
     stop_logging()
     assert capfd.readouterr() == ("", ""), "something was written to the terminal"
@@ -330,10 +329,11 @@ def test_a_registered_secret_is_nowhere_in_the_file(log_file: Path) -> None:
 
     log("INFO", f"key {secret}", value=secret, nested={secret: [secret, {"x": secret}]}, path=Path(secret))
     logging.getLogger("openai").warning("sent %s", {"api_key": secret})
+    logging.getLogger(f"library.{secret}").warning("named after what it was given")
 
     content = log_file.read_text()
     assert SECRET not in content
-    assert len(lines(log_file)) == 2
+    assert len(lines(log_file)) == 3
 
 
 @pytest.mark.parametrize(
@@ -446,6 +446,26 @@ def test_a_log_rotates_and_loses_no_line_to_another_process(log_file: Path) -> N
     assert sorted(written) == [f"line {number:06}" for number in range(40)]
 
 
+def test_writers_that_rotate_one_file_at_the_same_moment_lose_no_line(log_file: Path) -> None:
+    lines, together = 5_000, threading.Barrier(4)
+
+    def write(writer: int) -> None:
+        file = LogFile(log_file, rotate_bytes=5_000, keep=1000)  # one each, as every process has
+        together.wait()
+        for number in range(lines):
+            file.write(f"{writer} {number:06}\n")
+        file.stop()
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    written = [line for file in log_file.parent.iterdir() for line in file.read_text().splitlines()]
+    assert len(written) == len(set(written)) == 4 * lines
+
+
 def test_only_so_many_rotated_files_are_kept(log_file: Path) -> None:
     file = LogFile(log_file, rotate_bytes=10)
     for number in range(50):
@@ -491,6 +511,23 @@ def test_a_line_that_cannot_be_written_is_dropped_and_counted(log_file: Path) ->
     file.write("x\n")
 
     assert file.dropped == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+@pytest.mark.parametrize("with_folder", [False, True])
+def test_a_log_that_is_deleted_while_it_is_written_is_begun_anew(tmp_path: Path, with_folder: bool) -> None:
+    path = tmp_path / "logs" / "log.jsonl"
+    setup_logging(log_file=path)
+    log("INFO", "first")
+    if with_folder:
+        shutil.rmtree(path.parent)
+    else:
+        path.unlink()
+
+    log("INFO", "second")
+    log("INFO", "third")
+
+    assert [json.loads(line)["message"] for line in path.read_text().splitlines()] == ["second", "third"]
 
 
 def test_old_logs_go_but_those_of_running_processes_stay(tmp_path: Path) -> None:

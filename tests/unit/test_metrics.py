@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,22 @@ def test_values_leave_the_window_when_they_are_old(clock: VirtualClock) -> None:
         "count": 0, "sum": 0, "min": None, "max": None, "p50": None, "p95": None, "p99": None,
     }  # fmt: skip
     assert metrics.total("llm.retries") == 1
+
+
+def test_two_looks_at_the_same_window_are_equal_and_a_change_is_seen(clock: VirtualClock) -> None:
+    def look() -> Any:
+        return metrics.get_metrics()["histograms"]["llm.request"]
+
+    metrics.timing("llm.request", 100)
+    first = look()
+    assert look() == first
+    first["count"] = 99  # a reader's own copy
+    assert look()["count"] == 1
+    clock.advance(200)
+    metrics.timing("llm.request", 300)
+    assert (look()["count"], look()["max"]) == (2, 300)
+    clock.advance(200)
+    assert (look()["count"], look()["min"]) == (1, 300)
 
 
 def test_a_window_holds_so_many_samples_and_no_more() -> None:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import stat
 import sys
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import WorkspaceError
-from core.settings import redaction
 from core.settings.document import config_toml
 from core.settings.draft import Draft, choices_of
 from core.settings.keyring_key import KeyringAnswer
@@ -35,17 +31,6 @@ max_retries = 7
 animation = "none"
 """
 only_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-
-
-@pytest.fixture(autouse=True)
-def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
-
-
-@pytest.fixture
-def places() -> Iterator[Places]:
-    with TemporaryDirectory() as root:
-        yield Places.below(Path(root))
 
 
 def draft_of(places: Places, env: dict[str, str] | None = None, **overrides: object) -> Draft:
@@ -127,6 +112,7 @@ def test_a_setting_above_all_tables_stays_there(text: str, changed: str) -> None
     [
         'llm = { model = "a" }\n',
         'llm.model = "a"\n',
+        'team.off = ["a"]\nui.theme = "x"\nllm.model = "a"\n',
         '[[llm.fallbacks]]\nmodel = "b"\n',
         '[[llm.fallbacks]]\nmodel = "b"\n[ui]\ntheme = "x"\n[llm]\nmodel = "a"',
         '[llm]\nmodel = """\n[ui]\n"""\n',
@@ -135,7 +121,18 @@ def test_a_setting_above_all_tables_stays_there(text: str, changed: str) -> None
         '[llm]\nmodel = "a"\n[llm.extra]\nx = 1\n',
         "",
     ],
-    ids=["inline", "dotted", "list", "list and table", "many lines", "array", "windows", "inner table", "empty"],
+    ids=[
+        "inline",
+        "dotted",
+        "dotted list",
+        "list",
+        "list and table",
+        "many lines",
+        "array",
+        "windows",
+        "inner table",
+        "empty",
+    ],
 )
 @pytest.mark.parametrize("name", ["llm.model", "llm.max_retries", "team.off", "ui.theme", "profile"])
 def test_however_a_file_is_written_one_value_changes_and_no_other(text: str, name: str) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 import tomlkit
@@ -18,17 +15,6 @@ from core.settings.toml_lines import lines_of
 from tests.support.places import Places
 
 KEY = "the-users-own-key-1"
-
-
-@pytest.fixture(autouse=True)
-def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
-
-
-@pytest.fixture
-def places() -> Iterator[Places]:
-    with TemporaryDirectory() as root:
-        yield Places.below(Path(root))
 
 
 TWO = """\
@@ -67,7 +53,7 @@ def test_there_are_no_fallbacks_unless_somebody_names_them(places: Places) -> No
 
 def test_lists_of_tables_do_not_merge_but_the_sections_around_them_do(places: Places) -> None:
     places.write(
-        project='[llm]\nmax_retries = 1\n[[llm.fallbacks]]\nmodel = "a"\n[[llm.fallbacks]]\nmodel = "b"\n[[alerts]]\nname = "x"',
+        project='[llm]\nmax_retries = 1\n[[llm.fallbacks]]\nmodel = "a"\n[[llm.fallbacks]]\nmodel = "b"\n[[alerts]]\nname = "queue_deep"',
         user='[[llm.fallbacks]]\nmodel = "c"\n',
     )
 
@@ -75,7 +61,7 @@ def test_lists_of_tables_do_not_merge_but_the_sections_around_them_do(places: Pl
 
     assert [fallback.model for fallback in settings.llm.fallbacks] == ["c"]
     assert settings.llm.max_retries == 1
-    assert [alert.name for alert in settings.alerts] == ["x"]
+    assert [alert.name for alert in settings.alerts] == ["queue_deep"]
 
 
 def test_prices_merge_model_by_model(places: Places) -> None:
@@ -95,7 +81,9 @@ def test_prices_merge_model_by_model(places: Places) -> None:
 
 
 def test_an_alert_changes_what_it_names_and_nothing_else(places: Places) -> None:
-    places.write(project='[[alerts]]\nname = "queue_deep"\nthreshold = 20\n[[alerts]]\nname = "x"\nenabled = false')
+    places.write(
+        project='[[alerts]]\nname = "queue_deep"\nthreshold = 20\n[[alerts]]\nname = "breaker_opened"\nenabled = false'
+    )
 
     settings = places.load()
 

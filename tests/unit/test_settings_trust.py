@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import keyring
 import keyring.errors
@@ -18,23 +17,13 @@ from keyring.backends.fail import Keyring as NoKeyring
 
 from core.settings import key_for_endpoint, load_config, redaction
 from core.settings.keyring_key import KeyringAnswer, ask_keyring
+from core.settings.text_file import UnreadableFileError
 from core.settings.trust import trust, trust_file, trusted_servers
 from tests.support.places import Places
 
 REMOTE = "https://llm.example/v1"
 SERVER = "https://llm.example:443"
 KEY = "my-local-key-1234"
-
-
-@pytest.fixture(autouse=True)
-def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
-
-
-@pytest.fixture
-def places() -> Iterator[Places]:
-    with TemporaryDirectory() as root:
-        yield Places.below(Path(root))
 
 
 def test_a_trusted_folder_gets_the_key_for_the_server_it_named_then(places: Places) -> None:
@@ -99,12 +88,28 @@ def test_a_record_that_is_damaged_trusts_nobody(tmp_path: Path, content: str) ->
 
 
 def test_a_record_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "trusted.json").mkdir()
+    (tmp_path / "state").write_text("")
 
-    with pytest.raises(OSError, match="trusted"):
-        trust(tmp_path, [SERVER], tmp_path / "trusted.json")
+    with pytest.raises(OSError, match="state"):
+        trust(tmp_path, [SERVER], tmp_path / "state" / "trusted.json")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, None])
+def test_a_record_that_is_damaged_is_left_alone(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "trusted.json"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_text(content)
+
+    with pytest.raises(UnreadableFileError, match="damaged - remove it" if content else "is a folder"):
+        trust(tmp_path, [SERVER], file)
 
     assert [path.name for path in tmp_path.iterdir()] == ["trusted.json"]
+    assert content is None or file.read_text() == content
+    assert trusted_servers(tmp_path, file) == frozenset()
 
 
 DSN = "https://publickey@sentry.example/7"
@@ -195,6 +200,27 @@ def test_a_folders_file_cannot_have_the_log_written_elsewhere(places: Places, pa
     assert places.load({"LOG_FILE": "/elsewhere/x.log"}).logging.file == Path("/elsewhere/x.log")
 
 
+@pytest.mark.parametrize("path", ["~/.ssh", "/etc", ".."])
+def test_a_folders_file_cannot_have_other_folders_read_to_its_own_server(places: Places, path: str) -> None:
+    places.write(project=f"[workspace]\ndir = '{path}'", dotenv=f"WORKSPACE_DIR={path}")
+
+    settings = places.load()
+
+    assert settings.workspace.dir == places.folder
+    assert [warning.split(" was ignored")[0] for warning in settings.warnings] == [
+        "config.toml:2 [workspace] dir",
+        ".env:1: WORKSPACE_DIR",
+    ]
+    assert "set WORKSPACE_DIR in your environment" in settings.warnings[0]
+    assert places.load({"WORKSPACE_DIR": "/etc"}).workspace.dir == Path("/etc")
+
+
+def test_a_folders_file_may_have_a_part_of_the_folder_read(places: Places) -> None:
+    places.write(project="[workspace]\ndir = 'src'")
+
+    assert places.load().workspace.dir == places.folder / "src"
+
+
 def test_a_folders_file_may_have_the_log_written_inside_the_folder(places: Places) -> None:
     places.write(project="[logging]\nfile = 'logs/x.log'")
 
@@ -278,9 +304,10 @@ class OneKey(KeyringBackend):
 
     priority = 1
 
-    def __init__(self, error: Exception | None = None, gate: threading.Event | None = None) -> None:
+    def __init__(self, error: BaseException | None = None, gate: threading.Event | None = None, key: str = KEY) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._error = error
+        self._key = key
         self._gate = gate
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -288,7 +315,7 @@ class OneKey(KeyringBackend):
             self._gate.wait()
         if self._error is not None:
             raise self._error
-        return KEY if (service, username) == ("quintet", "llm.example") else None
+        return self._key if (service, username) == ("quintet", "llm.example") else None
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise NotImplementedError
@@ -315,6 +342,8 @@ def _own_keyring() -> Iterator[None]:
             KeyringAnswer(None, "the keyring cannot be read (KeyringLocked): no key of it is used"),
         ),
         (OneKey(OSError("no bus")), KeyringAnswer(None, "the keyring cannot be read (OSError): no key of it is used")),
+        (OneKey(SystemExit(3)), KeyringAnswer(None, "the keyring cannot be read (SystemExit): no key of it is used")),
+        (OneKey(key=""), KeyringAnswer(None)),
     ],
 )
 def test_the_keyring_library_is_asked_for_the_host(backend: KeyringBackend, answer: KeyringAnswer) -> None:
