@@ -89,8 +89,14 @@ class HandOffMade(_RunEvent):
 class CallQueued(_CallEvent):
     """The call waits before it sends anything more; told again whenever what it waits for has changed.
 
-    `reason`: slot (for its turn; `position` counts the calls ahead, from 0), breaker (open, or trying with others),
-    server (it was lost and cannot be reached; `until` is when the call gives up), rate_limit (the server asked for a pause), own_rate (LLM_REQUESTS_PER_MINUTE or LLM_TOKENS_PER_MINUTE).
+    `reason` is one of:
+
+    * slot: its turn; `position` counts the calls ahead, from 0.
+    * breaker: it is open, or is being tried by other calls.
+    * server: it was lost and cannot be reached; `until` is when the call gives up.
+    * rate_limit: the server asked for a pause.
+    * own_rate: LLM_REQUESTS_PER_MINUTE or LLM_TOKENS_PER_MINUTE is reached.
+
     `until` is the monotonic time at which the wait ends at the latest; None if that is not known.
     """
 

@@ -19,9 +19,11 @@ def countdown(seconds: float) -> str:
 class Wait:
     """What a call waits for before it sends anything more.
 
-    `reason` is one of CallQueued's (slot, breaker, server, rate_limit, own_rate), retry or loading. `until` is the monotonic
-    time at which the wait ends at the latest; None if that is not known. `ahead` counts the calls before it in
-    the line; `next_attempt` is the number of the try that a back-off leads to.
+    Attributes:
+        reason: one of CallQueued's (slot, breaker, server, rate_limit, own_rate), retry or loading.
+        until: the monotonic time at which it ends at the latest; None if that is not known.
+        ahead: the calls before it in the line.
+        next_attempt: the number of the attempt that a back-off leads to.
     """
 
     reason: str

@@ -49,6 +49,7 @@ READ_CHARACTERS_A_SECOND = 15
 SHORTEST_TOAST_SECONDS = 2.0  # a few quick key presses must not cover the pane with their toasts
 LONGEST_TOAST_SECONDS = 15.0
 EXIT_CONFIGURATION = 2
+EVERYWHERE = frozenset({"quit", "help", "interrupt"})  # actions whose keys work over every page
 
 
 class QuintetApp(App[int]):
@@ -71,7 +72,9 @@ class QuintetApp(App[int]):
     CSS_PATH = Path(__file__).with_name("app.tcss")  # absolute: a subclass may be anywhere
     ENABLE_COMMAND_PALETTE = False  # our own action opens it, so that its key can be changed like any other
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}  # Any: Textual's type of a provider source is not exported
-    BINDINGS: ClassVar[list[BindingType]] = list(make_bindings("always", [row for row in ACTIONS if row.id == "quit"]))
+    BINDINGS: ClassVar[list[BindingType]] = list(
+        make_bindings("always", [row for row in ACTIONS if row.id in EVERYWHERE])
+    )
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class QuintetApp(App[int]):
         self._owner: Worker[None] | None = None
         self._pulling: Timer | None = None
         self.last_words: tuple[str, ...] = ()
+        self._settings: SettingsScreen | None = None  # the last one that was opened
         self._desk = Desk(
             self,
             task=task,
@@ -113,7 +117,7 @@ class QuintetApp(App[int]):
     def on_mount(self) -> None:
         self._pulling = self.set_interval(PULL_SECONDS, self._pull)
         if self._connect and not self.is_headless:
-            watch_signals(self._signalled)
+            watch_signals(self._leave_soon)
 
     @on(MainScreen.Painted)
     def _first_frame_stands(self) -> None:
@@ -288,7 +292,16 @@ class QuintetApp(App[int]):
         self._desk.choose_workflow(message.workflow)
 
     def action_interrupt(self) -> None:
-        selected = self.main.prompt.selected_text or self.screen.get_selected_text()
+        from textual.widgets import Input
+
+        field = self.focused
+        selected = self.main.prompt.selected_text if self.screen is self.main else ""
+        if isinstance(field, Input) and field.selected_text:
+            if field.password:
+                self.say("a key that is not shown is not copied either")
+                return
+            selected = field.selected_text
+        selected = selected or self.screen.get_selected_text() or ""
         if selected:
             self._copy(selected, "selection.txt")
         elif not self._desk.stop_run():
@@ -304,8 +317,10 @@ class QuintetApp(App[int]):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.main.table))
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(HelpScreen(self.main.table, page=self.screen.id or ""))
 
     def action_dashboard(self) -> None:
         from tui.pages import dashboard_of
@@ -332,7 +347,8 @@ class QuintetApp(App[int]):
         if self.screen is self.main:
             in_use = engine.settings if engine is not None else None
             blink = self.main.prompt.cursor_blink
-            self.push_screen(screen_class(draft, in_use=in_use, choices=words, cursor_blink=blink))
+            self._settings = screen_class(draft, in_use=in_use, choices=words, cursor_blink=blink)
+            self.push_screen(self._settings)
 
     def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
         from tui.setting_effects import apply_settings
@@ -382,8 +398,10 @@ class QuintetApp(App[int]):
         self.say(f"sent to terminal ({about}) - {where}")
 
     def say(self, message: str, severity: Severity = "information") -> None:
-        """Show a toast for as long as it takes to read; its text is never read as markup."""
+        """Show a toast for as long as it takes to read, unless it stands there already; it is never read as markup."""
         text = many_lines(message, 600)
+        if any(toast.message == text for toast in self._notifications):
+            return
         seconds = min(max(len(text) / READ_CHARACTERS_A_SECOND, SHORTEST_TOAST_SECONDS), LONGEST_TOAST_SECONDS)
         self.notify(text, severity=severity, timeout=seconds, markup=False)
 
@@ -399,7 +417,9 @@ class QuintetApp(App[int]):
     # End.
 
     async def action_quit(self) -> None:
-        await self._leave(0)
+        page = self._settings
+        if page is None or page not in self.screen_stack or not page.holds_back(lambda: self._leave_soon(0)):
+            await self._leave(0)
 
     async def _leave(self, code: int) -> None:
         await self._close_engine()
@@ -414,7 +434,7 @@ class QuintetApp(App[int]):
     async def on_unmount(self) -> None:
         await self._close_engine()
 
-    def _signalled(self, code: int) -> None:
+    def _leave_soon(self, code: int) -> None:
         self.run_worker(self._leave(code), group="leave", exit_on_error=False)
 
     def run(self, **options: Any) -> int:  # Any: the options of App.run, passed on as they are

@@ -84,6 +84,7 @@ class Desk:
     def refuse(self, problem: str) -> None:
         """Give the task back: there will be no engine."""
         self.problem = problem
+        self._front.main.show_problem(problem)
         self._return_waiting_task()
 
     # Runs.
@@ -155,6 +156,8 @@ class Desk:
         except Exception as error:  # noqa: BLE001  # the outer edge: a fault of ours ends the run, not the app
             self._run_refused(front.report_fault(error), typed)
         finally:
+            if front.main.is_running:
+                self._show_workflow()
             front.wake()
 
     def _run_refused(self, words: str, typed: str) -> None:
@@ -218,8 +221,11 @@ class Desk:
         ended = engine.retry_now(pane.card.agent_id if pane is not None else None)
         if ended:
             say(f"{counted(ended, 'wait')} ended" + (f": {pane.card.title} tries now" if pane is not None else ""))
+        elif main.has_wait_to_end:
+            say("this wait ends only by itself")
         else:
-            say("this wait ends only by itself" if main.has_wait_to_end else "nobody waits")
+            is_queued = any(pane.state.state == "queued" for pane in main.panes)
+            say("those in the queue have their turn when a call before them ends" if is_queued else "nobody waits")
 
     # Workflows.
 
@@ -235,11 +241,9 @@ class Desk:
 
     def choose_workflow(self, workflow: str) -> None:
         """Let the next run follow that workflow."""
-        if self.has_run:
-            self._front.say("a run is on: choose the workflow of the next one when it has ended")
-            return
         self.workflow = workflow
-        self._show_workflow()
+        if not self.has_run:  # else the header names that of the run that is on, until it has ended
+            self._show_workflow()
         self._front.say(f"workflow of the next run: {self._front.main.workflows.get(workflow, workflow)}")
 
     def _show_workflow(self) -> None:

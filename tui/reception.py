@@ -47,6 +47,7 @@ from tui.widgets.header_bar import OUTCOMES
 from tui.widgets.numbers import clock_time, counted
 from tui.widgets.plain import one_line
 
+TOAST_REASON_CHARACTERS = 160
 TOASTS = {"critical": "error", "warning": "warning", "info": "information"}
 # Their own events have lines in the timeline, and the opening a toast that also says what to press.
 NEWS_OF_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
@@ -160,6 +161,7 @@ class Reception:
         sign, word, style = OUTCOMES.get(event.status, ("?", event.status, "$text-warning"))
         where = f"{counted(len(event.files), 'file')} in {shown_path(event.output_dir)}"
         why = f": {event.reason}" if event.reason else ""
+        brief = one_line(why, TOAST_REASON_CHARACTERS)  # all of it stands in the pane
         main.show_outcome(event.status, event.verdict, len(event.files), event.duration_seconds)
         self._log(event.at, f"{sign} run {word}{why} ({clock_time(event.duration_seconds)}, {where})", style)
         failed = event.status == "failed"
@@ -167,9 +169,9 @@ class Reception:
         if pane is not None:
             pane.note(f"run {word}{why}" if failed and why else f"run {word}: {where}", "error" if failed else "info")
         if failed:
-            self._say(f"{sign} run {word}{why}. {where}. Press Up to edit the task and send it again.", "error")
+            self._say(f"{sign} run {word}{brief}. {where}. Press Up to edit the task and send it again.", "error")
         else:
-            self._say(f"{sign} run {word}{why}. {where}.", "information" if event.status == "passed" else "warning")
+            self._say(f"{sign} run {word}{brief}. {where}.", "information" if event.status == "passed" else "warning")
 
     def _breaker(self, event: BreakerChanged) -> None:
         if event.new == "open" and event.old == "closed":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from core.journal.lines import Lines
 from core.journal.reader import check_journal, read_journal
 from core.journal.writer import Journal
 
-__all__ = ["Journal", "check_journal", "read_journal"]
+__all__ = ["Journal", "Lines", "check_journal", "read_journal"]

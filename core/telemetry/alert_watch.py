@@ -13,6 +13,7 @@ from core.telemetry.alerts import AlertBoard, AlertStamp, AlertStatus
 from core.telemetry.derived import SlidingValues
 from core.telemetry.logs import Level, log
 from core.telemetry.metrics import current_registry, gauge, increment
+from core.telemetry.process import process_gauges
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
@@ -26,27 +27,25 @@ class AlertWatch:
     """Owns the task that looks; use it as an async context manager.
 
     Args:
-        overrides: what the user changes of the rules.
+        given: what the user changes of the rules and adds to them.
         clock: time; its sleep sets the pace.
         publish: receives every alert that begins or ends; it may hand it back to `follow`.
         stamp: gives the time and the ids of the run that is on.
         is_local: tells whether the model runs on this machine or its network.
-
-    Raises:
-        UsageError: an override cannot be used.
     """
 
     def __init__(
         self,
-        overrides: Sequence[AlertSettings],
+        given: Sequence[AlertSettings],
         *,
         clock: Clock,
         publish: EventSink,
         stamp: Callable[[], AlertStamp],
         is_local: Callable[[], bool],
     ) -> None:
-        self._board = AlertBoard(overrides)
-        self._values = SlidingValues()
+        self._board = AlertBoard(given)
+        self._values = SlidingValues(self._board.numbers)
+        self._measures_process = any(name.startswith("process.") for name in self._board.numbers)
         self._clock = clock
         self._publish = publish
         self._stamp = stamp
@@ -79,6 +78,9 @@ class AlertWatch:
         """Judge the numbers of this moment."""
         stamp = self._stamp()
         self._measure_breakers(stamp["at"])
+        if self._measures_process:
+            for name, level in process_gauges().items():
+                gauge(name, level)
         values = self._values.read(current_registry(), stamp["at"])
         for alert in self._board.evaluate(values, stamp, is_local=self._is_local()):
             if isinstance(alert, AlertResolved):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from core.events import AlertFired, AlertResolved, BreakerChanged
-from core.telemetry.alert_rules import BREAKER_OPENED, BREAKER_RECOVERED, SEVERITIES, AlertRule, rules_for
+from core.settings.alert_rules import BREAKER_OPENED, BREAKER_RECOVERED, SEVERITIES, AlertRule
+from core.telemetry.alert_rules import rules_for
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
@@ -82,14 +83,16 @@ class AlertBoard:
     """Judges the numbers it is given and remembers which alerts fire; knows no clock of its own.
 
     Args:
-        overrides: what the user changes of the rules.
+        given: what the user changes of the rules and adds to them.
 
-    Raises:
-        UsageError: an override cannot be used.
+    Attributes:
+        numbers: names of the values that the rules look at.
     """
 
-    def __init__(self, overrides: Sequence[AlertSettings] = ()) -> None:
-        rules, self._news = rules_for(overrides)
+    def __init__(self, given: Sequence[AlertSettings] = ()) -> None:
+        rules, self._news = rules_for(given)
+        looked_at = {name for rule in rules for name in (rule.metric, rule.local_metric, rule.samples)}
+        self.numbers = frozenset(looked_at - {""})
         self._courses = tuple(_Course(rule) for rule in rules)
         self._breakers = _Breakers()
 
@@ -107,9 +110,7 @@ class AlertBoard:
         if news is None:
             return None
         stamp = AlertStamp(run_id=event.run_id, correlation_id=event.correlation_id, at=event.at)
-        return AlertFired(
-            **stamp, name=news.name, severity=news.severity, message=news.message.format(subject=event.name)
-        )
+        return AlertFired(**stamp, name=news.name, severity=news.severity, message=news.words(event.name))
 
     def open_seconds(self, now: float) -> dict[str, float]:
         """Return for every breaker that has ever opened how long ago it was last closed; 0 when it is."""

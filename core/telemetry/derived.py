@@ -3,69 +3,76 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from core.settings.alert_numbers import COUNTED, LEVELS, NUMBERS, QUANTILES, TIMED, quantile_name
 from core.telemetry.recorder import WINDOW_SECONDS, Recorder, SeriesTotals
 
-P95 = 0.95
-LEVELS = ("pool.size", "pool.healthy", "pool.waiting", "queue.depth")
+ONLY_ANSWERED = {"llm.request": {"outcome": "ok"}}
+"""A call that fails at once must not make the answers look fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What has been counted since the start; calls that the user cancelled are in none of them."""
+    """What has been counted since the start; calls that the user cancelled are in none of `succeeded` and `failed`.
+
+    `others` holds every other counter by its name.
+    """
 
     succeeded: float = 0.0
     failed: float = 0.0
-    retries: float = 0.0
-    truncations: float = 0.0
+    others: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, totals: Sequence[SeriesTotals]) -> Counts:
         """Return the sums over all series."""
-        sums = {"llm.retries": 0.0, "llm.context_truncations": 0.0, "ok": 0.0, "error": 0.0}
+        ended = {"ok": 0.0, "error": 0.0}
+        others: dict[str, float] = {}
         for series in totals:
-            key = dict(series.tags).get("outcome", "") if series.name == "llm.requests" else series.name
-            if key in sums:
-                sums[key] += series.total
-        return cls(sums["ok"], sums["error"], sums["llm.retries"], sums["llm.context_truncations"])
+            if series.name == "llm.requests":
+                outcome = dict(series.tags).get("outcome", "")
+                if outcome in ended:
+                    ended[outcome] += series.total
+            elif series.name in COUNTED:
+                others[series.name] = others.get(series.name, 0.0) + series.total
+        return cls(ended["ok"], ended["error"], others)
 
     def since(self, before: Counts) -> Counts:
         """Return what has been added since then."""
-        return Counts(
-            self.succeeded - before.succeeded,
-            self.failed - before.failed,
-            self.retries - before.retries,
-            self.truncations - before.truncations,
-        )
+        others = {name: total - before.others.get(name, 0.0) for name, total in self.others.items()}
+        return Counts(self.succeeded - before.succeeded, self.failed - before.failed, others)
 
 
 def derived_values(
-    added: Counts, totals: Sequence[SeriesTotals], p95_ms: Mapping[str, float | None]
+    added: Counts, totals: Sequence[SeriesTotals], quantiles_ms: Mapping[str, float | None]
 ) -> dict[str, float]:
-    """Return the numbers of this moment; one that nothing is known of is absent, and never 0.
+    """Return the numbers of this moment by their names in `NUMBERS`; one that nothing is known of is absent, never 0.
 
     Args:
         added: what was counted within the window.
         totals: all series, for the levels.
-        p95_ms: 95th percentiles of the window by the name of the timing.
+        quantiles_ms: percentiles of the window by the names that `quantile_name` gives.
     """
+    if not totals:  # metrics are switched off, or nothing has happened yet
+        return {}
     calls = added.succeeded + added.failed
-    values = {"llm.requests": calls}
+    values = {"llm.requests": calls, **added.others}
     if calls:
         values |= {
             "llm.error_rate": added.failed / calls,
             "llm.success_rate": added.succeeded / calls,
-            "llm.retry_rate": added.retries / calls,
-            "llm.truncation_rate": added.truncations / calls,
+            "llm.retry_rate": added.others.get("llm.retries", 0.0) / calls,
+            "llm.truncation_rate": added.others.get("llm.context_truncations", 0.0) / calls,
         }
-    values |= {f"{name}.p95_seconds": value / 1000 for name, value in p95_ms.items() if value is not None}
+    values |= {name: value / 1000 for name, value in quantiles_ms.items() if value is not None}
     for series in totals:
+        lowest, highest = f"{series.name}.lowest", f"{series.name}.highest"
         if series.name in LEVELS:
-            values[series.name] = series.last
-        elif series.name == "breaker.open_seconds":
-            values[series.name] = max(values.get(series.name, 0.0), series.last)
+            values[series.name] = max(values.get(series.name, series.last), series.last)
+        elif lowest in LEVELS:
+            values[lowest] = min(values.get(lowest, series.last), series.last)
+            values[highest] = max(values.get(highest, series.last), series.last)
     return values
 
 
@@ -73,9 +80,17 @@ class SlidingValues:
     """Derives the numbers of the last five minutes from totals that are read again and again.
 
     What was counted before its first reading belongs to no window: alerts speak of what an engine has lived through.
+
+    Args:
+        wanted: names of the numbers; percentiles, which cost a sort, are left out unless they are among them.
+        window_seconds: how far the counts reach back.
     """
 
-    def __init__(self, *, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, wanted: Collection[str] = NUMBERS, *, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._percentiles: dict[str, tuple[str, ...]] = {
+            timing: tuple(quantile for quantile in QUANTILES if quantile_name(timing, quantile) in wanted)
+            for timing in TIMED
+        }
         self._window_seconds = window_seconds
         self._recorder: Recorder | None = None
         self._readings: deque[tuple[float, Counts]] = deque()
@@ -91,8 +106,10 @@ class SlidingValues:
         readings.append((now, counts))
         while len(readings) > 1 and readings[1][0] <= now - self._window_seconds:
             readings.popleft()
-        p95_ms = {
-            "llm.request": recorder.quantiles("llm.request", (P95,), outcome="ok")[0],
-            "llm.first_token": recorder.quantiles("llm.first_token", (P95,))[0],
-        }
-        return derived_values(counts.since(readings[0][1]), totals, p95_ms)
+        quantiles_ms: dict[str, float | None] = {}
+        for timing, wanted in self._percentiles.items():
+            if wanted:
+                shares = [QUANTILES[quantile] for quantile in wanted]
+                found = recorder.quantiles(timing, shares, **ONLY_ANSWERED.get(timing, {}))
+                quantiles_ms |= {quantile_name(timing, name): ms for name, ms in zip(wanted, found, strict=True)}
+        return derived_values(counts.since(readings[0][1]), totals, quantiles_ms)

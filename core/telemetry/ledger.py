@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 UNKNOWN = "-"
-CENT = Decimal("0.01")
 SMALLEST_SHOWN = Decimal("0.0001")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import stat
+import sys
 import threading
 from contextlib import suppress
 from datetime import timedelta
@@ -41,14 +43,16 @@ class LogFile:
         self._is_ours = is_ours
         self._packing: threading.Thread | None = None
         self._torn = False
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = self._open()
 
     def write(self, line: str) -> None:
         # A write that went half through must not swallow the next line as well.
         data = (b"\n" if self._torn else b"") + line.encode("utf-8", errors="backslashreplace")
         try:
-            if os.fstat(self._descriptor).st_size + len(data) > self._rotate_bytes:
+            state = os.fstat(self._descriptor)
+            if not state.st_nlink and stat.S_ISREG(state.st_mode):
+                self._begin_anew()
+            elif state.st_size + len(data) > self._rotate_bytes:
                 self._rotate()
             written = os.write(self._descriptor, data)
         except OSError:
@@ -67,12 +71,18 @@ class LogFile:
     def _open(self) -> int:
         # Only for the user: a log holds paths and names, and prompts if that is asked for.
         # Not blocking: opening a pipe that nobody reads would hang the app.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
         return os.open(self.path, flags, 0o600)
 
     def _rotate(self) -> None:
         if self._packing is not None and self._packing.is_alive():
             return  # the file grows on for a moment; the one that is being packed must keep its name
+        if not _lock(self._descriptor):
+            return  # another process is just about it
+        if self._has_lost_its_name():
+            self._begin_anew()  # another process has done it
+            return
         for suffix in ("", ".gz"):
             with suppress(OSError):
                 self._numbered(self._keep, suffix).unlink(missing_ok=True)
@@ -81,16 +91,46 @@ class LogFile:
                     self._numbered(number, suffix).replace(self._numbered(number + 1, suffix))
         with suppress(OSError):  # Windows renames no open file; then the log grows on
             self.path.replace(self._numbered(1))
-        fresh = self._open()
-        os.close(self._descriptor)
-        self._descriptor = fresh
+        self._begin_anew()
         if self._is_ours:
             # In a thread: packing takes longer than a frame. A daemon: the program's end does not wait for it.
             self._packing = threading.Thread(target=_pack, args=(self._numbered(1),), name="log", daemon=True)
             self._packing.start()
 
+    def _has_lost_its_name(self) -> bool:
+        try:
+            return not os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return True
+
+    def _begin_anew(self) -> None:
+        """Write to the file of that name from now on: ours was rotated, or somebody has deleted it."""
+        fresh = self._open()
+        os.close(self._descriptor)  # which also ends a lock
+        self._descriptor = fresh
+
     def _numbered(self, number: int, suffix: str = "") -> Path:
         return rotated(self.path, number, suffix)
+
+
+if sys.platform == "win32":
+
+    def _lock(descriptor: int) -> bool:
+        del descriptor
+        return True  # no file that another process has open can be renamed there
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> bool:
+        """Tell whether no other process rotates this file; none begins to, then, until we close it."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a file system without locks
+        return True
 
 
 def rotated(path: Path, number: int, suffix: str = "") -> Path:

@@ -57,7 +57,7 @@ def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     line = {
         "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record["level"].name,
-        "logger": str(fields.pop("logger", None) or record["name"]),
+        "logger": _short(redact(str(fields.pop("logger", None) or record["name"]))),
         "message": _short(redact(str(record["message"]))),
         **{name: _short(redact_value(fields.pop(name, None))) for name in ID_NAMES},
         "duration_ms": redact_value(fields.pop("duration_ms", None)),

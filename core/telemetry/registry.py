@@ -20,6 +20,9 @@ MAX_TAG_VALUES = 50  # per tag key of a metric; a server that invents names must
 OTHER = "_other"
 
 
+Reading = dict[str, float | int | None]
+
+
 @dataclass(slots=True)
 class _Series:
     bounds: tuple[float, ...] = ()  # of the buckets, in milliseconds
@@ -28,6 +31,13 @@ class _Series:
     total: float = 0.0
     last: float = 0.0
     window: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
+    # What was last read of the window, and the state it had: most series stay as they are from one look to the next.
+    reading: Reading = field(default_factory=dict)
+    read: tuple[int, int] = (-1, -1)
+
+    def forget_before(self, oldest: float) -> None:
+        while self.window and self.window[0][0] < oldest:
+            self.window.popleft()
 
 
 class Registry:
@@ -98,7 +108,8 @@ class Registry:
     def _window(self, name: str, match: Tags) -> Iterator[float]:
         oldest = self._oldest()
         for series in self._matching(name, match):
-            yield from (value for at, value in series.window if at >= oldest)
+            series.forget_before(oldest)
+            yield from (value for _, value in series.window)
 
     def _matching(self, name: str, match: Tags) -> list[_Series]:
         if name not in CATALOGUE:
@@ -133,12 +144,19 @@ def _series_name(name: str, key: SeriesKey) -> str:
     return name if not key else name + "{" + ",".join(f"{tag}={value}" for tag, value in key) + "}"
 
 
-def _reading(kind: MetricKind, series: _Series, oldest: float) -> float | dict[str, float | int | None]:
+def _reading(kind: MetricKind, series: _Series, oldest: float) -> float | Reading:
     if kind == "counter":
         return series.total
     if kind == "gauge":
         return series.last
-    window = sorted(value for at, value in series.window if at >= oldest)
+    series.forget_before(oldest)
+    state = (series.count, len(series.window))
+    if series.read != state:
+        series.read, series.reading = state, _summary(sorted(value for _, value in series.window))
+    return dict(series.reading)
+
+
+def _summary(window: Sequence[float]) -> Reading:
     return {
         "count": len(window),
         "sum": math.fsum(window),

@@ -28,7 +28,7 @@ from tests.tui.still import settle, still_app
 from tests.tui.test_receive import screen_text
 from tests.tui.test_with_engine import palette_is_filled, toasts, until, working_app
 from tui.app import QuintetApp
-from tui.screens.dashboard import DashboardScreen
+from tui.screens.dashboard import DashboardPage, DashboardScreen
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.watch import Reading, Watch, read_all
@@ -50,8 +50,8 @@ async def open_page(pilot: Pilot[Any], read: Callable[[], Reading]) -> None:
     app = await settle(pilot)
     screen = DashboardScreen(read)
     await app.push_screen(screen)
-    box = screen.query_one("#dashboard")
-    await until(pilot, lambda: box.virtual_size.height >= box.size.height > 0)
+    box = screen.query_one(DashboardPage)
+    await until(pilot, lambda: box._shown is not None and box.virtual_size.height > box._shown.plain.count("\n"))
     await pilot.pause()
 
 

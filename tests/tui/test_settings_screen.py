@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from core.settings import load_config, redaction
+from core.settings import load_config
 from core.settings.draft import Draft
 from core.settings.leaves import all_leaves
 from core.telemetry import logs
@@ -37,11 +37,6 @@ model = "tiny"  # good enough
 """
 LIVE_PRESSES = {"logging.level": 1, "ui.theme": 1, "ui.animation": 2, "ui.cursor_blink": 1, "ui.layout": 1}
 Compare = Callable[..., bool]
-
-
-@pytest.fixture(autouse=True)
-def _known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
 
 
 @pytest.fixture(autouse=True)
@@ -194,12 +189,14 @@ async def test_words_that_nothing_is_called_like_leave_an_empty_page() -> None:
 
 
 async def test_values_are_never_markup(user_file: Path) -> None:
-    user_file.write_text('[llm]\nmodel = "[red]x[/red]\\u001b[31m"\n')
+    user_file.write_text('[llm]\nmodel = "[red]x[/red]"\n[workspace]\ndir = "/\\u001b[31mx"\n')
     async with opened() as pilot:
         await find(pilot, "llm.model")
 
         assert "[red]x[/red]" in row(pilot, "llm.model")
-        assert "\x1b" not in row(pilot, "llm.model") + shown(pilot, "#setting-facts")
+        await find(pilot, "workspace.dir")
+        assert "[31mx" in row(pilot, "workspace.dir")
+        assert "\x1b" not in row(pilot, "workspace.dir") + shown(pilot, "#setting-facts")
 
 
 # What is typed is checked.

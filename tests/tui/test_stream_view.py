@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.selection import SELECT_ALL, Selection
 
 from tests.tui.test_frame_clock import Timeline
+from tests.tui.test_with_engine import until
 from tui.widgets.stream_view import StreamView
 
 FENCE = "```python\ndef greet(name):\n    return name\n```\n"
@@ -241,7 +242,7 @@ async def test_a_resize_while_following_stays_at_the_bottom() -> None:
 async def test_a_hidden_view_only_counts_and_catches_up_when_shown() -> None:
     async with panes() as (app, screen):
         app.left.display = False
-        await screen.pilot.pause()
+        await until(screen.pilot, lambda: not app.left._is_shown)
 
         app.left.begin_answer("brief.md")
         app.left.feed(numbered(1, 30) + "last")
@@ -270,7 +271,7 @@ async def test_a_long_text_to_catch_up_with_is_spread_over_frames() -> None:
 async def test_a_hidden_view_has_its_whole_source_and_may_be_finished() -> None:
     async with panes() as (app, screen):
         app.left.display = False
-        await screen.pilot.pause()
+        await until(screen.pilot, lambda: not app.left._is_shown)
         app.left.begin_answer("a.md")
         app.left.feed("text")
         app.left.finish_answer("stopped")

@@ -8,6 +8,7 @@ import yaml
 from core.errors import UsageError
 from core.resources import shipped_folder
 from tests.tui.still import still_app
+from tests.tui.test_with_engine import until
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, read_fields, shipped_theme_names, theme_from_fields
 
 
@@ -37,7 +38,7 @@ def test_a_theme_that_holds_no_colours_is_refused(fields: object, words: str) ->
 async def test_an_unknown_theme_is_named_and_the_default_is_used() -> None:
     app = still_app(theme="sunset")
     async with app.run_test(notifications=True) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: len(app._notifications) > 0)
 
         assert app.theme == DEFAULT_THEME
         assert "there is no theme 'sunset'" in next(iter(app._notifications)).message

@@ -18,6 +18,7 @@ from tests.support.team import ANSWERS, ScriptedTeam, team_settings, write_team
 from tests.tui.still import STILL
 from tui.app import QuintetApp
 from tui.palette import ActionProvider
+from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.welcome import SAMPLE_TASK
 
@@ -100,17 +101,23 @@ async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> 
         assert [row.path for row in app.main.activity.files] == ["ANSWER.md"]
 
 
-async def test_w_goes_through_the_workflows_but_not_during_a_run(tmp_path: Path) -> None:
+async def test_w_goes_through_the_workflows_and_during_a_run_chooses_that_of_the_next_one(tmp_path: Path) -> None:
     async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
-        await pilot.press("escape", *"wwww")
+        await pilot.press("escape", *"www")
         shown = [line.rpartition(": ")[2] for line in toasts(app).splitlines()]
-        await pilot.press("i", *"task", "enter")
+        header = app.main.query_one(HeaderBar)
+        await pilot.press("w", "i", *"task", "enter")
         await server.requests(1)
+        app.clear_notifications()
         await pilot.press("escape", "w")
         await pilot.pause()
+        during = header.render().plain
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Quintet · Bug fix" in header.render().plain)
 
-        assert shown == ["Bug fix", "Review", "Round table", "Delivery"]
-        assert "a run is on: choose the workflow" in toasts(app)
+        assert shown == ["Bug fix", "Review", "Round table"]
+        assert "workflow of the next run: Bug fix" in toasts(app)
+        assert "Bug fix" not in during
 
 
 async def test_a_workflow_that_is_not_there_is_named_before_the_first_run(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ class MainScreen(Screen[None]):
         self._status: EngineStatus | None = None
         self._output_folder = ""
         self._other_workflow = ""
+        self._problem = ""
         self._layout_wish = "auto"
         self._sidebar_wish: bool | None = None
         self._escape_at: float | None = None
@@ -129,6 +130,12 @@ class MainScreen(Screen[None]):
         self._output_folder = folder
         self.tick()
 
+    def show_problem(self, problem: str) -> None:
+        """Say why there is no engine and will be none."""
+        self._problem = problem
+        self._header.show_problem()
+        self.tick()
+
     def show_workflow(self, chosen: str, titles: Mapping[str, str]) -> None:
         """Say what the next run follows; `titles` are those of all workflows by their ids."""
         self.workflows = titles
@@ -147,7 +154,7 @@ class MainScreen(Screen[None]):
         for agent in status.agents:
             pane = self.pane_of(agent.agent_id)
             if pane is not None:
-                pane.follow_status(agent)
+                pane.follow_status(agent, is_paused=status.paused)
         self._header.show_status(status)
         self.tick()
 
@@ -162,7 +169,7 @@ class MainScreen(Screen[None]):
         if self.has_class("-welcome"):
             self._welcome.show(self._known())
         if self._sidebar.display and self.panes:
-            self._sidebar.show(self._status, self.panes, now)
+            self._sidebar.show(self._status, self.panes, now, self._problem)
 
     async def show_team(self, cards: tuple[AgentCard, ...]) -> None:
         """Give every agent a pane, instead of the panes there may be; before the first run."""
@@ -195,7 +202,10 @@ class MainScreen(Screen[None]):
         active = self.active_agent
         if self._user_chose_pane or (active is not None and not active.view.following):
             return
+        is_in_panes = self.focused is not None and self.focused is not self.prompt
         self._activate(self._team.index_of(pane))
+        if is_in_panes:  # else the prompt would take the keys of a user whose pane gave way
+            self._focus_active()
 
     def leave_welcome(self) -> None:
         """Show the panes."""
@@ -378,6 +388,7 @@ class MainScreen(Screen[None]):
             self._output_folder,
             self._other_workflow,
             self.table,
+            self._problem,
         )
 
     def _show_keys(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on, work
@@ -84,6 +84,7 @@ class SettingsScreen(Screen[None]):
         self._editor = SettingEditor(draft, choices=choices, cursor_blink=cursor_blink)
         self._body = Container(self._list, self._editor, id="settings-body")
         self._keys = Static(classes="screen-keys")
+        self._last_question: ChangesScreen | None = None  # before leaving the app
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -107,10 +108,23 @@ class SettingsScreen(Screen[None]):
             self._list.focus()
 
     def action_leave(self) -> None:
-        if self._draft.wished and (self._draft.problems or self._draft.changes):
-            self._ask(leaving=True)
+        if self._has_changes:
+            self._ask(self.dismiss)
         else:
             self.dismiss()
+
+    def holds_back(self, leave: Callable[[], object]) -> bool:
+        """Ask before changes are lost, and then call `leave`; False if there are none, or the question stands already."""
+        if not self._has_changes or self.app.screen is self._last_question:
+            return False
+        if isinstance(self.app.screen, ChangesScreen):
+            self.app.screen.dismiss(None)
+        self._last_question = self._ask(leave)
+        return True
+
+    @property
+    def _has_changes(self) -> bool:
+        return bool(self._draft.wished) and bool(self._draft.problems or self._draft.changes)
 
     def action_save(self) -> None:
         draft = self._draft
@@ -125,7 +139,7 @@ class SettingsScreen(Screen[None]):
         elif not draft.changes:
             self._say("nothing to save: the file says all of that already")
         else:
-            self._ask(leaving=False)
+            self._ask(None)
 
     def action_next_choice(self) -> None:
         if not self._editor.next_choice():
@@ -187,7 +201,8 @@ class SettingsScreen(Screen[None]):
 
     # Saving.
 
-    def _ask(self, *, leaving: bool) -> None:
+    def _ask(self, leave: Callable[[], object] | None) -> ChangesScreen | None:
+        """Show the changes and ask whether to save them; `leave` is called then, None stays here."""
         draft = self._draft
         try:
             lines = () if draft.problems or draft.refusal else draft.difference()
@@ -197,17 +212,19 @@ class SettingsScreen(Screen[None]):
         title = (
             f"Save to {one_line(draft.shown_file, 60)}?" if lines else "These changes cannot be saved. Discard them?"
         )
-        if not lines and not leaving:
-            return
+        if not lines and leave is None:
+            return None
 
         def answered(answer: Answer | None) -> None:
             if answer == "save":
-                self._save(leaving=leaving)
-            elif answer == "discard":
+                self._save(leave)
+            elif answer == "discard" and leave is not None:
                 draft.forget_all()
-                self.dismiss()
+                leave()
 
-        self.app.push_screen(ChangesScreen(title, lines, self._notes(), leaving=leaving), answered)
+        question = ChangesScreen(title, lines, self._notes(), leaving=leave is not None)
+        self.app.push_screen(question, answered)
+        return question
 
     def _notes(self) -> Iterator[str]:
         """Give what is wrong, what will be in force only later, and what never."""
@@ -226,7 +243,7 @@ class SettingsScreen(Screen[None]):
             yield f"takes effect {moment}: {names}"
 
     @work(group="save", exclusive=True)
-    async def _save(self, *, leaving: bool) -> None:
+    async def _save(self, leave: Callable[[], object] | None) -> None:
         draft, before = self._draft, self._draft.current
         words = "; ".join([f"saved to {draft.shown_file}", *self._notes()])
         self._body.disabled = True  # what is typed meanwhile would be taken for saved
@@ -237,8 +254,8 @@ class SettingsScreen(Screen[None]):
             self._say(str(error), "error")
         else:
             self._tell_saved(before, words)
-            if leaving:
-                self.dismiss()
+            if leave is not None:
+                leave()
         finally:
             self._body.disabled = False
             self._list.focus()

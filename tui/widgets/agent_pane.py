@@ -141,9 +141,9 @@ class AgentPane(Vertical):
         if self.state.state != "stopped":
             self._end(STEP_STATES.get(event.status, "done"), self.state.ended_at or event.at)
 
-    def follow_status(self, status: AgentStatus) -> None:
+    def follow_status(self, status: AgentStatus, *, is_paused: bool) -> None:
         """Take over the engine's counts and state."""
-        self.state.follow_status(status)
+        self.state.follow_status(status, is_paused=is_paused)
         self.show_titles()
 
     def note(self, text: str, kind: NoteKind = "info") -> None:
@@ -189,7 +189,9 @@ class AgentPane(Vertical):
         if elapsed is not None:
             parts.append(clock_time(elapsed))
         if state.attempt and (wide or state.attempt > 1):
-            parts.append(f"try {state.attempt}" + (f"/{self.attempts_allowed}" if self.attempts_allowed else ""))
+            # A fallback has its own tries, and those that the user asks for are not counted.
+            is_counted = state.attempt <= self.attempts_allowed
+            parts.append(f"try {state.attempt}" + (f"/{self.attempts_allowed}" if is_counted else ""))
         shown = Content(" · ".join(parts))
         unread = self.view.unread_lines
         if not self.view.following:
@@ -217,6 +219,7 @@ class AgentPane(Vertical):
             state.started_at = event.at
         elif event.attempt < state.attempt:
             return
+        state.in_call = True
         wait = Wait.in_line(event)
         self._enter(wait.state, wait=wait)
 
@@ -231,6 +234,7 @@ class AgentPane(Vertical):
         if event.call_id != state.call_id or state.attempt == 0:
             self.view.begin_answer(one_line(_heading(event.task_id), 60))
         state.begin_attempt(event.call_id, event.attempt)
+        state.in_call = True
         state.model, state.is_fallback = event.model, event.fallback
         self._enter("thinking")
 
@@ -269,7 +273,7 @@ class AgentPane(Vertical):
             self._finish(event)
 
     def _end(self, state: str, at: float, detail: str = "") -> None:
-        self.state.ended_at = at
+        self.state.ended_at, self.state.in_call = at, False
         self._enter(state, one_line(detail, 40))
 
     def border_text(self) -> tuple[str, str]:

@@ -26,6 +26,7 @@ LOOKS: dict[str, Look] = {
     "thinking": Look("…", "thinking", "thinks", "$text-primary"),
     "streaming": Look("▶", "streaming", "streams", "$text-primary"),
     "retrying": Look("↻", "retrying", "retries", "$text-warning"),
+    "held": Look("⏸", "held", "held", "$text-warning"),
     "waiting": Look("⏸", "waiting", "waits", "$text-warning"),
     "done": Look("✓", "done", "done", "$text-success"),
     "partial": Look("◐", "partial", "partial", "$text-warning"),
@@ -36,7 +37,14 @@ BREAKER_OPEN = Look("✗", "breaker open", "open", "$text-error")
 UNKNOWN = Look("?", "unknown", "unknown", "$text-warning")
 WAITING = frozenset({"queued", "retrying", "waiting"})
 BUSY = WAITING | {"thinking", "streaming"}
-BRIEF_WAITS = {"breaker": "open", "rate_limit": "limit", "own_rate": "own", "retry": "retry", "loading": "loads"}
+BRIEF_WAITS = {
+    "breaker": "open",
+    "server": "gone",
+    "rate_limit": "limit",
+    "own_rate": "own",
+    "retry": "retry",
+    "loading": "loads",
+}
 """What a narrow strip calls a wait, before its seconds."""
 
 
@@ -60,6 +68,8 @@ class AgentState:
     started_at: float | None = None
     ended_at: float | None = None
     wait: Wait | None = None
+    in_call: bool = False
+    is_paused: bool = False
 
     def is_current(self, call_id: str, attempt: int) -> bool:
         """Return whether an event belongs to the attempt that is shown."""
@@ -77,8 +87,9 @@ class AgentState:
         self.length = max(self.length, event.offset + len(event.text))
         return new, missing
 
-    def follow_status(self, status: AgentStatus) -> None:
-        """Take over what the engine reports."""
+    def follow_status(self, status: AgentStatus, *, is_paused: bool) -> None:
+        """Take over what the engine reports; `is_paused`: no new call begins now."""
+        self.is_paused = is_paused
         self.enabled = status.enabled
         self.state, self.detail, self.wait = status.state, status.detail, status.wait
         self.tokens, self.tokens_per_second = status.output_tokens, status.tokens_per_second
@@ -94,6 +105,8 @@ class AgentState:
             return LOOKS["off"]
         if self.wait is not None and self.wait.reason == "breaker" and self.state in WAITING:
             return BREAKER_OPEN
+        if self.is_paused and self.state == "thinking" and not self.in_call:
+            return LOOKS["held"]
         return LOOKS.get(self.state, UNKNOWN)
 
     def words(self, now: float) -> str:

@@ -10,11 +10,10 @@ from textual.content import Content
 
 from core.telemetry.history import STEPS
 from core.telemetry.series import series_of
-from core.waits import countdown
 from tui.watch import Reading
 from tui.widgets.agent_state import LOOKS, UNKNOWN
 from tui.widgets.alert_words import ALL_WELL, alert_line
-from tui.widgets.numbers import clock_time, cost_words, count, duration, size
+from tui.widgets.numbers import clock_time, cost_words, count, duration, open_words, size
 from tui.widgets.plain import one_line, plain
 from tui.widgets.sidebar import BREAKER_SIGNS
 from tui.widgets.sparkline import sparkline
@@ -128,9 +127,9 @@ def breakers(reading: Reading, width: int) -> Iterator[Content]:
     status = reading.status
     for breaker in status.breakers if status is not None else ():
         sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
-        when = f" {countdown(breaker.retry_in_seconds)}" if breaker.state == "open" else ""
+        word = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
         fails = f"  fails {breaker.failures}/{breaker.threshold}" if breaker.state == "closed" else ""
-        state = Content.styled(f"{sign} {one_line(breaker.state, 12)}{when}", style)
+        state = Content.styled(f"{sign} {word}", style)
         yield (state + Content(f"{fails}  {one_line(breaker.name, 80)}")).truncate(width, ellipsis=True)
     if status is None or not status.breakers:
         yield Content("- none has been needed")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from core.waits import countdown
-from tui.widgets.numbers import clock_time, counted, seconds
+from tui.widgets.numbers import clock_time, counted, open_words, seconds
 from tui.widgets.plain import one_line
 
 if TYPE_CHECKING:
@@ -27,15 +26,17 @@ def breaker_words(status: EngineStatus) -> tuple[str, str]:
     """Return the worst breaker's state in words and its style; "closed" when there is none."""
     for breaker in status.breakers:
         if breaker.state == "open":
-            return f"✗ breaker open {countdown(breaker.retry_in_seconds)}", "$text-error"
+            return f"✗ breaker {open_words(breaker.retry_in_seconds)}", "$text-error"
     for breaker in status.breakers:
         if breaker.state == "half-open":
             return "◐ breaker half-open", "$text-warning"
     return "✓ breaker closed", "$text-success"
 
 
-def connection_label(status: EngineStatus | None) -> str:
-    """Return what answers the calls, and its state unless it is ready."""
+def connection_label(status: EngineStatus | None, *, has_problem: bool) -> str:
+    """Return what answers the calls, and its state unless it is ready; with a problem there is no engine and will be none."""
+    if has_problem:
+        return "✗ not started"
     if status is None:
         return "… starting"
     endpoint = status.endpoint
@@ -53,6 +54,7 @@ class HeaderBar(Static):
         self._workflow = ""
         self._status: EngineStatus | None = None
         self._outcome: Content | None = None
+        self._has_problem = False
         self._shown = Content("")
 
     def show_workflow(self, title: str) -> None:
@@ -64,6 +66,11 @@ class HeaderBar(Static):
         """Name the task of a run that begins, and forget how the one before ended."""
         self._named_task = one_line(task, 300)
         self._outcome = None
+        self._draw()
+
+    def show_problem(self) -> None:
+        """Say that there is no engine and will be none."""
+        self._has_problem = True
         self._draw()
 
     def show_outcome(self, status: str, verdict: str, files: int, duration_seconds: float) -> None:
@@ -116,7 +123,8 @@ class HeaderBar(Static):
                 parts.append(Content.styled(words, style))
             if status.latency.p95_seconds is not None:
                 parts.append(Content(f"p95 {seconds(status.latency.p95_seconds)}s"))
-        label = Content.styled(connection_label(status), "$foreground 60%")
+        words = connection_label(status, has_problem=self._has_problem)
+        label = Content.styled(words, "$text-error" if self._has_problem else "$foreground 60%")
         parts.append(label)
         # A narrow header keeps the first words: what runs and what is broken matter more than a name seen before.
         while len(parts) > 1 and Content("   ").join(parts).cell_length > width * 3 // 5:

@@ -11,9 +11,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from core.waits import countdown
 from tui.widgets.alert_words import alert_head, alert_message
-from tui.widgets.numbers import clock_time, cost_words, count, seconds
+from tui.widgets.numbers import clock_time, cost_words, count, open_words, seconds
 from tui.widgets.plain import one_line
 
 if TYPE_CHECKING:
@@ -57,10 +56,10 @@ class Sidebar(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         yield self._text
 
-    def show(self, status: EngineStatus | None, panes: Sequence[AgentPane], now: float) -> None:
-        """Draw the team from its panes and the rest from `status`; None while the engine starts."""
+    def show(self, status: EngineStatus | None, panes: Sequence[AgentPane], now: float, problem: str) -> None:
+        """Draw the team from its panes and the rest from `status`; None while the engine starts, or with a problem."""
         width = max(16, self.size.width - 3)
-        content = Content("\n").join(_lines(status, panes, now, width))
+        content = Content("\n").join(_lines(status, panes, now, width, problem))
         if self._shown is None or not content.is_same(self._shown):
             self._shown = content
             self._text.update(content)
@@ -70,7 +69,9 @@ def _head(word: str, more: str = "") -> Content:
     return Content.styled(word, "bold $text-primary") + Content(f"  {more}" if more else "")
 
 
-def _lines(status: EngineStatus | None, panes: Sequence[AgentPane], now: float, width: int) -> Iterator[Content]:
+def _lines(
+    status: EngineStatus | None, panes: Sequence[AgentPane], now: float, width: int, problem: str
+) -> Iterator[Content]:
     running = ""
     if status is not None and (status.running or status.run_seconds):
         running = ("⏸ paused " if status.paused else "run ") + clock_time(status.run_seconds)
@@ -83,7 +84,9 @@ def _lines(status: EngineStatus | None, panes: Sequence[AgentPane], now: float, 
     yield Content("")
     if status is None:
         yield _head("MODEL")
-        yield Content("… finding out what answers")
+        words = f"✗ not started: {one_line(problem, 400)}" if problem else "… finding out what answers"
+        for line in textwrap.wrap(words, width - 1):
+            yield Content.styled(f" {line}", "$text-error" if problem else "")
         return
     yield from _alert_lines(status, width)
     yield from _totals(status)
@@ -149,8 +152,8 @@ def _totals(status: EngineStatus) -> Iterator[Content]:
 
 def _breaker_lines(breaker: BreakerStatus, width: int) -> Iterator[Content]:
     sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
-    when = f" {countdown(breaker.retry_in_seconds)}" if breaker.state == "open" else ""
-    yield _head("BREAKER") + Content.styled(f"  {sign} {one_line(breaker.state, 12)}{when}", style)
+    words = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
+    yield _head("BREAKER") + Content.styled(f"  {sign} {words}", style)
     if breaker.state == "closed":  # an open one counts from 0 again, which would look like health
         filled = min(breaker.failures, breaker.threshold)
         bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= 10 else ""

@@ -36,7 +36,10 @@ STATE_LOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the page says; what is not known yet is empty. `other_workflow` is one that the sample is no task for."""
+    """What the page says; what is not known yet is empty.
+
+    `other_workflow` is one that the sample is no task for; `problem` is why there will be no engine.
+    """
 
     cards: tuple[AgentCard, ...] = ()
     off: frozenset[str] = frozenset()
@@ -44,6 +47,7 @@ class Known:
     output_folder: str = ""
     other_workflow: str = ""
     table: KeyTable = field(default_factory=KeyTable)
+    problem: str = ""
 
 
 class WelcomeText(Static):
@@ -86,7 +90,7 @@ def _lines(known: Known, columns: int) -> Iterator[Content]:
     yield Content.styled("A team of LLM specialists takes a software task to finished, checked files.", "bold")
     yield Content.styled("You watch every one of them at work, and steer.", "$foreground 60%")
     yield Content("")
-    yield from _entry("Connected", _connection(known.endpoint), width, least_rows=2)
+    yield from _entry("Connected", _connection(known.endpoint, known.problem), width, least_rows=2)
     yield Content("")
     yield from _entry("Team", [(_team(known), "")], width, least_rows=2)
     yield Content("")
@@ -109,8 +113,10 @@ def _try_it(known: Known, width: int) -> Iterator[Content]:
     yield from _entry("", [(f"or type a task of your own; {commands} has more workflows", "")], width)
 
 
-def _connection(endpoint: EndpointStatus | None) -> list[tuple[str, str]]:
-    """Return what answers, in paragraphs with their styles."""
+def _connection(endpoint: EndpointStatus | None, problem: str) -> list[tuple[str, str]]:
+    """Return what answers, or why nothing ever will, in paragraphs with their styles."""
+    if problem:
+        return [(f"✗ not started: {one_line(problem, 400)}", "$text-error")]
     if endpoint is None:
         return [("… finding out what answers", "$text-warning")]
     glyph, style = STATE_LOOKS.get(endpoint.state, ("?", "$text-warning"))

@@ -19,6 +19,10 @@ from core.settings.addresses import is_loopback
 
 TIMEOUT_SECONDS = 2.0
 INTERVAL_SECONDS = 60.0
+MAX_LENGTH_DIGITS = 4  # answers below 10 kB are read; all that counts is the status
+_CREDENTIAL_PROVIDERS = tuple(
+    f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{signal}CREDENTIAL_PROVIDER" for signal in ("", "METRICS_", "TRACES_")
+)
 _WIRE_HEADERS = frozenset({"user-agent", "content-type", "content-encoding"})
 
 # Where no handler is found, the standard library prints on the terminal; our log gets these lines nevertheless.
@@ -73,16 +77,32 @@ class Destination:
         return self.own_headers is None and any(os.environ.get(variable) for variable in variables)
 
     def _session(self, url: str) -> requests.Session | None:
-        if self.own_headers is None and not is_loopback(url):
-            return None  # the exporter makes one, with the credentials that OTEL_* variables name
+        if self.own_headers is None and any(os.environ.get(name) for name in _CREDENTIAL_PROVIDERS):
+            return None  # the exporter gets one from there
         allowed = _WIRE_HEADERS | {name.lower() for name in [*(self.own_headers or ()), *self.trace_headers]}
-        session = requests.Session() if self.own_headers is None else _ClosedSession(allowed)
+        session = _FrugalSession() if self.own_headers is None else _ClosedSession(allowed)
         # A proxy or a .netrc is for the network; this machine needs neither.
         session.trust_env = not is_loopback(url)
         return session
 
 
-class _ClosedSession(requests.Session):
+class _FrugalSession(requests.Session):
+    """Takes the head of an answer, and no more of it than a server that means well has to say.
+
+    The limits of time are for one read each: an answer without end would fill the memory, or hold an exporter for ever.
+    """
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:  # as the base class takes them
+        response = super().request(*args, **{**options, "stream": True})
+        length = response.headers.get("Content-Length", "")
+        if len(length) <= MAX_LENGTH_DIGITS and length.isdecimal():
+            _ = response.content  # the connection can be used again
+        else:
+            response.close()
+        return response
+
+
+class _ClosedSession(_FrugalSession):
     """Sends no header, and uses no certificate, that OTEL_* variables meant for another server."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
