@@ -560,7 +560,7 @@ async def test_the_doctor_names_every_setting_that_points_nowhere(tmp_path: Path
                 "OUTPUT_DIR": "file/output",
                 "WORKSPACE_DIR": "nowhere",
                 "QUINTET_WORKFLOW": "nosuch",
-                "QUINTET_AGENTS_OFF": "developer,nobody,nobody",
+                "QUINTET_AGENTS_OFF": "developer,nobody,stranger",
             },
         )
 
@@ -572,7 +572,7 @@ async def test_the_doctor_names_every_setting_that_points_nowhere(tmp_path: Path
         "MISSING team.workflow",
         "MISSING team.off",
     ]
-    assert "there is no 'nobody', 'nobody' (environment variable QUINTET_AGENTS_OFF) - known: " in ended.out
+    assert "there is no 'nobody', 'stranger' (environment variable QUINTET_AGENTS_OFF) - known: " in ended.out
 
 
 async def test_the_doctor_reports_a_folder_that_it_may_not_look_into(tmp_path: Path) -> None:

@@ -230,8 +230,7 @@ async def test_new_lines_come_in_by_themselves_and_the_newest_stays_in_view(tmp_
         assert "call 99 ended" in screen_text(pilot.app)
         write_log(path, [log_line(100, message="the newest")])
         await until(pilot, lambda: "the newest" in screen_text(pilot.app))
-
-        assert "▼ follows 101/101" in screen_text(pilot.app)
+        await until(pilot, lambda: "▼ follows 101/101" in screen_text(pilot.app))
 
 
 async def test_a_view_that_stands_does_not_move_when_lines_arrive(tmp_path: Path) -> None:

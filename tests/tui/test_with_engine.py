@@ -68,8 +68,9 @@ async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) ->
         await pilot.press(*"slice", "enter")
         await until(pilot, lambda: "run passed" in toasts(app))
 
-        assert app.engine is not None
-        assert not app.engine.status().running
+        engine = app.engine
+        assert engine is not None
+        await until(pilot, lambda: not engine.status().running)
         assert all(pane.state.look.word == "done" for pane in app.main.panes)
         assert any(not row.why for row in app.main.activity.files)
 
