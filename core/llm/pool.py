@@ -90,6 +90,7 @@ class ClientPool:
     _clients: dict[tuple[str, str], _Pooled] = field(default_factory=dict, repr=False)
     _retired: list[_Pooled] = field(default_factory=list, repr=False)
     _closed: _Counts = field(default_factory=_Counts, repr=False)
+    _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _building: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def __aenter__(self) -> Self:
@@ -124,7 +125,7 @@ class ClientPool:
             pooled.in_flight -= 1
             if lease.succeeded is not None:
                 pooled.settle(succeeded=lease.succeeded, seconds=self.clock.monotonic() - started)
-            await self._close_idle_retired()
+            self._close_idle_retired()
             self._measure()
 
     async def client(self, endpoint: Endpoint) -> AsyncOpenAI:
@@ -169,7 +170,9 @@ class ClientPool:
         self._clients.clear()
         self._retired.clear()
         for pooled in everyone:
-            await pooled.client.close()
+            self._close(pooled)
+        while self._closing:
+            await asyncio.wait(self._closing)
 
     def _measure(self) -> None:
         metrics.gauge("pool.size", len(self._clients))
@@ -190,7 +193,7 @@ class ClientPool:
                 is_doubted = not pooled.is_healthy
                 del self._clients[key]
                 self._retired.append(pooled)
-                await self._close_idle_retired()
+                self._close_idle_retired()
                 pooled = None
             if pooled is None:
                 # Importing the SDK takes half a second: a thread keeps the screen alive meanwhile.
@@ -203,11 +206,17 @@ class ClientPool:
     def _is_spent(self, pooled: _Pooled) -> bool:
         return pooled.is_worn_out or self.clock.monotonic() - pooled.created_at >= self.max_age_seconds
 
-    async def _close_idle_retired(self) -> None:
+    def _close_idle_retired(self) -> None:
         for pooled in [pooled for pooled in self._retired if pooled.in_flight == 0]:
             self._retired.remove(pooled)
             self._closed.add(pooled.counts)
-            await pooled.client.close()
+            self._close(pooled)
+
+    def _close(self, pooled: _Pooled) -> None:
+        """Close a client in a task of its own: a cancel of whoever retires it would leave connections behind."""
+        closing = asyncio.create_task(pooled.client.close(), name="close a client")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 _running: list[ClientPool] = []

@@ -238,7 +238,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
             sidebar = str(app.main.query_one("#sidebar-text").render())
             assert re.search(rf"{waits_for}.* \d+(\.\d)? s", developer.border_text()[0])
             assert f"127.0.0.1:{server.port}" in sidebar
-            assert re.search(r"DEV +(✗ open|⏸ waits) \d+s", sidebar)
+            assert re.search(r"DEV +(✗ open|⏸ gone) \d+s", sidebar)
             assert ("✗ open" in sidebar) == (death == "sick")
 
             # Keys are answered.

@@ -87,6 +87,7 @@ async def test_a_client_that_keeps_failing_is_replaced_and_doubted_until_the_nex
         for _ in range(3):
             await bench.fail()
         assert await bench.pool.client(bench.endpoint()) is not old
+        await bench.server.all_closed()
         assert old.is_closed()
 
         bench.server.script([error(503, "x")])
@@ -115,6 +116,27 @@ async def test_an_unhealthy_client_is_replaced_without_cutting_its_stream() -> N
 
         assert (await running).text == "old client"
         assert len(bench.pool.stats()["clients"]) == 1
+
+
+@pytest.mark.parametrize("steps", range(0, 60, 3))
+async def test_a_cancel_while_an_old_client_is_closed_leaves_no_connection(steps: int) -> None:
+    async with FaultServer() as server, ClientPool(max_age_seconds=10, clock=VirtualClock()) as pool:
+        clock = pool.clock
+        assert isinstance(clock, VirtualClock)
+        bench = Bench(server, pool, clock)
+        bench.configure(max_concurrency=8)
+        await asyncio.wait([asyncio.create_task(bench.call()) for _ in range(8)])
+        old = await pool.client(bench.endpoint())
+        clock.advance(11)
+        task = asyncio.create_task(bench.call())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await bench.call()
+
+        await server.at_most(1)  # the new client's
+        assert old.is_closed()
 
 
 async def test_a_proxy_in_the_environment_does_not_catch_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

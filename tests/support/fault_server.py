@@ -219,6 +219,10 @@ class FaultServer:
         await self._when(lambda: self.open_connections == 0)
         return True
 
+    async def at_most(self, connections: int) -> None:
+        """Return when no more clients than this are connected."""
+        await self._when(lambda: self.open_connections <= connections)
+
     async def disconnects(self, count: int) -> None:
         """Return when this many requests were abandoned by their clients."""
         await self._when(lambda: sum(request.disconnected for request in self.journal) >= count)
