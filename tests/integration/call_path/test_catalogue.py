@@ -1,4 +1,4 @@
-"""Every scenario of the catalogue has a test: its number begins the test's name, or the name of one of its cases."""
+"""Every scenario of docs/SCENARIOS.md has a test: its number begins the test's name, or the name of one of its cases."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.integration import call_path, test_pool
 
-SCENARIOS = range(1, 114)
+CATALOGUE = Path(__file__).parents[3] / "docs" / "SCENARIOS.md"
 
 _NUMBERS = re.compile(r"^(?:test_)?((?:\d+_)*\d+)(?=[_ ]|$)")
 
@@ -50,8 +51,21 @@ def _tested() -> set[int]:
     return {number for test in tests for name in _names(test) for number in _numbers(name)}
 
 
+def _listed() -> list[int]:
+    """Return the numbers of the catalogue's first column, in order."""
+    rows = re.findall(r"^\| (\d[\d, -]*) \|", CATALOGUE.read_text(encoding="utf-8"), re.MULTILINE)
+    listed: list[int] = []
+    for part in ", ".join(rows).split(", "):
+        first, _, last = part.partition("-")
+        listed += range(int(first), int(last or first) + 1)
+    return listed
+
+
 def test_every_scenario_has_a_test() -> None:
-    assert sorted(set(SCENARIOS) - _tested()) == []
+    listed = _listed()
+
+    assert sorted(listed) == list(range(1, 114))
+    assert sorted(set(listed) - _tested()) == []
 
 
 @pytest.mark.parametrize(
