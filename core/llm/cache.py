@@ -237,12 +237,31 @@ class _ForeignFileError(Exception):
 
 def _claim(connection: sqlite3.Connection) -> None:
     """Mark a new file as ours; the database of another program is refused before anything in it is changed."""
+    if _is_ours(connection):
+        return
+    # In one transaction: between two looks another process of ours may claim the same file, and fill it.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _is_ours(connection):
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    finally:
+        connection.execute("COMMIT")
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Tell a file of ours from a new one, or, within a transaction, from that of another program.
+
+    Raises:
+        _ForeignFileError: it belongs to another program. Outside of a transaction tables alone prove nothing: a process of
+            ours may just have made them.
+    """
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     if application_id == _APPLICATION_ID:
-        return
-    if application_id or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return True
+    has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
+    if application_id or (has_tables and connection.in_transaction):
         raise _ForeignFileError
-    connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    return False
 
 
 def _is_broken(error: Exception) -> bool:

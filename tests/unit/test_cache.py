@@ -368,12 +368,12 @@ def start_process(code: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_three_processes_share_a_file_that_none_of_them_has_seen_before(path: Path) -> None:
-    processes = [start_process(PROCESS, str(path), name) for name in "abc"]
+def test_six_processes_share_a_file_that_none_of_them_has_seen_before(path: Path) -> None:
+    processes = [start_process(PROCESS, str(path), name) for name in "abcdef"]
     ended = [(process.communicate(timeout=50)[1], process.returncode) for process in processes]
 
-    assert ended == [("", 0)] * 3
-    assert len(stored(path)) == 300
+    assert ended == [("", 0)] * 6
+    assert len(stored(path)) == 600
 
 
 # A file that cannot be used
