@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING
 from benchmarks.loopback import prompt, serving
 from benchmarks.stream_cpu import MODEL, ignore, request, sdk
 from core.clock import SystemClock
-from core.llm.caller import Caller
-from core.llm.decoder import StreamDecoder
+from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
+from core.llm.http.request_body import RequestShape, request_body
+from core.llm.http.stream_decoder import StreamDecoder
 from core.llm.request import CallRequest
-from core.llm.wire import RequestShape, request_body
 from core.settings import Settings
 from core.telemetry.logs import setup_logging, stop_logging
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.loopback import prompt, serving
 from benchmarks.stream_cpu import MODEL, request
-from core.llm.client import NO_KEY
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
-from core.llm.wire import RequestShape, request_body
+from core.llm.http.client import NO_KEY
+from core.llm.http.pool import ClientPool
+from core.llm.http.request_body import RequestShape, request_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -34,7 +34,7 @@ class Bare(App[None]):
 
 Bare().run()
 """
-SIDES = {"bare": [sys.executable, "-c", BARE], "quintet": [sys.executable, "-m", "tui.cli"]}
+SIDES = {"bare": [sys.executable, "-c", BARE], "quintet": [sys.executable, "-m", "tui.commands.cli"]}
 LAST_WORDS = {"bare": b"Quintet", "quintet": b"Newline"}
 """What the first frame must show: for Quintet something of its last line, so that nothing above it is missing."""
 

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from benchmarks.panes import PANES, SIZE, tokens
-from tui.frame_clock import FrameClock
-from tui.widgets.stream_view import StreamView
+from tui.widgets.stream.frame_clock import FrameClock
+from tui.widgets.stream.stream_view import StreamView
 
 TICK_SECONDS = 0.010
 KEY_EVERY_SECONDS = 0.17  # no multiple of a tick or a frame

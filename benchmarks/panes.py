@@ -22,8 +22,8 @@ from textual.app import App, ComposeResult
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Markdown
 
-from tui.frame_clock import FrameClock
-from tui.widgets.stream_view import StreamView
+from tui.widgets.stream.frame_clock import FrameClock
+from tui.widgets.stream.stream_view import StreamView
 
 PANES = 5
 SIZE = (120, 40)

@@ -37,14 +37,14 @@ from core.events import (
     Event,
     event_type_name,
 )
-from core.llm.caller import Caller
+from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage
 from core.settings import LLMSettings, Settings
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics import total, use_registry
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.registry import Registry
 from tests.support.call_watch import CallWatch, Followed
 from tests.support.chaos import Chaos, ScaledClock, answer_to
 from tests.support.fault_server import FaultServer

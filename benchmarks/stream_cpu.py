@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 from benchmarks.loopback import prompt, serving
 from core.clock import SystemClock
 from core.events import Event
-from core.llm.attempt import run_attempt
+from core.llm.call.attempt import run_attempt
+from core.llm.call.call_events import CallProgress
+from core.llm.call.timeouts import LOCAL
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.limits import LOCAL
-from core.llm.pool import ClientPool
-from core.llm.progress import CallProgress
+from core.llm.http.pool import ClientPool
+from core.llm.http.request_body import RequestShape, request_body
 from core.llm.request import CallRequest, ChatMessage
-from core.llm.wire import RequestShape, request_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -22,9 +22,9 @@ from random import Random
 from benchmarks.loopback import prompt, serving
 from benchmarks.stream_cpu import MODEL, ignore, request
 from core.clock import SystemClock
-from core.llm.caller import Caller
+from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from core.settings import Settings
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics import get_metrics, set_metrics_enabled

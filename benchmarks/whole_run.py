@@ -26,7 +26,7 @@ def main() -> None:
         environment = {**os.environ, "HOME": folder, "PYTHONPATH": str(Path.cwd())}
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", "run", TASK],
+            [sys.executable, "-m", "tui.commands.cli", "run", TASK],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,

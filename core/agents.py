@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from core.llm.caller import Caller
+from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint
 from core.llm.request import CallRequest, ChatMessage, Reply
 from core.prompts import AgentPrompt

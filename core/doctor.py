@@ -18,16 +18,16 @@ from platformdirs import user_data_path, user_log_path
 
 from core.clock import SystemClock
 from core.errors import QuintetError
-from core.llm.embedded import EmbeddedServer
+from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import OPENAI_BASE_URL, Endpoint, make_endpoint
-from core.llm.models import model_names
-from core.llm.pool import ClientPool
-from core.llm.source import EndpointSource
+from core.llm.http.pool import ClientPool
+from core.llm.servers.models import model_names
+from core.llm.servers.resolver import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
 from core.settings.overview import plain
+from core.text.sanitize import plain_line
 from core.workflow.definition import load_workflows
-from core.workspace.text import plain_line
 
 PROBE_TIMEOUT_SECONDS = 0.5
 ANSWER_TIMEOUT_SECONDS = 15.0

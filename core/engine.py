@@ -17,25 +17,25 @@ from core.agents import Agent, CallScope, Sampling
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
 from core.events import Event, EventSink, SteeringReceived
-from core.llm.cache import ResponseCache
-from core.llm.caller import Caller
-from core.llm.pool import ClientPool
-from core.llm.source import EndpointSource
+from core.llm.call.cache import ResponseCache
+from core.llm.call.caller import Caller
+from core.llm.http.pool import ClientPool
+from core.llm.servers.resolver import EndpointSource
 from core.prompts import AgentPrompt, load_agents, load_common, render
 from core.scoreboard import Scoreboard
 from core.settings import Settings
 from core.status import EngineStatus, LatencyStatus
-from core.telemetry.alert_watch import AlertWatch
-from core.telemetry.alerts import AlertStamp
+from core.telemetry.alerts.alerts import AlertStamp
+from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import listen_for_faults, log, set_correlation_id
 from core.telemetry.metrics import quantiles, total
-from core.workflow.allowance import WhenReached
+from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
 from core.workflow.lifecycle import RunLifecycle, RunRequest, Workplace
 from core.workflow.outcome import RunOutcome
 from core.workflow.run import Run, SteeringNote
-from core.workspace.text import strip_controls
+from core.workflow.run_budget_gate import WhenReached
 
 TASK_MAX_BYTES = 256 * 1024
 CACHE_FILE = "answers.sqlite"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.telemetry.ledger import Cost
+from core.spending.ledger import Cost
 from core.waits import Wait
 
 if TYPE_CHECKING:
-    from core.telemetry.alerts import AlertStatus
+    from core.telemetry.alerts.alerts import AlertStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import redaction
-from core.settings.leaves import leaf_by_env
+from core import redaction
+from core.settings.schema.leaves import leaf_by_env
 
 _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "DD_", "LANGSMITH_", "LANGCHAIN_")
 _FOREIGN_NAMES = frozenset({

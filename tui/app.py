@@ -19,28 +19,28 @@ from textual.worker import Worker
 from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
-from tui.clipboard import osc52, write_copy
-from tui.desk import Desk, Severity
-from tui.engine_life import EngineLife, SettingsLoader
-from tui.frame_clock import FrameClock
-from tui.palette import ActionProvider
+from tui.control.clipboard import osc52, write_copy
+from tui.control.engine_owner import EngineLife, SettingsLoader
+from tui.control.palette import ActionProvider
+from tui.control.run_controller import Desk, Severity
+from tui.control.signals import watch_signals
 from tui.screens.main import MainScreen
-from tui.shown_path import shown_path
-from tui.signals import watch_signals
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
-from tui.widgets.numbers import size
-from tui.widgets.plain import many_lines, one_line
-from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.stream.frame_clock import FrameClock
 from tui.widgets.welcome import SAMPLE_WORKFLOW
+from tui.words.numbers import size
+from tui.words.plain import many_lines, one_line
+from tui.words.shown_path import shown_path
 
 if TYPE_CHECKING:
     from core.engine import Engine
     from core.events import Event
     from core.roster import AgentCard
     from core.settings import Settings
-    from core.settings.draft import Draft
+    from core.settings.editing.draft import Draft
     from core.status import EngineStatus
-    from tui.reception import Reception
+    from tui.control.event_router import Reception
     from tui.screens.settings import SettingsScreen
 
 PULL_SECONDS = 0.5
@@ -144,7 +144,7 @@ class QuintetApp(App[int]):
 
     def _make_reception(self) -> tuple[tuple[AgentCard, ...], Reception]:
         from core.roster import read_roster
-        from tui.reception import Reception
+        from tui.control.event_router import Reception
 
         return read_roster(), Reception(self.main, say=self.say)
 
@@ -351,7 +351,7 @@ class QuintetApp(App[int]):
             self.push_screen(self._settings)
 
     def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
-        from tui.setting_effects import apply_settings
+        from tui.control.setting_effects import apply_settings
 
         apply_settings(self, message.settings, message.names)
 
@@ -449,7 +449,7 @@ def _file_stem(name: str) -> str:
 
 def _prepare_settings_screen(overrides: Mapping[str, object]) -> tuple[type[SettingsScreen], Draft]:
     """Import what the settings need and read their sources; both take a moment."""
-    from core.settings.draft import Draft
+    from core.settings.editing.draft import Draft
     from tui.screens.settings import SettingsScreen
 
     return SettingsScreen, Draft(overrides=overrides)

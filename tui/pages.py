@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.telemetry.logs import current_log_file
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.log import LogScreen, LogSource
-from tui.watch import Reading, Watch, read_all
+from tui.widgets.dashboard.session_history import Reading, Watch, read_all
 
 if TYPE_CHECKING:
     from tui.app import QuintetApp

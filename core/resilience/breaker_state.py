@@ -13,8 +13,8 @@ from typing import NamedTuple
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState, State
 
 from core.clock import Clock
+from core.resilience.interruptible_sleep import Patience
 from core.resilience.outcome import Outcome
-from core.resilience.patience import Patience
 from core.status import BreakerStatus
 
 STATE_NAMES = {"closed": "closed", "opened": "open", "half-opened": "half-open"}

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigValidationError
 
 if TYPE_CHECKING:
-    from core.settings.call_sections import CircuitBreakerSettings, LLMSettings
-    from core.settings.key_binding import key_for_endpoint, key_for_fallback
     from core.settings.load import Configuration, examine_config, load_config
-    from core.settings.origin import Origin
-    from core.settings.sections import Settings, TeamSettings, UISettings, WorkspaceSettings
-    from core.settings.tables import AlertSettings, FallbackSettings, PriceSettings
-    from core.settings.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
+    from core.settings.schema.call_sections import CircuitBreakerSettings, LLMSettings
+    from core.settings.schema.origin import Origin
+    from core.settings.schema.sections import Settings, TeamSettings, UISettings, WorkspaceSettings
+    from core.settings.schema.tables import AlertSettings, FallbackSettings, PriceSettings
+    from core.settings.schema.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
+    from core.settings.trust.key_binding import key_for_endpoint, key_for_fallback
 else:
     _HOMES = {
-        "BudgetSettings": "watch_sections",
-        "CircuitBreakerSettings": "call_sections",
-        "LLMSettings": "call_sections",
-        "LoggingSettings": "watch_sections",
-        "TelemetrySettings": "watch_sections",
-        "AlertSettings": "tables",
-        "FallbackSettings": "tables",
-        "PriceSettings": "tables",
-        "Origin": "origin",
-        "key_for_endpoint": "key_binding",
-        "key_for_fallback": "key_binding",
+        "BudgetSettings": "schema.watch_sections",
+        "CircuitBreakerSettings": "schema.call_sections",
+        "LLMSettings": "schema.call_sections",
+        "LoggingSettings": "schema.watch_sections",
+        "TelemetrySettings": "schema.watch_sections",
+        "AlertSettings": "schema.tables",
+        "FallbackSettings": "schema.tables",
+        "PriceSettings": "schema.tables",
+        "Origin": "schema.origin",
+        "key_for_endpoint": "trust.key_binding",
+        "key_for_fallback": "trust.key_binding",
         "Configuration": "load",
         "examine_config": "load",
         "load_config": "load",
@@ -37,7 +37,7 @@ else:
         # With the first use, because pydantic is slow to import and logging needs no more than our redaction.
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'sections')}"), name)
+        return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'schema.sections')}"), name)
 
 
 __all__ = [

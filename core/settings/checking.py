@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from core.settings.fields import CrossFieldError
-from core.settings.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, tables_of
-from core.settings.loading import loading
-from core.settings.origin import Given
-from core.settings.redaction import MASK, redact
-from core.settings.sections import Settings
-from core.settings.suggestion import did_you_mean
+from core.redaction import MASK, redact
+from core.settings.schema.fields import CrossFieldError
+from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, tables_of
+from core.settings.schema.loading import loading
+from core.settings.schema.origin import Given
+from core.settings.schema.sections import Settings
+from core.text.suggest import did_you_mean
 
 MAX_VALUE_LENGTH = 80  # of a wrong value in a message
 

@@ -11,12 +11,12 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.settings.alert_numbers import NUMBERS
-from core.settings.alert_rules import NEWS, RULES
-from core.settings.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
-from core.settings.profiles import PROFILES
-from core.settings.sections import Settings
-from core.settings.tables import AlertSettings
+from core.settings.schema.alert_numbers import NUMBERS
+from core.settings.schema.alert_rules import NEWS, RULES
+from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
+from core.settings.schema.profiles import PROFILES
+from core.settings.schema.sections import Settings
+from core.settings.schema.tables import AlertSettings
 
 WIDTH = 110
 _UNITS = {"share": "share, 0.1 is 10 %", "count": "number", "USD": "US dollars"}

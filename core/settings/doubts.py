@@ -7,11 +7,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.settings.addresses import is_loopback, server_of
-from core.settings.key_binding import key_for_endpoint, key_for_fallback
-from core.settings.reading import Reading
-from core.settings.secrets import secrets_in
-from core.settings.sections import Settings
+from core.addresses import is_loopback, server_of
+from core.settings.schema.sections import Settings
+from core.settings.sources.reading import Reading
+from core.settings.trust.key_binding import key_for_endpoint, key_for_fallback
+from core.settings.trust.secrets import secrets_in
 
 
 def doubts(settings: Settings, readings: Sequence[Reading]) -> Iterator[str]:

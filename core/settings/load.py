@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConfigValidationError
+from core.redaction import register_secret
 from core.settings.checking import check
 from core.settings.doubts import doubts
-from core.settings.flat_sources import read_dotenv, read_environment, read_overrides
-from core.settings.folder_limits import hold_back, servers_elsewhere
-from core.settings.keyring_key import KeyringAnswer, ask_keyring, key_from_keyring
-from core.settings.origin import Given
-from core.settings.profiles import values_of_profile
-from core.settings.reading import SourceFile
-from core.settings.redaction import register_secret
-from core.settings.secrets import secrets_in
-from core.settings.sections import Settings
-from core.settings.toml_source import read_toml
-from core.settings.trust import trust_file, trusted_servers
-from core.settings.visible import visible
+from core.settings.schema.origin import Given
+from core.settings.schema.profiles import values_of_profile
+from core.settings.schema.sections import Settings
+from core.settings.sources.flat_sources import read_dotenv, read_environment, read_overrides
+from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_from_keyring
+from core.settings.sources.reading import SourceFile
+from core.settings.sources.toml_source import read_toml
+from core.settings.trust.folder_limits import hold_back, servers_elsewhere
+from core.settings.trust.record import trust_file, trusted_servers
+from core.settings.trust.secrets import secrets_in
+from core.text.escape import visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
-from core.settings.leaves import Tables, all_leaves, all_tables
-from core.settings.origin import Origin
-from core.settings.redaction import MASK, redact
-from core.settings.sections import Settings
-from core.settings.visible import visible
+from core.redaction import MASK, redact
+from core.settings.schema.leaves import Tables, all_leaves, all_tables
+from core.settings.schema.origin import Origin
+from core.settings.schema.sections import Settings
+from core.text.escape import visible
 
 
 @dataclass(frozen=True, slots=True)

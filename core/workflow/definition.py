@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import ArtifactError, PromptError
 from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
-from core.workspace.paths import safe_relative_path
+from core.workspace.files.paths import safe_relative_path
 
 FILE_VARIABLES = frozenset({"path", "current"})
 """Given to every job that writes a file, whatever the step reads."""

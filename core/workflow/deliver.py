@@ -10,15 +10,15 @@ from core.agents import Agent, Sampling
 from core.errors import ArtifactError
 from core.events import FileRejected, FileWritten
 from core.prompts import render
-from core.settings.redaction import holds_secret
+from core.redaction import holds_secret
 from core.telemetry.metrics import increment
 from core.workflow.definition import FileSpec
 from core.workflow.run import Run
 from core.workflow.state import ArtifactRef
-from core.workspace.checks import check_file
-from core.workspace.elisions import find_elisions
-from core.workspace.reader import read_file
-from core.workspace.signatures import lost_definitions
+from core.workspace.answers.elisions import find_elisions
+from core.workspace.answers.reader import read_file
+from core.workspace.checks.checks import check_file
+from core.workspace.checks.signatures import lost_definitions
 
 REPAIRS_LARGE = 1
 REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good

@@ -12,25 +12,25 @@ from core.agents import Agent
 from core.clock import Clock
 from core.errors import QuintetError, WorkspaceError
 from core.events import BudgetReached, Event, EventSink, RunFinished, RunStarted, Warned
-from core.journal import Journal
-from core.llm.context import without_middle
 from core.llm.endpoint import Endpoint
-from core.llm.source import EndpointSource
+from core.llm.servers.resolver import EndpointSource
+from core.llm.window.trim import without_middle
 from core.prompts import CommonPrompts
-from core.sessions import Session
+from core.sessions.folder import Session
+from core.sessions.journal import Journal
 from core.settings import Settings
-from core.telemetry.budget import Budget, ReachedLimit
-from core.telemetry.ledger import Ledger
+from core.spending.budget import Budget, ReachedLimit
+from core.spending.ledger import Ledger
 from core.telemetry.logs import log, log_ids, set_correlation_id
 from core.telemetry.metrics import increment, timing
-from core.workflow.allowance import Allowance, WhenReached, stops_while_held
 from core.workflow.definition import WorkflowSpec
 from core.workflow.layout import slug_of
 from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
 from core.workflow.run import Run
+from core.workflow.run_budget_gate import Allowance, WhenReached, stops_while_held
 from core.workflow.running import execute_run, layout_of
-from core.workspace.folder import OutputFolder
-from core.workspace.manifest import is_ours
+from core.workspace.files.folder import OutputFolder
+from core.workspace.files.manifest import is_ours
 
 TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"

@@ -12,11 +12,11 @@ from core.agents import Agent, CallScope
 from core.clock import Clock
 from core.events import EventSink
 from core.prompts import CommonPrompts, Variant
-from core.sessions import Session
-from core.workflow.allowance import Allowance
+from core.sessions.folder import Session
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout
-from core.workspace.folder import OutputFolder
+from core.workflow.run_budget_gate import Allowance
+from core.workspace.files.folder import OutputFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.workflow.layout import Layout, layout_for
 from core.workflow.run import Run
 from core.workflow.state import RECURSION_LIMIT
 from core.workflow.step import StepRunner, manifest_digest
-from core.workspace.listing import read_sources
+from core.workspace.files.listing import read_sources
 
 LISTED_SOURCE_BYTES = 200_000
 

@@ -23,12 +23,12 @@ from core.workflow.deliver import (
     job_sampling,
     with_user_words,
 )
-from core.workflow.materials import Materials, dependencies, read_if_there
+from core.workflow.prompt_context import Materials, dependencies, read_if_there
 from core.workflow.report import static_report
 from core.workflow.run import Run
 from core.workflow.state import NOTES_MAX_CHARACTERS, ArtifactRef, StepResult, StepStatus, artifacts_of_role
-from core.workspace.answers import Verdict, read_file_list, read_verdict
-from core.workspace.signatures import unresolved_names
+from core.workspace.answers.answers import Verdict, read_file_list, read_verdict
+from core.workspace.checks.signatures import unresolved_names
 
 ENDPOINT_FAULTS = frozenset({"connect", "connect_timeout", "unavailable", "auth", "quota", "not_found", "not_sse"})
 """Kinds of fault that concern the endpoint, and so every agent alike."""

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from core.clock import SystemClock
 from core.events import AttemptFailed, AttemptStarted, CallQueued, Event, FileWritten, RunFinished
-from core.journal import check_journal
-from core.llm.embedded import EmbeddedServer
+from core.llm.embedded.server import EmbeddedServer
+from core.sessions.journal import check_journal
 from core.settings import Settings, load_config
 from tests.support.call_watch import CallWatch
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy

@@ -19,7 +19,7 @@ from core.agents import Sampling
 from core.engine import Engine
 from core.events import AttemptFailed, TokensReceived
 from core.settings import load_config
-from core.workspace.checks import check_file
+from core.workspace.checks.checks import check_file
 from tests.support.events import Recorder, check_call_contract
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ TASK = "Write a Python function that reverses a string, with tests"
 @pytest.mark.timeout(600)  # a slow machine with two cores
 def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tui.cli", "run", TASK, "--json", "--output", "done"],
+        [sys.executable, "-m", "tui.commands.cli", "run", TASK, "--json", "--output", "done"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

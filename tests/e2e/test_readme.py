@@ -20,7 +20,7 @@ HEADLESS = [line for line in COMMANDS if line.startswith("uv run quintet run ")]
 def quintet(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(line.removeprefix("uv run quintet "))
     return subprocess.run(
-        [sys.executable, "-m", "tui.cli", *words],
+        [sys.executable, "-m", "tui.commands.cli", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -14,8 +14,8 @@ from core.engine import Engine
 from core.errors import ConfigValidationError, LLMCallError
 from core.events import AlertFired, AlertResolved, BudgetReached, CallFinished, RunFinished
 from core.telemetry import metrics
-from core.telemetry.alert_watch import LOOK_EVERY_SECONDS
-from core.telemetry.registry import Registry
+from core.telemetry.alerts.watch import LOOK_EVERY_SECONDS
+from core.telemetry.metrics.registry import Registry
 from tests.integration.test_cli import quintet, served
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings.leaves import all_leaves
+from core.settings.schema.leaves import all_leaves
 from tests.support.fault_server import FaultServer, Step, status, stream, token
 from tests.support.team import ScriptedTeam, write_team
 
@@ -34,7 +34,7 @@ async def started(folder: Path, *words: str, **variables: str) -> AsyncIterator[
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tui.cli",
+        "tui.commands.cli",
         *words,
         cwd=folder,
         env=environment,
@@ -208,7 +208,7 @@ async def shell(folder: Path, redirected: str, *words: str, variables: Mapping[s
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-c",
-        f'set -o pipefail; "$0" -m tui.cli "$@" {redirected}',
+        f'set -o pipefail; "$0" -m tui.commands.cli "$@" {redirected}',
         sys.executable,
         *words,
         cwd=folder,

@@ -22,9 +22,9 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import ModelUnavailableError
-from core.llm.embedded import CHILD_PROGRAM, EmbeddedServer, ServerAddress
-from core.llm.embedded_plan import ServerPlan
-from core.llm.model_file import find_model_file
+from core.llm.embedded.model_file import find_model_file
+from core.llm.embedded.plan import ServerPlan
+from core.llm.embedded.server import CHILD_PROGRAM, EmbeddedServer, ServerAddress
 from tests.support.gguf_file import write_model
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
@@ -413,7 +413,7 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from core.clock import SystemClock
-from core.llm.embedded import CHILD_PROGRAM, EmbeddedServer
+from core.llm.embedded.server import CHILD_PROGRAM, EmbeddedServer
 
 async def main():
     program = Path(sys.argv[3]) if len(sys.argv) > 3 else CHILD_PROGRAM

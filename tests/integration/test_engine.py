@@ -21,7 +21,7 @@ from core.events import (
     TokensReceived,
     Warned,
 )
-from core.llm.pool import get_llm_client, get_pool_stats
+from core.llm.http.pool import get_llm_client, get_pool_stats
 from core.settings import load_config
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract

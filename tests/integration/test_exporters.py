@@ -25,7 +25,7 @@ from core.settings import Settings, load_config
 from core.telemetry import metrics
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import setup_logging, stop_logging
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
 from tests.support.otlp_receiver import Posted, Receiver, attributes_of
 from tests.support.team import bench

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core.addresses import server_of
 from core.engine import Engine
 from core.settings import Settings, load_config
-from core.settings.addresses import server_of
-from core.settings.keyring_key import KeyringAnswer
-from core.settings.trust import trust, trust_file
+from core.settings.sources.keyring_key import KeyringAnswer
+from core.settings.trust.record import trust, trust_file
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, Recorded
 from tests.support.team import write_team

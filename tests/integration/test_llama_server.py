@@ -28,15 +28,15 @@ from core.events import (
     EventSink,
     TokensReceived,
 )
-from core.llm.caller import Caller
-from core.llm.classify import classify_exception
-from core.llm.embedded import EmbeddedServer
-from core.llm.embedded_plan import ServerPlan
+from core.llm.call.caller import Caller
+from core.llm.embedded.model_file import find_model_file
+from core.llm.embedded.plan import ServerPlan
+from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.model_file import find_model_file
-from core.llm.pool import ClientPool
+from core.llm.errors.classify import classify_exception
+from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage, Reply
-from core.llm.server_facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
+from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
 from core.settings import Settings
 from tests.support.events import Recorder, check_call_contract
 from tests.support.fault_server import free_port

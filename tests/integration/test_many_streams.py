@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.errors import LLMCallError
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from tests.support.bench import Bench
 from tests.support.events import check_call_contract
 from tests.support.fault_server import DONE, FaultServer, Step, event, finish, stream, token, usage

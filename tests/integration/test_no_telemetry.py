@@ -30,7 +30,7 @@ def hook(event, args):
         contacts.append(["start", str(args[0])])
 
 sys.addaudithook(hook)
-from tui.cli import main
+from tui.commands.cli import main
 try:
     main()
 finally:

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.models import offered_models
-from core.llm.pool import ClientPool, get_llm_client, get_pool_stats
+from core.llm.http.pool import ClientPool, get_llm_client, get_pool_stats
+from core.llm.servers.models import offered_models
 from tests.support.bench import Bench, open_bench
 from tests.support.clock import VirtualClock
 from tests.support.fault_server import DONE, FaultServer, error, finish, ok, stream, token

@@ -12,7 +12,7 @@ from typing import Any
 from core.clock import SystemClock
 from core.engine import Engine
 from core.events import TokensReceived, Warned, event_to_json
-from core.journal import check_journal, read_journal
+from core.sessions.journal import check_journal, read_journal
 from tests.integration.test_cli import quintet, served
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, error, finish, stream, token, usage

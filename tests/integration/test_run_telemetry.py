@@ -14,12 +14,12 @@ import pytest
 from core.engine import Engine
 from core.errors import LLMCallError
 from core.events import CallFinished, CallQueued, ContextTruncated, StepFinished, TokensReceived
-from core.journal import read_journal
+from core.sessions.journal import read_journal
 from core.telemetry import metrics
-from core.telemetry.catalogue import CATALOGUE
 from core.telemetry.logs import set_log_level, setup_logging, stop_logging
-from core.telemetry.recorder import NullRegistry
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import NullRegistry
+from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
 from tests.support.team import CODE, bench, team_settings, write_team
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.llm import server_facts
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
-from core.llm.server_facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
+from core.llm.servers import facts as server_facts
+from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
 from tests.support.fault_server import FaultServer, Step, error, free_port, hang_up, silence, status
 
 NOTHING = ServerFacts()

@@ -21,7 +21,7 @@ from core.events import (
     StepStarted,
     TokensReceived,
 )
-from core.settings.redaction import register_secret
+from core.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, ok, stream, token
 from tests.support.team import CODE, Bench, bench

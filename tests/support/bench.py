@@ -11,14 +11,14 @@ from typing import Any
 
 from core.errors import LLMCallError
 from core.events import Event
-from core.llm.cache import ResponseCache
-from core.llm.caller import Caller
+from core.llm.call.cache import ResponseCache
+from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage, Reply
 from core.settings import CircuitBreakerSettings, LLMSettings, Settings
 from core.telemetry import metrics
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_accounts, check_call_contract
 from tests.support.fault_server import FaultServer

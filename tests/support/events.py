@@ -17,7 +17,7 @@ from core.events import (
     TokensReceived,
     event_type_name,
 )
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.registry import Registry
 
 AnEvent = TypeVar("AnEvent", bound=Event)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import ConfigValidationError, Settings, load_config
-from core.settings.keyring_key import KeyringAnswer
+from core.settings.sources.keyring_key import KeyringAnswer
 
 
 @dataclass

@@ -10,10 +10,10 @@ from typing import Any
 
 from core.status import BreakerStatus, EngineStatus
 from core.telemetry.metrics import get_metrics, quantiles, use_registry
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 from tests.tui.recorded import IN_THE_MIDDLE, NOW, breaker_closes, breaker_opens
-from tui.watch import Reading, Watch
+from tui.widgets.dashboard.session_history import Reading, Watch
 
 NAMES = {
     "business_analyst": "BA",
@@ -117,7 +117,7 @@ def log_line(number: int, **fields: object) -> dict[str, object]:
     line: dict[str, object] = {
         "timestamp": f"2026-11-22T12:{number // 60 % 60:02}:{number % 60:02}.000Z",
         "level": "INFO",
-        "logger": "core.llm.caller",
+        "logger": "core.llm.call.caller",
         "message": f"call {number} ended",
         "correlation_id": CID,
         "agent_id": "developer",

@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 from tests.tui.still import settle, still_app
 from tui.app import QuintetApp
 from tui.bindings import ACTIONS, Action, KeyTable, clashes, key_label, key_table
-from tui.palette import ActionProvider
+from tui.control.palette import ActionProvider
 from tui.screens.help import HelpScreen, help_content
 from tui.screens.main import MainScreen
-from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.prompt import Prompt
 
 by_row = pytest.mark.parametrize("row", ACTIONS, ids=[row.id for row in ACTIONS])
 

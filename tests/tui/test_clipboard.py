@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tui.clipboard import osc52, write_copy
+from tui.control.clipboard import osc52, write_copy
 
 
 def test_the_text_goes_out_whole() -> None:

@@ -15,12 +15,12 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from core.events import AlertFired, AlertResolved
+from core.spending.ledger import Cost
 from core.status import EngineStatus
-from core.telemetry.alerts import AlertStatus
-from core.telemetry.ledger import Cost
+from core.telemetry.alerts.alerts import AlertStatus
 from core.telemetry.metrics import use_registry
-from core.telemetry.recorder import NullRegistry
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.recorder import NullRegistry
+from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 from tests.tui.operations import MODEL_NAME, NAMES, busy_reading
 from tests.tui.recorded import IDLE, IN_THE_MIDDLE, NOW, breaker_opens, run_fields
@@ -31,9 +31,9 @@ from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardPage, DashboardScreen
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
-from tui.watch import Reading, Watch, read_all
-from tui.widgets.dashboard_page import dashboard_page
-from tui.widgets.numbers import cost_words
+from tui.widgets.dashboard.page import dashboard_page
+from tui.widgets.dashboard.session_history import Reading, Watch, read_all
+from tui.words.numbers import cost_words
 
 Compare = Callable[..., bool]
 ALERTS = (

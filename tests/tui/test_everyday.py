@@ -19,8 +19,8 @@ from tests.tui.still import STILL, settle, still_app
 from tests.tui.test_with_engine import toasts, until, working_app
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardScreen
-from tui.watch import Reading, Watch
-from tui.widgets.dashboard_page import dashboard_page
+from tui.widgets.dashboard.page import dashboard_page
+from tui.widgets.dashboard.session_history import Reading, Watch
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.welcome import WelcomeText
 

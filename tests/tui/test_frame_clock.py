@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tui.frame_clock import FASTEST_PERIOD_SECONDS, FIRST_PERIOD_SECONDS, SLOWEST_PERIOD_SECONDS, FrameClock
+from tui.widgets.stream.frame_clock import (
+    FASTEST_PERIOD_SECONDS,
+    FIRST_PERIOD_SECONDS,
+    SLOWEST_PERIOD_SECONDS,
+    FrameClock,
+)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from tests.tui.test_with_engine import toasts, until, working_app
 from tui.app import QuintetApp
 from tui.screens.log import LogScreen, LogSource
 from tui.screens.log_entry import LogEntryScreen
-from tui.widgets.log_view import MOST_ENTRIES, LogView
+from tui.widgets.logs.view import MOST_ENTRIES, LogView
 
 Compare = Callable[..., bool]
 sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -320,7 +320,9 @@ async def test_torn_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
 
 async def test_plain_text_is_shown_with_what_to_set_for_more(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
-    path.write_text("2026-11-22T12:00:00.000Z WARNING core.llm.leg attempt failed agent_id=developer kind=stall\n")
+    path.write_text(
+        "2026-11-22T12:00:00.000Z WARNING core.llm.call.endpoint_call attempt failed agent_id=developer kind=stall\n"
+    )
     async with opened(path, agent_id="developer", structured=False) as (pilot, view):
         assert messages(view) == ["attempt failed agent_id=developer kind=stall"]
         assert "STRUCTURED_LOGGING=true" in screen_text(pilot.app)

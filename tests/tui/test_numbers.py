@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tui.widgets import numbers
+from tui.words import numbers
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tui.screens.log import LogScreen
 from tui.screens.log_entry import LogEntryScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.settings_changes import ChangesScreen
-from tui.widgets.log_view import LogView
+from tui.widgets.logs.view import LogView
 
 __all__ = ["user_file"]  # a fixture: no test here touches the user's own file
 

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.selection import Selection
 
 from tests.tui.test_stream_view import TwoPanes
-from tui.widgets.stream_view import StreamView
+from tui.widgets.stream.stream_view import StreamView
 
 PIECES = (
     *("word ", "**bold", "** ", "\n", "\n\n", "# head\n", "- item\n", "```python\n", "def f():\n", "```\n", "~~~\n"),

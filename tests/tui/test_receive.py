@@ -48,7 +48,7 @@ from tests.tui.recorded import (
 )
 from tests.tui.still import settle, still_app
 from tui.app import QuintetApp
-from tui.widgets.agent_pane import AgentPane
+from tui.widgets.stream.agent_pane import AgentPane
 
 ATTACK = "[red]x[/] [@click=app.quit]y[/] \x1b[31mred\x1b]0;title\x07 \u202eabc"
 

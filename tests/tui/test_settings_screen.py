@@ -14,20 +14,20 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from core.settings import load_config
-from core.settings.draft import Draft
-from core.settings.leaves import all_leaves
-from core.telemetry import logs
+from core.settings.editing.draft import Draft
+from core.settings.schema.leaves import all_leaves
+from core.telemetry.logs import setup as logs
 from tests.tui.still import settle, still_app
 from tui.app import QuintetApp
+from tui.control.setting_effects import EFFECTS, when
 from tui.screens.main import MainScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.settings_changes import ChangesScreen
-from tui.setting_effects import EFFECTS, when
 from tui.theme import shipped_theme_names
-from tui.widgets.choice_line import ChoiceLine
-from tui.widgets.setting_editor import SettingEditor
-from tui.widgets.setting_list import SettingList
-from tui.widgets.setting_rows import all_entries
+from tui.widgets.settings.choice_line import ChoiceLine
+from tui.widgets.settings.editor import SettingEditor
+from tui.widgets.settings.list import SettingList
+from tui.widgets.settings.rows import all_entries
 
 MINE = """\
 # mine

@@ -14,7 +14,7 @@ from textual.selection import SELECT_ALL, Selection
 
 from tests.tui.test_frame_clock import Timeline
 from tests.tui.test_with_engine import until
-from tui.widgets.stream_view import StreamView
+from tui.widgets.stream.stream_view import StreamView
 
 FENCE = "```python\ndef greet(name):\n    return name\n```\n"
 TABLE = "| name | count |\n|---|--:|\n| a | 1 |\n"

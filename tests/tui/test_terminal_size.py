@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = "import sys; from tui.cli import main; sys.exit(main([]))"
+PROGRAM = "import sys; from tui.commands.cli import main; sys.exit(main([]))"
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 0), (0, 100), (30, 0)])

@@ -10,9 +10,9 @@ from textual.widgets import TextArea
 
 from core.roster import AgentCard, read_roster
 from tests.tui.still import settle, still_app
-from tui.addressing import read_address
-from tui.widgets.history import History
-from tui.widgets.prompt import Prompt
+from tui.control.addressing import read_address
+from tui.widgets.prompt.history import History
+from tui.widgets.prompt.prompt import Prompt
 
 
 async def test_enter_sends_and_the_replay_gives_the_text_back() -> None:

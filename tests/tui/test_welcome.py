@@ -13,8 +13,8 @@ from tests.tui.still import settle, still_app
 from tests.tui.test_receive import screen_text
 from tests.tui.test_with_engine import until, working_app
 from tui.app import QuintetApp
-from tui.shown_path import shown_path
 from tui.widgets.welcome import SAMPLE_TASK
+from tui.words.shown_path import shown_path
 
 CANNOT = "the embedded model cannot be served: no AVX2 - set LLM_BASE_URL or OPENAI_API_KEY to use a server"
 

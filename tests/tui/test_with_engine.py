@@ -17,7 +17,7 @@ from tests.support.fault_server import FaultServer, Step, silence, status
 from tests.support.team import ANSWERS, ScriptedTeam, team_settings, write_team
 from tests.tui.still import STILL
 from tui.app import QuintetApp
-from tui.palette import ActionProvider
+from tui.control.palette import ActionProvider
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.welcome import SAMPLE_TASK

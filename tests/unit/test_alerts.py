@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from core.errors import ConfigValidationError
 from core.events import AlertFired, BreakerChanged
 from core.settings import AlertSettings, load_config
-from core.settings.alert_numbers import COUNTED, LEVELS, NUMBERS, TIMED
-from core.settings.alert_rules import NEWS, RULES
-from core.telemetry.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
-from core.telemetry.catalogue import CATALOGUE
-from core.telemetry.derived import Counts, SlidingValues, derived_values
-from core.telemetry.recorder import NullRegistry, SeriesTotals
-from core.telemetry.registry import Registry
+from core.settings.schema.alert_numbers import COUNTED, LEVELS, NUMBERS, TIMED
+from core.settings.schema.alert_rules import NEWS, RULES
+from core.telemetry.alerts.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
+from core.telemetry.alerts.derived import Counts, SlidingValues, derived_values
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
+from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 
 Values = dict[str, float]

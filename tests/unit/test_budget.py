@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from core.errors import QuintetError
 from core.settings import BudgetSettings
-from core.telemetry.budget import Budget, ReachedLimit
-from core.telemetry.ledger import Cost, Spent
-from core.workflow.allowance import Allowance, WhenReached, stops_while_held
+from core.spending.budget import Budget, ReachedLimit
+from core.spending.ledger import Cost, Spent
+from core.workflow.run_budget_gate import Allowance, WhenReached, stops_while_held
 from tests.support.clock import VirtualClock
 
 NOTHING = {"tokens": 0.0, "usd": 0.0, "minutes": 0.0}

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.cache import PUTS_BETWEEN_CHECKS, CachedAnswer, ResponseCache, cache_key
+from core.llm.call.cache import PUTS_BETWEEN_CHECKS, CachedAnswer, ResponseCache, cache_key
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.request import CallRequest, ChatMessage
 from core.telemetry.logs import setup_logging, stop_logging
@@ -343,7 +343,7 @@ PROCESS = """
 import asyncio, sys
 from pathlib import Path
 from core.clock import SystemClock
-from core.llm.cache import CachedAnswer, ResponseCache
+from core.llm.call.cache import CachedAnswer, ResponseCache
 
 async def main():
     cache = ResponseCache(Path(sys.argv[1]), SystemClock())
@@ -523,7 +523,7 @@ FULL_DISK = """
 import asyncio, json, resource, sys
 from pathlib import Path
 from core.clock import SystemClock
-from core.llm.cache import CachedAnswer, ResponseCache
+from core.llm.call.cache import CachedAnswer, ResponseCache
 from core.telemetry.logs import setup_logging
 
 async def main():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.workspace.checks import check_file
-from core.workspace.shell import check_quotes
+from core.workspace.checks.checks import check_file
+from core.workspace.checks.shell import check_quotes
 
 WORKFLOW = """\
 name: ci
@@ -175,7 +175,7 @@ def test_pyyaml_is_imported_only_for_yaml() -> None:
     import subprocess
 
     code = (
-        "import sys; from core.workspace import reader, folder; print('yaml' in sys.modules, 'psutil' in sys.modules)"
+        "import sys; import core.workspace.answers.reader, core.workspace.files.folder; print('yaml' in sys.modules, 'psutil' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
 

@@ -9,10 +9,10 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.classify import classify_answer, classify_stream
-from core.llm.decoder import StreamFault
 from core.llm.endpoint import make_endpoint
+from core.llm.errors.classify import classify_answer, classify_stream
 from core.llm.faults import FAULT_RULES, Fault
+from core.llm.http.stream_decoder import StreamFault
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ENDPOINT = make_endpoint("http://127.0.0.1:1/v1", "m", api_key="key-0123456789")

@@ -10,8 +10,8 @@ from dotenv import dotenv_values
 
 from core.settings import Settings, load_config
 from core.settings.document import DOCUMENTS
-from core.settings.leaves import all_leaves, all_tables
-from core.settings.trust import trust, trust_file
+from core.settings.schema.leaves import all_leaves, all_tables
+from core.settings.trust.record import trust, trust_file
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.context import MARK_BYTES, MIN_ANSWER_TOKENS, MIN_KEPT_BYTES, fit, fit_window, without_middle
 from core.llm.faults import Window
 from core.llm.request import CallRequest, ChatMessage
-from core.llm.tokens import BYTES_PER_TOKEN, estimate_prompt_tokens, text_bytes
+from core.llm.window.tokens import BYTES_PER_TOKEN, estimate_prompt_tokens, text_bytes
+from core.llm.window.trim import MARK_BYTES, MIN_ANSWER_TOKENS, MIN_KEPT_BYTES, fit, fit_window, without_middle
 
 SURE_HEAD_BYTES = int((MIN_KEPT_BYTES - MARK_BYTES) / 2 * 0.8) - 4
 

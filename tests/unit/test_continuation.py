@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.continuation import MAX_LEAD_CHARS, MAX_LOOP_PERIOD_CHARS, OverlapJoiner, continued, is_looping
+from core.llm.call.continuation import MAX_LEAD_CHARS, MAX_LOOP_PERIOD_CHARS, OverlapJoiner, continued, is_looping
 from core.llm.endpoint import EndpointKind, make_endpoint
 from core.llm.request import CallRequest, ChatMessage
 

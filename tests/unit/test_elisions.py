@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.workspace.elisions import find_elisions
+from core.workspace.answers.elisions import find_elisions
 
 LEFT_OUT = [
     ("a.py", "x = 1\n# ... rest of code\n"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.telemetry.catalogue import CATALOGUE
 from core.telemetry.export.names import otel_series
+from core.telemetry.metrics.catalogue import CATALOGUE
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
 

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.telemetry.catalogue import CATALOGUE, MetricKind
 from core.telemetry.export.prometheus import TotalsCollector
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.catalogue import CATALOGUE, MetricKind
+from core.telemetry.metrics.registry import Registry
 
 Step = tuple[str, MetricKind, dict[str, str], float]
 

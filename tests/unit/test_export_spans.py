@@ -31,7 +31,7 @@ from core.events import (
     TokensReceived,
     Usage,
 )
-from core.settings.redaction import register_secret
+from core.redaction import register_secret
 from core.telemetry.export.spans import MAX_CONTENT, SpanSink
 
 AGENTS = ("business_analyst", "developer", "qa_engineer", "devops_engineer", "technical_writer")

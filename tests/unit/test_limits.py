@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.llm.call.timeouts import LOCAL, REMOTE, time_limits
 from core.llm.endpoint import Endpoint, make_endpoint
-from core.llm.limits import LOCAL, REMOTE, time_limits
 from core.settings import LLMSettings, Settings
 
 NEAR = make_endpoint("http://127.0.0.1:8080/v1", "m")

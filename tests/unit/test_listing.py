@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.workspace.folder import OutputFolder
-from core.workspace.listing import list_folder, read_sources
+from core.workspace.files.folder import OutputFolder
+from core.workspace.files.listing import list_folder, read_sources
 
 SECRETS = [
     ".env",

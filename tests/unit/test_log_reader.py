@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.telemetry import log_reader
-from core.telemetry.log_file import LogFile
-from core.telemetry.log_reader import read_log_lines
 from core.telemetry.logs import log, log_ids, setup_logging, stop_logging
+from core.telemetry.logs import reader as log_reader
+from core.telemetry.logs.file import LogFile
+from core.telemetry.logs.reader import read_log_lines
 
 
 @pytest.fixture(autouse=True)

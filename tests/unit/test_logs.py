@@ -24,8 +24,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.settings.redaction import MASK, redact, redact_value, register_secret
-from core.telemetry.log_file import KEEP, LogFile, default_log_path, remove_old_logs
+from core.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.logs import (
     Level,
     current_log_file,
@@ -36,6 +35,7 @@ from core.telemetry.logs import (
     setup_logging,
     stop_logging,
 )
+from core.telemetry.logs.file import KEEP, LogFile, default_log_path, remove_old_logs
 from tests.support.clock import VirtualClock
 
 KEYS = [

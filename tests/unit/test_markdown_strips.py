@@ -12,12 +12,12 @@ from rich.style import Style
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from tui.markdown_code import colour_code
-from tui.markdown_document import MarkdownDocument
-from tui.markdown_inline import read_inline
-from tui.markdown_safe import make_harmless
-from tui.markdown_selection import selected_source
-from tui.markdown_strips import paint_row, rows_of
+from tui.markdown.code import colour_code
+from tui.markdown.document import MarkdownDocument
+from tui.markdown.inline import read_inline
+from tui.markdown.safe import make_harmless
+from tui.markdown.selection import selected_source
+from tui.markdown.strips import paint_row, rows_of
 
 Painted = list[tuple[str, list[tuple[str, str]]]]
 

@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.telemetry import metrics
-from core.telemetry.catalogue import CATALOGUE
-from core.telemetry.recorder import NullRegistry
-from core.telemetry.registry import MAX_SAMPLES, MAX_TAG_VALUES, OTHER, Registry
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import NullRegistry
+from core.telemetry.metrics.registry import MAX_SAMPLES, MAX_TAG_VALUES, OTHER, Registry
 from tests.support.clock import VirtualClock
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +182,9 @@ def test_a_timer_keeps_an_outcome_that_is_given_and_adds_none_where_there_is_non
 @pytest.mark.parametrize("record", [metrics.increment, metrics.gauge, metrics.timing])
 def test_an_undeclared_name_is_a_programming_error(record: object) -> None:
     assert callable(record)
-    with pytest.raises(ValueError, match=r"'llm.nothing' is not in core/telemetry/catalogue.py - add a row for it"):
+    with pytest.raises(
+        ValueError, match=r"'llm.nothing' is not in core/telemetry/metrics/catalogue.py - add a row for it"
+    ):
         record("llm.nothing", 1)
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import ArtifactError, WorkspaceError
-from core.workspace.folder import OutputFolder
-from core.workspace.manifest import WrittenFile, is_ours
-from core.workspace.tree import HAS_DESCRIPTORS, open_folder
+from core.workspace.files.folder import OutputFolder
+from core.workspace.files.manifest import WrittenFile, is_ours
+from core.workspace.files.tree import HAS_DESCRIPTORS, open_folder
 
 BY_DESCRIPTOR = [pytest.param(True, marks=pytest.mark.skipif(not HAS_DESCRIPTORS, reason="needs POSIX")), False]
 
@@ -312,7 +312,7 @@ FILE_SIZE_LIMIT = """
 import resource, sys
 from pathlib import Path
 from core.errors import WorkspaceError
-from core.workspace.folder import OutputFolder
+from core.workspace.files.folder import OutputFolder
 folder = OutputFolder(Path(sys.argv[1])); folder.prepare()
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
@@ -343,7 +343,7 @@ def test_a_disk_that_fails_half_way_leaves_the_old_version(folder: OutputFolder)
 KEEP_WRITING = """
 import itertools, sys
 from pathlib import Path
-from core.workspace.folder import OutputFolder
+from core.workspace.files.folder import OutputFolder
 folder = OutputFolder(Path(sys.argv[1])); folder.prepare()
 for number in itertools.count():
     folder.write("a.py", f"{number % 10}" * 60_000 + "\\n", role="r", agent_id="a", round=number, status="ok")

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import ArtifactError
-from core.workspace.paths import looks_like_path, safe_relative_path
+from core.workspace.files.paths import looks_like_path, safe_relative_path
 
 ORDINARY = [
     ("app.py", "app.py"),

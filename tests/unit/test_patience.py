@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.clock import SystemClock
-from core.resilience.patience import Patience
+from core.resilience.interruptible_sleep import Patience
 from tests.support.clock import VirtualClock
 
 

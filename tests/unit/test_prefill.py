@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.prefill import PrefillJoiner
+from core.llm.call.prefill import PrefillJoiner
 
 
 def joined(prefill: str, pieces: list[str]) -> str:

@@ -12,8 +12,8 @@ import pytest
 
 from core.events import Usage
 from core.settings import PriceSettings
-from core.telemetry.ledger import Cost, Ledger, Spent
-from core.telemetry.prices import Prices
+from core.spending.ledger import Cost, Ledger, Spent
+from core.spending.prices import Prices
 
 ROOT = Path(__file__).parents[2]
 OPENAI = "https://api.openai.com/v1"
@@ -22,7 +22,7 @@ USAGE = Usage(1000, 100)
 OFFLINE = """
 import sys
 from core.events import Usage
-from core.telemetry.prices import _open_list
+from core.spending.prices import _open_list
 
 assert "genai_prices" not in sys.modules
 sys.addaudithook(lambda event, _: event.startswith("socket.") and print("NETWORK", event))

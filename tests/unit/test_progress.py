@@ -14,7 +14,7 @@ from core.events import (
     FileRejected,
     Usage,
 )
-from tui.progress import ProgressLines, progress_line
+from tui.commands.run_log import ProgressLines, progress_line
 
 TITLES = {"developer": "Developer"}
 CALL: dict[str, Any] = {

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.errors import WorkspaceError
 from core.settings.document import config_toml
-from core.settings.draft import Draft, choices_of
-from core.settings.keyring_key import KeyringAnswer
-from core.settings.leaves import all_leaves
-from core.settings.saving import HEADING, DiffLine, difference, with_values
+from core.settings.editing.draft import Draft, choices_of
+from core.settings.editing.saving import HEADING, DiffLine, difference, with_values
+from core.settings.schema.leaves import all_leaves
+from core.settings.sources.keyring_key import KeyringAnswer
 from tests.support.places import Places
 
 MINE = """\

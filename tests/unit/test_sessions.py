@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import WorkspaceError
-from core.sessions import Session
+from core.sessions.folder import Session
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config, redaction
-from core.settings.addresses import is_loopback
-from core.settings.leaves import all_leaves, all_tables, leaf_by_env, leaves_of_table
+from core import redaction
+from core.addresses import is_loopback
+from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config
 from core.settings.overview import overview
+from core.settings.schema.leaves import all_leaves, all_tables, leaf_by_env, leaves_of_table
 from tests.support.places import Places
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.settings.leaves import all_leaves
-from core.settings.profiles import PROFILES
+from core.settings.schema.leaves import all_leaves
+from core.settings.schema.profiles import PROFILES
 from tests.support.places import Places
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import pytest
 
 from core.doctor import EXTRAS
+from core.redaction import redact
 from core.settings import FallbackSettings, PriceSettings
-from core.settings.draft import Draft
-from core.settings.folder_limits import EXPORTERS
-from core.settings.keyring_key import KeyringAnswer
-from core.settings.leaves import all_leaves
-from core.settings.redaction import redact
+from core.settings.editing.draft import Draft
+from core.settings.schema.leaves import all_leaves
+from core.settings.sources.keyring_key import KeyringAnswer
+from core.settings.trust.folder_limits import EXPORTERS
 from tests.support.places import Places
 
 

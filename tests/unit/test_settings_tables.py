@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.settings import FallbackSettings, key_for_fallback, redaction
-from core.settings.toml_lines import lines_of
+from core import redaction
+from core.settings import FallbackSettings, key_for_fallback
+from core.settings.sources.toml_lines import lines_of
 from tests.support.places import Places
 
 KEY = "the-users-own-key-1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.workspace.elisions import find_elisions
-from core.workspace.signatures import lost_definitions, python_imports, python_signatures, unresolved_names
+from core.workspace.answers.elisions import find_elisions
+from core.workspace.checks.signatures import lost_definitions, python_imports, python_signatures, unresolved_names
 
 MODULE = '''
 """Tasks."""

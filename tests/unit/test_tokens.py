@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.llm.request import ChatMessage
-from core.llm.silent_cut import window_that_cut
-from core.llm.tokens import (
+from core.llm.window.silent_cut import window_that_cut
+from core.llm.window.tokens import (
     SETTLED_OBSERVATIONS,
     TOKENS_PER_MESSAGE,
     Calibration,

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.watch import Reading
-from tui.widgets.dashboard_page import dashboard_page
+from tui.widgets.dashboard.page import dashboard_page
+from tui.widgets.dashboard.session_history import Reading
 from tui.widgets.key_line import key_line
 
 READ_SECONDS = 0.5

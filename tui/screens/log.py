@@ -15,13 +15,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from core.telemetry.log_reader import read_log_lines
 from core.telemetry.logs import Level
+from core.telemetry.logs.reader import read_log_lines
 from tui.screens.log_entry import LogEntryScreen
-from tui.shown_path import shown_path
 from tui.widgets.key_line import key_line
-from tui.widgets.log_view import LogView
-from tui.widgets.plain import one_line
+from tui.widgets.logs.view import LogView
+from tui.words.plain import one_line
+from tui.words.shown_path import shown_path
 
 READ_SECONDS = 0.5
 DIM = "$foreground 60%"

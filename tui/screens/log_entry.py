@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.widgets.log_rows import log_json
+from tui.widgets.logs.rows import log_json
 
 if TYPE_CHECKING:
-    from core.telemetry.log_reader import LogEntry
+    from core.telemetry.logs.reader import LogEntry
 
 
 class LogEntryScreen(ModalScreen[None]):

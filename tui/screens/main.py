@@ -20,18 +20,18 @@ from tui.bindings import Action, KeyTable, is_typed, make_bindings
 from tui.widgets.activity import Activity
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.plain import one_line
-from tui.widgets.prompt import Prompt
+from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import LAYOUT_NAMES, TeamView, is_too_small, layout_for
 from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Known, Welcome
+from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.roster import AgentCard
     from core.status import EngineStatus
-    from tui.widgets.agent_pane import AgentPane
-    from tui.widgets.stream_view import StreamView
+    from tui.widgets.stream.agent_pane import AgentPane
+    from tui.widgets.stream.stream_view import StreamView
 
 PLACEHOLDER = f"Enter runs: {SAMPLE_TASK}"
 PLACEHOLDER_RUNNING = "Words for the team while it works; @dev addresses one agent"
@@ -400,6 +400,6 @@ class MainScreen(Screen[None]):
 
 
 def _import_agent_pane() -> type[AgentPane]:
-    from tui.widgets.agent_pane import AgentPane
+    from tui.widgets.stream.agent_pane import AgentPane
 
     return AgentPane

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from core.settings.saving import DiffLine
-from tui.widgets.plain import many_lines, one_line
+from core.settings.editing.saving import DiffLine
+from tui.words.plain import many_lines, one_line
 
 Answer = Literal["save", "discard"]
 STYLES = {"-": "$text-error", "+": "$text-success", "@": "bold $text-primary", " ": "$foreground 60%"}

@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.numbers import clock_time, size
-from tui.widgets.plain import plain
+from tui.words.numbers import clock_time, size
+from tui.words.plain import plain
 
 NEWEST_ENTRIES = 200
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.numbers import clock_time, counted, open_words, seconds
-from tui.widgets.plain import one_line
+from tui.words.numbers import clock_time, counted, open_words, seconds
+from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.status import EngineStatus

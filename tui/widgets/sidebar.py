@@ -11,13 +11,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.widgets.alert_words import alert_head, alert_message
-from tui.widgets.numbers import clock_time, cost_words, count, open_words, seconds
-from tui.widgets.plain import one_line
+from tui.words.alert_words import alert_head, alert_message
+from tui.words.numbers import clock_time, cost_words, count, open_words, seconds
+from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
-    from tui.widgets.agent_pane import AgentPane
+    from tui.widgets.stream.agent_pane import AgentPane
 
 BREAKER_SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
 MOST_ALERTS, ALERT_LINES = 4, 2

@@ -10,10 +10,10 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.widgets.plain import one_line
+from tui.words.plain import one_line
 
 if TYPE_CHECKING:
-    from tui.widgets.agent_pane import AgentPane
+    from tui.widgets.stream.agent_pane import AgentPane
 
 
 class TeamStrip(Static):

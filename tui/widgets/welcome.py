@@ -14,8 +14,8 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from tui.bindings import KeyTable, key_label
-from tui.widgets.plain import one_line
 from tui.widgets.sidebar import WHAT_TO_DO, model_words
+from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.roster import AgentCard

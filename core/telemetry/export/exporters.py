@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock, SystemClock
-from core.settings.redaction import redact
+from core.redaction import redact
 from core.telemetry.logs import log
 from core.telemetry.metrics import process_registry
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.telemetry.export.otel import OtelExport
     from core.telemetry.export.sentry import SentryReports
-    from core.telemetry.recorder import Recorder
+    from core.telemetry.metrics.recorder import Recorder
 
 STOP_SECONDS = 1.4  # the app may be held up for 2 s; the rest is for its own end, on a busy machine too
 OTEL_EXTRA = "quintet[otel] is not installed - pip install 'quintet[otel]'"

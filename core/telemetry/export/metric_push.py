@@ -24,12 +24,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from core.clock import Clock
-from core.telemetry.buckets import bucket_bounds
-from core.telemetry.catalogue import CATALOGUE
 from core.telemetry.export.names import OtelSeries, otel_series
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.recorder import Recorder, SeriesKey, SeriesTotals
+from core.telemetry.metrics.buckets import bucket_bounds
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import Recorder, SeriesKey, SeriesTotals
 
 _Baseline = Mapping[tuple[str, SeriesKey], SeriesTotals]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.telemetry.catalogue import CATALOGUE
+from core.telemetry.metrics.catalogue import CATALOGUE
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"

@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-from core.settings.addresses import is_loopback
+from core.addresses import is_loopback
 
 TIMEOUT_SECONDS = 2.0
 INTERVAL_SECONDS = 60.0

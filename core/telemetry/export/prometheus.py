@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import MetricsHandler
 from prometheus_client.registry import Collector
 
-from core.telemetry.buckets import bucket_bounds
-from core.telemetry.catalogue import CATALOGUE
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.recorder import Recorder, SeriesTotals
+from core.telemetry.metrics.buckets import bucket_bounds
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.recorder import Recorder, SeriesTotals
 
 HOST = "127.0.0.1"  # the numbers name models and servers: nobody else on the network needs to read them
 CLIENT_SECONDS = 10.0  # a reader that says nothing for so long is hung up on

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.settings.redaction import redact
-from core.telemetry.process import process_gauges
-from core.telemetry.recorder import Recorder, SeriesKey, SeriesTotals
+from core.redaction import redact
+from core.telemetry.metrics.process import process_gauges
+from core.telemetry.metrics.recorder import Recorder, SeriesKey, SeriesTotals
 
 
 def read_totals(recorder: Recorder) -> list[SeriesTotals]:

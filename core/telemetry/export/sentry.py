@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from core.settings.addresses import is_loopback
-from core.settings.redaction import redact_value
+from core.addresses import is_loopback
+from core.redaction import redact_value
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint

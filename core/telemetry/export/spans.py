@@ -25,7 +25,7 @@ from core.events import (
     StepFinished,
     StepStarted,
 )
-from core.settings.redaction import redact
+from core.redaction import redact
 from core.telemetry.export import names
 
 MAX_CONTENT = 16_384  # characters of one message; servers refuse spans that are too large

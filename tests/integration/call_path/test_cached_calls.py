@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.events import CallFinished
-from core.llm.cache import ResponseCache
+from core.llm.call.cache import ResponseCache
 from tests.support.bench import Bench
 from tests.support.fault_server import Step, error, finish, ok, status, stream, thought, token
 

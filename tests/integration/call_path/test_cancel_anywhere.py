@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import LLMCallError
 from core.events import CallCancelled
-from core.llm.cache import ResponseCache
+from core.llm.call.cache import ResponseCache
 from tests.integration.call_path.scripts import HELLO
 from tests.support.bench import MODEL, Bench, open_bench
 from tests.support.fault_server import Step, error, hang_up, ok, status, stream, token

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from core.errors import LLMCallError
-from core.llm.cache import ResponseCache
+from core.llm.call.cache import ResponseCache
 from core.telemetry.logs import setup_logging, stop_logging
 from tests.support.bench import Bench
 from tests.support.fault_server import (

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.events import AttemptFailed, AttemptStarted
-from core.llm.pool import ClientPool
+from core.llm.http.pool import ClientPool
 from tests.integration.call_path.scripts import HELLO
 from tests.support.bench import MODEL, Bench
 from tests.support.fault_server import (

@@ -1,9 +1,0 @@
-"""A run's journal: every event of the run in order, one JSON object a line, so that kill -9 loses a moment at most."""
-
-from __future__ import annotations
-
-from core.journal.lines import Lines
-from core.journal.reader import check_journal, read_journal
-from core.journal.writer import Journal
-
-__all__ = ["Journal", "Lines", "check_journal", "read_journal"]

@@ -1,0 +1,1 @@
+"""One call: endpoints in their order, attempts, waits, retries, events, accounting."""

@@ -1,0 +1,194 @@
+"""One request and its stream, under four time limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.clock import Clock
+from core.llm.call.call_events import CallProgress
+from core.llm.call.timeouts import (
+    DRAIN_SECONDS,
+    POOL_TIMEOUT_SECONDS,
+    USAGE_GRACE_SECONDS,
+    WRITE_TIMEOUT_SECONDS,
+    TimeLimits,
+)
+from core.llm.endpoint import Endpoint
+from core.llm.errors.classify import classify_exception, classify_stream
+from core.llm.faults import Fault, Window, clean_detail
+from core.llm.http.client import ConnectionTrace, watch_connection
+from core.llm.http.stream_decoder import ReportedUsage, StreamDecoder
+from core.telemetry.logs import log
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+REARM_SHARE = 0.01  # of the stall limit; setting a timer costs more than decoding a token
+MAX_REASON_CHARS = 40  # of an ending that nobody knows
+FULL_WINDOW_SHARE = 0.95  # an empty answer to a prompt this close to the window means that the prompt was too long
+
+# What servers write for the five ways an answer can end; other words are passed on and count as incomplete.
+_FINISH_REASONS = {
+    **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("max_tokens", "model_length"), "length"),
+    "function_call": "tool_calls",
+    **dict.fromkeys(("safety", "recitation", "sensitive"), "content_filter"),
+    **dict.fromkeys(("abort", "network_error", "insufficient_system_resource"), "stream_error"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a whole answer ended; its text is with the progress."""
+
+    finish_reason: str
+    usage: ReportedUsage | None
+
+
+async def run_attempt(
+    client: AsyncOpenAI,
+    endpoint: Endpoint,
+    body: Mapping[str, Any],  # JSON values
+    *,
+    correlation_id: str,
+    limits: TimeLimits,
+    progress: CallProgress,
+    clock: Clock,
+) -> Answer:
+    """Send one request and pass its answer on piece by piece.
+
+    Raises:
+        Fault: there is no whole answer.
+    """
+    trace = ConnectionTrace()
+    fault: Fault | None = None
+    try:
+        with watch_connection(trace):
+            decoder = await _receive(client, body, correlation_id, limits, progress)
+    except _Expired as expired:
+        fault = Fault(expired.kind, host=endpoint.host, model=endpoint.model, detail=expired.detail)
+    except _transport_errors() as error:
+        received = progress.first_token_seconds is not None or trace.answered
+        fault = classify_exception(error, endpoint, clock.now(), received=received, reused=trace.reused)
+    else:
+        if decoder.fault is None:
+            return _judge(decoder, endpoint, progress)
+        fault = classify_stream(decoder.fault, endpoint, clock.now())
+    # Raised out here, so that it carries no exception along that holds the request with its key.
+    raise fault
+
+
+class _Expired(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, kind: str, seconds: float) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.detail = f"limit {seconds:g} s"
+
+
+async def _receive(
+    client: AsyncOpenAI,
+    body: Mapping[str, Any],  # JSON values
+    correlation_id: str,
+    limits: TimeLimits,
+    progress: CallProgress,
+) -> StreamDecoder:
+    import httpx2
+
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    deadline = started + limits.total_seconds
+    # An answer that is not streamed comes as a whole or not at all.
+    first_limit = deadline if not body["stream"] else min(deadline, started + limits.first_token_seconds)
+    decoder: StreamDecoder | None = None
+    ends_by = float("inf")
+    rearm_at = float("-inf")
+    timeout = httpx2.Timeout(
+        connect=limits.connect_seconds,
+        pool=min(POOL_TIMEOUT_SECONDS, limits.connect_seconds),
+        write=WRITE_TIMEOUT_SECONDS,
+        read=None,  # the wall clock below limits every wait; a timer for each read would cost more than the read
+    )
+    try:
+        async with asyncio.timeout_at(first_limit) as timer:
+            request = client.chat.completions.with_streaming_response.create(
+                **body, extra_headers={"X-Client-Request-Id": correlation_id}, timeout=timeout
+            )
+            async with request as response:
+                content_type = response.headers.get("content-type", "").lower()
+                decoder = StreamDecoder(event_stream="event-stream" in content_type)
+                async with aclosing(_body_of(response.http_response)) as reads:
+                    async for data in reads:
+                        read = decoder.feed(data)
+                        if read.progress:
+                            progress.received(read)
+                        if decoder.fault is not None:
+                            break
+                        if decoder.done:
+                            ends_by = min(ends_by, loop.time() + DRAIN_SECONDS)
+                        elif decoder.finish_reason is not None:
+                            ends_by = min(ends_by, loop.time() + USAGE_GRACE_SECONDS)
+                        elif not read.progress or loop.time() < rearm_at:
+                            continue
+                        now = loop.time()
+                        limit = min(deadline, ends_by, now + limits.stall_seconds)
+                        timer.reschedule(limit)
+                        rearm_at = now + limits.stall_seconds * REARM_SHARE
+                        if limit < deadline:
+                            # The total limit is armed exactly: a moment early it would pass for a stall.
+                            rearm_at = min(rearm_at, deadline - limits.stall_seconds)
+    except TimeoutError:
+        if decoder is None or not decoder.complete:
+            raise _expired(loop.time() >= deadline, progress, limits, streamed=bool(body["stream"])) from None
+    except _transport_errors():
+        if decoder is None or not decoder.complete:
+            raise
+        log("DEBUG", "the connection broke after the end of the answer")
+    read = decoder.end()
+    if read.progress:
+        progress.received(read)
+    progress.ended()
+    return decoder
+
+
+def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    # Every layer that a read passes costs as much as decoding it: unpacking is left out where nothing is packed.
+    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+
+def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streamed: bool) -> _Expired:
+    if total or not streamed:
+        return _Expired("total_timeout", limits.total_seconds)
+    if progress.first_token_seconds is None:
+        return _Expired("first_token_timeout", limits.first_token_seconds)
+    return _Expired("stall", limits.stall_seconds)
+
+
+def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallProgress) -> Answer:
+    given = decoder.finish_reason or "stop"
+    reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
+    if reason in {"content_filter", "stream_error"}:
+        detail = clean_detail(f"finish_reason {given}", endpoint.api_key)
+        raise Fault(reason, host=endpoint.host, model=endpoint.model, detail=detail)
+    if reason not in {"length", "tool_calls"} and not progress.text.strip():
+        window = endpoint.context_tokens
+        if decoder.usage is not None and window and decoder.usage.input_tokens >= window * FULL_WINDOW_SHARE:
+            raise Fault(
+                "context",
+                host=endpoint.host,
+                model=endpoint.model,
+                window=Window(window, decoder.usage.input_tokens),
+            )
+        raise Fault("empty", host=endpoint.host, model=endpoint.model)
+    return Answer(reason, decoder.usage)
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    import httpx2
+    import openai
+
+    return (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError)

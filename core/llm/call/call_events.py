@@ -1,0 +1,302 @@
+"""One call as its listeners see it: the events of the contract, in order, and exactly one at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from core.clock import Clock
+from core.events import (
+    AttemptFailed,
+    AttemptReset,
+    AttemptStarted,
+    BreakerChanged,
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallQueued,
+    ContextTruncated,
+    EventSink,
+    FirstTokenReceived,
+    RateLimited,
+    ReasoningReceived,
+    TokensReceived,
+    Usage,
+    Warned,
+)
+from core.llm.call.continuation import OverlapJoiner
+from core.llm.call.prefill import PrefillJoiner
+from core.llm.endpoint import Endpoint
+from core.llm.faults import Fault
+from core.llm.http.stream_decoder import Read
+from core.llm.request import CallRequest
+from core.telemetry.logs import log
+
+SAME_TIME_SECONDS = 0.05  # two ends of one wait that differ by less are the same news
+
+
+class _Ids(TypedDict):
+    run_id: str
+    correlation_id: str
+    agent_id: str
+    task_id: str
+    call_id: str
+
+
+class CallProgress:
+    """Keeps the text of the current attempt and tells the sink, and the stream callback, what happens.
+
+    Attributes:
+        attempt: number of the current attempt, from 1; 0 before the first.
+        first_token_seconds: of the current attempt; None while nothing came.
+    """
+
+    def __init__(
+        self,
+        request: CallRequest,
+        call_id: str,
+        *,
+        emit: EventSink,
+        clock: Clock,
+        stream_callback: Callable[[str], None] | None = None,
+    ) -> None:
+        self.attempt = 0
+        self.first_token_seconds: float | None = None
+        self._emit = emit
+        self._clock = clock
+        self._stream_callback = stream_callback
+        self._ids = _Ids(
+            run_id=request.run_id,
+            correlation_id=request.correlation_id,
+            agent_id=request.agent_id,
+            task_id=request.task_id,
+            call_id=call_id,
+        )
+        self._started = clock.monotonic()
+        self._request_started = self._started
+        self._prefill = request.prefill
+        self._joiner: PrefillJoiner | OverlapJoiner = PrefillJoiner(request.prefill)
+        self._is_attempting = False
+        self._has_received = False
+        self._told_wait: tuple[str, float | None] | None = None
+        self._texts: list[str] = []
+        self._reasoning: list[str] = []
+        self._chars = 0
+        self._seq = 0
+
+    @property
+    def text(self) -> str:
+        """What the current attempt has received."""
+        return "".join(self._texts)
+
+    @property
+    def reasoning(self) -> str:
+        """What the current attempt has received of the model's thoughts."""
+        return "".join(self._reasoning)
+
+    @property
+    def has_received(self) -> bool:
+        """Whether any attempt has brought a part of an answer."""
+        return self._has_received
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """What every log line about this call carries."""
+        return {name: self._ids[name] for name in ("correlation_id", "agent_id", "task_id")}
+
+    @property
+    def duration_seconds(self) -> float:
+        """Time since the call began, queueing and waits included."""
+        return self._clock.monotonic() - self._started
+
+    @property
+    def streamed_seconds(self) -> float:
+        """Time since the first token of the current attempt; 0 before it."""
+        if self.first_token_seconds is None:
+            return 0.0
+        return self._now() - self._request_started - self.first_token_seconds
+
+    def queued(self, position: int) -> None:
+        self._emit(CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=position))
+
+    def waiting(self, reason: str, until: float | None) -> None:
+        """Tell what the call waits for, and the monotonic time until when; the same news is told once."""
+        if self._told_wait is not None and _is_same_wait(self._told_wait, (reason, until)):
+            return
+        self._told_wait = (reason, until)
+        self._emit(
+            CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=0, reason=reason, until=until)
+        )
+
+    def start_attempt(
+        self, endpoint: Endpoint, *, fallback: bool = False, again: bool = False, text_so_far: str = ""
+    ) -> None:
+        """Begin the next attempt, or with `again` repeat the current one, of which nothing had come.
+
+        `text_so_far` is a cut-off answer that the attempt shall continue.
+        """
+        if not again:
+            self.attempt += 1
+        if self._chars or self._reasoning:
+            self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
+        self._texts, self._reasoning, self._chars, self._seq = [], [], 0, 0
+        self._told_wait = None
+        self._emit(
+            AttemptStarted(
+                **self._ids,
+                at=self._now(),
+                attempt=self.attempt,
+                model=endpoint.model,
+                endpoint=endpoint.breaker_name,
+                fallback=fallback,
+            )
+        )
+        self._show(text_so_far, call_back=False)
+        self.start_request(text_so_far)
+
+    def start_request(self, text_so_far: str = "") -> None:
+        """Expect the beginning of an answer, or what follows the text so far."""
+        self.first_token_seconds = None
+        self._is_attempting = True
+        self._request_started = self._now()
+        self._joiner = OverlapJoiner(text_so_far) if text_so_far else PrefillJoiner(self._prefill)
+
+    def received(self, read: Read) -> None:
+        """Pass on what one read brought."""
+        now = self._now()
+        if self.first_token_seconds is None and (read.text or read.reasoning):
+            self.first_token_seconds = now - self._request_started
+            self._has_received = True
+            if not self._chars:
+                ttft = self.first_token_seconds
+                self._emit(FirstTokenReceived(**self._ids, at=now, attempt=self.attempt, ttft=ttft))
+        if read.reasoning:
+            self._reasoning.append(read.reasoning)
+            self._emit(ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=read.reasoning))
+            self._seq += 1
+        if read.text:
+            self._show(self._joiner.feed(read.text))
+
+    def ended(self) -> None:
+        """Pass on what was held back: the stream of this attempt has come to its end."""
+        self._show(self._joiner.end())
+
+    def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
+        """Tell how the current attempt failed; nothing if it has been told, or none is on."""
+        if not self._is_attempting:
+            return
+        self._is_attempting = False
+        self._emit(
+            AttemptFailed(
+                **self._ids,
+                at=self._now(),
+                attempt=self.attempt,
+                kind=fault.kind,
+                message=fault.message,
+                will_retry=will_retry,
+                wait_seconds=wait_seconds,
+                received_chars=self._chars,
+            )
+        )
+
+    def truncated(self, before_tokens: int, after_tokens: int) -> None:
+        self._emit(
+            ContextTruncated(
+                **self._ids, at=self._now(), attempt=self.attempt, before=before_tokens, after=after_tokens
+            )
+        )
+
+    def breaker_changed(self, name: str, old: str, new: str, retry_at: float | None) -> None:
+        self._emit(
+            BreakerChanged(
+                run_id=self._ids["run_id"],
+                correlation_id=self._ids["correlation_id"],
+                at=self._now(),
+                name=name,
+                old=old,
+                new=new,
+                retry_at=retry_at,
+            )
+        )
+
+    def rate_limited(self, until: float) -> None:
+        self._emit(
+            RateLimited(
+                run_id=self._ids["run_id"], correlation_id=self._ids["correlation_id"], at=self._now(), until=until
+            )
+        )
+
+    def fell_back(self, fault: Fault, to: Endpoint) -> None:
+        """Tell that another endpoint takes the call over."""
+        self.warned(f"{fault.message}: {to.model} at {to.host} answers instead", fault.hint)
+
+    def warned(self, message: str, hint: str = "") -> None:
+        self._emit(
+            Warned(
+                run_id=self._ids["run_id"],
+                correlation_id=self._ids["correlation_id"],
+                at=self._now(),
+                message=message,
+                hint=hint,
+            )
+        )
+
+    def finished(self, finish_reason: str, usage: Usage, *, cached: bool = False) -> None:
+        self._emit(
+            CallFinished(
+                **self._ids,
+                at=self._now(),
+                attempt=self.attempt,
+                text=self.text,
+                finish_reason=finish_reason,
+                usage=usage,
+                duration_seconds=self.duration_seconds,
+                cached=cached,
+            )
+        )
+
+    def failed(self, fault: Fault) -> None:
+        self._emit(
+            CallFailed(
+                **self._ids,
+                at=self._now(),
+                attempt=self.attempt,
+                kind=fault.kind,
+                message=fault.message,
+                hint=fault.hint,
+                partial=self.text,
+            )
+        )
+
+    def cancelled(self) -> None:
+        self._emit(CallCancelled(**self._ids, at=self._now(), attempt=self.attempt, partial=self.text))
+
+    def _show(self, text: str, *, call_back: bool = True) -> None:
+        if not text:
+            return
+        self._texts.append(text)
+        self._emit(
+            TokensReceived(
+                **self._ids, at=self._now(), attempt=self.attempt, seq=self._seq, offset=self._chars, text=text
+            )
+        )
+        self._seq += 1
+        self._chars += len(text)
+        if self._stream_callback is not None and call_back:
+            self._call_back(self._stream_callback, text)
+
+    def _call_back(self, callback: Callable[[str], None], text: str) -> None:
+        try:
+            callback(text)
+        except Exception as error:  # noqa: BLE001 - a caller's function; its bug must not cost the answer
+            self._stream_callback = None
+            log("ERROR", "a stream callback raised and is not called again", exception=error)
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+
+def _is_same_wait(one: tuple[str, float | None], other: tuple[str, float | None]) -> bool:
+    if one[0] != other[0] or one[1] is None or other[1] is None:
+        return one == other
+    return abs(one[1] - other[1]) < SAME_TIME_SECONDS

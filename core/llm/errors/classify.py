@@ -1,0 +1,235 @@
+"""Names a fault from what was seen: an exception of the SDK, a status with its body, or an error inside the stream."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from core.llm.endpoint import Endpoint
+from core.llm.errors.refused_window import refused_window
+from core.llm.errors.retry_after import retry_after_seconds
+from core.llm.faults import Action, Fault, clean_detail
+from core.llm.http.stream_decoder import StreamFault
+
+RETRY_AFTER_CAP_SECONDS = 120.0  # above it the user decides, not we
+SECONDS_OF_A_DAY = 86_400
+STATUS_DIGITS = 3
+
+_QUOTA = re.compile(
+    r"insufficient_quota|billing|credit balance|quota exceeded|exceeded your current quota", re.IGNORECASE
+)
+_SYSTEM_ROLE = re.compile(
+    r"system role (?:is )?not supported|system.{0,20}(?:message|role).{0,40}(?:not |un)support|"
+    r"(?:not |un)support.{0,40}system.{0,20}(?:message|role)|only user and assistant roles",
+    re.IGNORECASE,
+)
+_KIND_BY_TYPE = {
+    "rate_limit_exceeded": "rate_limit",
+    "rate_limit_error": "rate_limit",
+    "insufficient_quota": "quota",
+    "authentication_error": "auth",
+    "invalid_api_key": "auth",
+    "permission_error": "auth",
+    "not_found_error": "not_found",
+    "model_not_found": "not_found",
+    "invalid_request_error": "bad_request",
+    "overloaded_error": "server",
+    "server_error": "server",
+    "internal_server_error": "server",
+    "api_error": "server",
+}
+
+
+def classify_exception(
+    error: BaseException, endpoint: Endpoint, now: datetime, *, received: bool = False, reused: bool = False
+) -> Fault:
+    """Name the fault behind an exception of the SDK or of its HTTP library.
+
+    Args:
+        error: what was raised.
+        endpoint: where the request went.
+        now: the wall clock, for a Retry-After that is a date.
+        received: whether a part of the body had come.
+        reused: whether the request went out on a connection that had served another one.
+    """
+    import httpx2
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return classify_answer(error.status_code, _body_text(error), endpoint, now, error.response.headers)
+    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
+    detail = clean_detail(str(cause), endpoint.api_key)
+    if isinstance(cause, httpx2.PoolTimeout):
+        kind = "pool_timeout"
+    elif isinstance(cause, httpx2.ConnectTimeout):
+        kind = "connect_timeout"
+    elif isinstance(cause, httpx2.TimeoutException):
+        kind = "read_timeout"
+    elif isinstance(cause, httpx2.TooManyRedirects | httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
+        kind = "bad_request"
+    elif isinstance(cause, httpx2.DecodingError):
+        kind = "malformed"
+    elif isinstance(cause, httpx2.ConnectError | httpx2.ProxyError):
+        kind = "connect"
+    elif isinstance(cause, httpx2.HTTPError | openai.APIConnectionError):
+        kind = "cut" if received else "stale_connection" if reused else "disconnected"
+    elif isinstance(cause, openai.APIError):
+        kind = "stream_error"
+    else:
+        kind = f"bug:{type(error).__name__}"
+    return Fault(kind, host=endpoint.host, model=endpoint.model, detail=detail)
+
+
+def classify_stream(fault: StreamFault, endpoint: Endpoint, now: datetime) -> Fault:
+    """Name the fault that the decoder found in a stream with status 200."""
+    if fault.body is None:
+        detail = clean_detail(fault.detail, endpoint.api_key)
+        return Fault(fault.kind or "stream_error", host=endpoint.host, model=endpoint.model, detail=detail)
+    text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
+    return classify_answer(None, text, endpoint, now, default=fault.kind or "stream_error")
+
+
+def classify_answer(
+    status: int | None,
+    text: str,
+    endpoint: Endpoint,
+    now: datetime,
+    headers: Mapping[str, str] | None = None,
+    *,
+    default: str = "stream_error",
+) -> Fault:
+    """Name the fault of an error answer; `status` None means that it came inside a stream with status 200."""
+    headers = headers or {}
+    error = _error_object(text)
+    code = status if status is not None else _numeric_code(error)
+    message = _message(error, text)
+    detail = clean_detail(message, endpoint.api_key)
+    window = refused_window(code, text)
+    retry_after: float | None = None
+    action: Action | None = None
+    hint: str | None = None
+    adaptation = ""
+
+    if window is not None:
+        kind = "context"
+    elif code is None:
+        names = (str(error.get("code", "")), str(error.get("type", "")))
+        kind = next((_KIND_BY_TYPE[name] for name in names if name in _KIND_BY_TYPE), default)
+    else:
+        kind = _kind_of_status(code, text)
+    if kind == "rate_limit" or (kind == "server" and code == 503):
+        retry_after = retry_after_seconds(headers, now)
+        if retry_after is not None and retry_after > RETRY_AFTER_CAP_SECONDS:
+            action = "fail"
+            wait = f"{retry_after:.0f} s" if retry_after < SECONDS_OF_A_DAY else "more than a day"
+            hint = f"the server asks to wait {wait}: try again then, or use another model (LLM_MODEL)"
+    if kind in {"bad_request", "server"} and code in {None, 400, 422, 500}:
+        adaptation = _adaptation(error, text)
+    if code is not None and 300 <= code < 400:
+        location = clean_detail(headers.get("location", "an address it did not name"), endpoint.api_key)
+        detail = f"it redirects to {location}"
+        hint = "set LLM_BASE_URL to the address it redirects to"
+    elif code is not None and not detail.startswith(str(code)):
+        detail = f"{code} {detail}".strip()
+    return Fault(
+        kind,
+        host=endpoint.host,
+        model=endpoint.model,
+        detail=detail,
+        status=code,
+        retry_after_seconds=retry_after,
+        action=action,
+        hint=hint,
+        repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
+        adaptation=adaptation,
+        window=window,
+    )
+
+
+def _kind_of_status(code: int, text: str) -> str:
+    if code == 402 or (code in {400, 403, 429} and _QUOTA.search(text)):
+        return "quota"
+    if code == 429:
+        return "rate_limit"
+    if code in {401, 403}:
+        return "auth"
+    if code in {408, 409, 425}:
+        return f"http_{code}"
+    if code == 404:
+        return "not_found"
+    if code == 503 and re.search(r"loading model|model is loading", text, re.IGNORECASE):
+        return "loading"
+    if code >= 500 and code != 501:
+        return "server"
+    return "bad_request"
+
+
+def _adaptation(error: Mapping[str, Any], text: str) -> str:
+    lowered = text.lower()
+    unknown = any(
+        word in lowered for word in ("extra_forbidden", "extra inputs", "unrecognized", "unknown", "not permitted")
+    )
+    unsupported = "unsupported" in lowered or "not supported" in lowered
+    if "stream_options" in lowered:
+        return "no_stream_options"
+    if "max_completion_tokens" in lowered and unknown and not unsupported:
+        return "max_tokens"
+    if "max_tokens" in lowered and (unsupported or unknown):
+        return "max_completion_tokens"
+    if error.get("param") == "temperature" and unsupported:
+        return "no_temperature"
+    if _SYSTEM_ROLE.search(text):
+        return "fold_system"
+    return ""
+
+
+def _fingerprint(message: str) -> str:
+    # Not the words themselves: a server may have put the key among them.
+    return sha256(message.encode("utf-8", "replace")).hexdigest()
+
+
+def _body_text(error: Any) -> str:  # openai.APIStatusError, whose response may not have been read
+    import httpx2
+
+    try:
+        return str(error.response.text)
+    except httpx2.StreamError:
+        return ""
+
+
+def _error_object(text: str) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(body, list) and body:
+        body = body[0]
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        return inner if isinstance(inner, dict) else {"message": str(inner)}
+    return {}
+
+
+def _message(error: Mapping[str, Any], text: str) -> str:
+    for name in ("message", "detail", "error"):
+        value = error.get(name)
+        if value:
+            return value if isinstance(value, str) else json.dumps(value)
+    if "<" in text[:200]:
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        return title[1] if title else ""
+    return text
+
+
+def _numeric_code(error: Mapping[str, Any]) -> int | None:
+    for name in ("code", "status", "status_code"):
+        value = error.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) == STATUS_DIGITS:
+            value = int(value)
+        if type(value) is int and 300 <= value < 600:
+            return value
+    return None

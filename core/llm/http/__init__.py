@@ -1,0 +1,1 @@
+"""One request on the wire: client, connection pool, request body, stream decoder."""

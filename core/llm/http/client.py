@@ -1,0 +1,124 @@
+"""One client of the SDK: how it is built, and what its requests meet on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from core.errors import UsageError
+from core.llm.endpoint import Endpoint, is_loopback
+from core.llm.faults import clean_detail
+from core.llm.http.body_limit import bound_body
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    import httpx2
+    from openai import AsyncOpenAI
+
+LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
+REMOTE_KEEPALIVE_SECONDS = 15.0
+NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
+
+
+class ConnectionTrace:
+    """What happened on the wire to one request."""
+
+    __slots__ = ("answered", "connected", "sent")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.sent = False
+        self.answered = False
+
+    @property
+    def reused(self) -> bool:
+        """Whether the request went out on a connection that had served another one."""
+        return self.sent and not self.connected
+
+    async def __call__(self, name: str, _info: object) -> None:
+        if name.endswith(".connect_tcp.started"):
+            self.connected = True
+        elif name.endswith(".send_request_headers.started"):
+            self.sent = True
+        elif name.endswith(".receive_response_headers.complete"):
+            self.answered = True
+
+
+_watching: ContextVar[ConnectionTrace | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watch_connection(trace: ConnectionTrace) -> Iterator[None]:
+    """Let `trace` see the request that is made inside the block."""
+    token = _watching.set(trace)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
+
+
+async def _attach_trace(request: httpx2.Request) -> None:
+    trace = _watching.get()
+    if trace is not None:
+        request.extensions["trace"] = trace
+
+
+def load_sdk(base_url: str) -> SSLContext:
+    """Import the SDK and return what a client of that address needs; takes half a second the first time."""
+    import ssl
+
+    import httpx2
+    import openai
+
+    _ = openai.AsyncOpenAI.chat  # loads the resource module, which is lazy
+    if urlsplit(base_url).scheme == "https":
+        return httpx2.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
+
+
+def make_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: int) -> AsyncOpenAI:
+    """Return a new client.
+
+    Raises:
+        UsageError: the address, or the proxy that the environment names, cannot be used.
+    """
+    import httpx2
+
+    try:
+        return _build_client(endpoint, ssl_context, max_connections)
+    except (httpx2.InvalidURL, ValueError) as wrong:
+        raise UsageError(
+            f"the address {endpoint.host}, or the proxy for it, cannot be used "
+            f"({clean_detail(str(wrong), endpoint.api_key)})",
+            hint="check LLM_BASE_URL and the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)",
+        ) from None
+
+
+def _build_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: int) -> AsyncOpenAI:
+    import httpx2
+    import openai
+
+    keepalive = LOCAL_KEEPALIVE_SECONDS if endpoint.is_local else REMOTE_KEEPALIVE_SECONDS
+    http_client = openai.DefaultAsyncHttpxClient(
+        verify=ssl_context,
+        follow_redirects=False,  # a redirected POST would become a GET without its body
+        trust_env=not is_loopback(endpoint.base_url),  # a proxy must not catch 127.0.0.1
+        limits=httpx2.Limits(
+            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=keepalive
+        ),
+        event_hooks={"request": [_attach_trace], "response": [bound_body]},
+    )
+    client = openai.AsyncOpenAI(
+        base_url=endpoint.base_url,
+        api_key=endpoint.api_key or NO_KEY,
+        max_retries=0,  # our own loop is the only one that retries
+        http_client=http_client,
+    )
+    if urlsplit(endpoint.base_url).hostname != "api.openai.com":
+        client.organization = None  # read from the environment by the SDK, and nobody else's business
+        client.project = None
+    return client

@@ -1,0 +1,186 @@
+"""The endpoint of the run: the configured server, or the embedded model, which is started on first need."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.clock import Clock
+from core.errors import ModelUnavailableError, UsageError
+from core.llm.embedded.model_file import ModelFile, find_model_file
+from core.llm.embedded.server import EmbeddedServer
+from core.llm.endpoint import (
+    OPENAI_BASE_URL,
+    SMALL_MODEL_BILLIONS,
+    Endpoint,
+    is_small_model,
+    locality,
+    make_endpoint,
+    without_credentials,
+)
+from core.llm.servers.models import offered_models
+from core.settings import Settings, key_for_endpoint, key_for_fallback
+from core.status import EndpointStatus
+from core.telemetry.logs import log
+
+if TYPE_CHECKING:
+    from core.llm.http.pool import ClientPool
+
+DEMO_NOTE = (
+    "embedded demo model SmolLM2-135M: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
+)
+DEMO_NAME = "SmolLM2-135M"
+OPENAI_DEFAULT_MODEL = "gpt-4o-mini"
+
+
+class EndpointSource:
+    """Resolves where calls go; one embedded server at most, shared by all agents, stopped by `close`."""
+
+    def __init__(self, settings: Settings, *, pool: ClientPool, clock: Clock, log_folder: Path) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._clock = clock
+        self._log_folder = log_folder
+        self._lock = asyncio.Lock()
+        self._endpoint: Endpoint | None = None
+        self._server: EmbeddedServer | None = None
+        self._model_file: ModelFile | None = None
+        self._failure = ""
+        self._api_key, self.key_warning = key_for_endpoint(settings)
+        self._fallbacks: tuple[Endpoint, ...] | None = None
+        pool.resolve = self.resolve
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded model answers: no server is configured, or the command line names a model file."""
+        if self._settings.llm.model_file is not None:
+            origin = self._settings.origin_of("llm.model_file")
+            if origin.kind == "command line" or not self._settings.llm.base_url:
+                return True
+        return not self._settings.llm.base_url and self._api_key is None
+
+    async def resolve(self) -> Endpoint:
+        """Return the endpoint to call now; starts the embedded model's server, again when it has died.
+
+        Raises:
+            ModelUnavailableError: the embedded model cannot be served, or the server names no model.
+            UsageError: the configured address cannot be used.
+        """
+        async with self._lock:
+            try:
+                self._endpoint = await (self._embedded() if self.is_embedded else self._configured())
+            except (ModelUnavailableError, UsageError) as error:
+                self._failure = str(error)
+                raise
+            self._failure = ""
+            return self._endpoint
+
+    async def route(self) -> tuple[Endpoint, ...]:
+        """Return the endpoint to call now, and after it those that take over when it cannot answer.
+
+        Raises:
+            ModelUnavailableError: the first endpoint cannot be served, and there is no other.
+            UsageError: an address cannot be used.
+        """
+        fallbacks = self._fallback_endpoints()
+        try:
+            return (await self.resolve(), *fallbacks)
+        except ModelUnavailableError as error:
+            if not fallbacks:
+                raise
+            log("WARNING", "the first endpoint cannot be had, its fallback is used", reason=error.message)
+            return fallbacks
+
+    def status(self) -> EndpointStatus:
+        """Return what is known without asking anybody."""
+        if self.is_embedded:
+            return self._embedded_status()
+        llm = self._settings.llm
+        base_url = llm.base_url or OPENAI_BASE_URL
+        if self._endpoint is None:
+            state = "failed" if self._failure else "idle"
+            note = self._failure or self.key_warning or ""
+            return EndpointStatus(without_credentials(base_url), locality(base_url), llm.model or "", state, note)
+        return EndpointStatus(
+            self._endpoint.label, self._endpoint.kind, self._endpoint.model, "ready", self.key_warning or ""
+        )
+
+    async def close(self) -> None:
+        """Stop the embedded server, if there is one; calls are to be ended before."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def _embedded(self) -> Endpoint:
+        llm = self._settings.llm
+        if self._server is None:
+            self._model_file = await asyncio.to_thread(find_model_file, llm.model_file)
+            self._server = EmbeddedServer(
+                log_file=self._log_folder / "embedded-model.log", clock=self._clock, model_file=llm.model_file
+            )
+        address = await self._server.ensure_started()
+        context_tokens = min(address.context_tokens, llm.context_tokens or address.context_tokens)
+        endpoint = make_endpoint(
+            address.base_url,
+            address.model_label,
+            api_key=address.api_key,
+            context_tokens=context_tokens,
+            slots=address.slots,
+            kind="embedded",
+            label="embedded model",
+        )
+        return replace(endpoint, is_small=self._model_file is None or _is_small(self._model_file, context_tokens))
+
+    async def _configured(self) -> Endpoint:
+        if self._endpoint is not None:
+            return self._endpoint
+        llm = self._settings.llm
+        base_url = llm.base_url or OPENAI_BASE_URL
+        endpoint = make_endpoint(base_url, llm.model or "", api_key=self._api_key, context_tokens=llm.context_tokens)
+        if endpoint.model:
+            return endpoint
+        model = OPENAI_DEFAULT_MODEL if base_url == OPENAI_BASE_URL else await self._first_model(endpoint)
+        return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
+
+    def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
+        if self._fallbacks is None:
+            llm = self._settings.llm
+            self._fallbacks = tuple(
+                make_endpoint(
+                    fallback.base_url or llm.base_url or OPENAI_BASE_URL,
+                    fallback.model,
+                    api_key=key_for_fallback(self._settings, fallback)[0],
+                    context_tokens=fallback.context_tokens,
+                )
+                for fallback in llm.fallbacks
+            )
+        return self._fallbacks
+
+    async def _first_model(self, endpoint: Endpoint) -> str:
+        """Ask the server for its models: one that serves a single model needs no LLM_MODEL."""
+        names = await offered_models(self._pool, endpoint)
+        if not names:
+            raise ModelUnavailableError(
+                f"no model is set and {endpoint.host} does not list its models",
+                hint="set LLM_MODEL, and check LLM_BASE_URL",
+            )
+        return names[0]
+
+    def _embedded_status(self) -> EndpointStatus:
+        model_file = self._settings.llm.model_file
+        name = DEMO_NAME if model_file is None else model_file.stem
+        note = DEMO_NOTE if model_file is None else ""
+        state = self._server.state if self._server is not None else "idle"
+        if self._failure:
+            state = "failed"
+        if self._server is not None and state in ("starting", "failed"):
+            note = self._server.note or note
+        return EndpointStatus("embedded model", "embedded", name, state, self._failure or note)
+
+
+def _is_small(model_file: ModelFile, context_tokens: int) -> bool:
+    """Judge by the parameter count in the file, else by its name and window."""
+    if model_file.parameters is not None and model_file.parameters < SMALL_MODEL_BILLIONS * 1e9:
+        return True
+    return is_small_model(f"{model_file.label} {model_file.path.stem}", context_tokens)

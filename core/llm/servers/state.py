@@ -1,0 +1,126 @@
+"""What all calls to one server share: its slots, its rate, and what was learned of it and of its models."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.clock import Clock
+from core.llm.endpoint import Endpoint
+from core.llm.http.pool import ClientPool
+from core.llm.http.request_body import RequestShape
+from core.llm.servers.facts import ServerFacts, learn_facts
+from core.llm.window.tokens import Calibration
+from core.resilience.gate import Gate
+from core.resilience.rate_limit import RateLimiter
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+DEFAULT_SLOTS = 5  # one for each specialist
+REMOTE_CEILING = 16  # a provider may allow more, a team of five needs no more
+OUT_SECONDS = 300.0  # a key or a quota is not mended sooner
+
+
+@dataclass(slots=True)
+class ModelState:
+    """One model of a server: its window and its wishes as they were found, its tokens a text, and whether it is out.
+
+    Attributes:
+        window_tokens: learned from refusals and from cut prompts; None while nothing was.
+        window_until: monotonic time after which it is not believed any more.
+        shape: how it wants its requests.
+        out_until: monotonic time before which a call with another choice does not try this one.
+    """
+
+    window_tokens: int | None = None
+    window_until: float = float("inf")
+    shape: RequestShape = field(default_factory=RequestShape)
+    calibration: Calibration = field(default_factory=Calibration)
+    out_until: float = float("-inf")
+    is_cut_told: bool = False
+
+
+@dataclass(slots=True)
+class ServerState:
+    """One server.
+
+    Attributes:
+        paused_until: monotonic time before which it wants no request.
+        was_away: it could not be reached, or was loading its model: what it tells of itself may have changed.
+        has_answered: it has answered a call: when it cannot be reached later on, it is down, and no wrong address.
+    """
+
+    gate: Gate
+    limiter: RateLimiter
+    facts: ServerFacts
+    paused_until: float = float("-inf")
+    overloaded_at: float = float("-inf")
+    has_answered: bool = False
+    was_away: bool = False
+    models: dict[str, ModelState] = field(default_factory=dict)
+
+    def model(self, name: str) -> ModelState:
+        return self.models.setdefault(name, ModelState())
+
+    def overloaded(self, began_at: float, now: float) -> None:
+        """Take a slot away, once for all attempts that were under way when the server had too much to do."""
+        if began_at >= self.overloaded_at:
+            self.overloaded_at = now
+            self.gate.overloaded()
+
+
+class ServerStates:
+    """The states of all servers that were called so far."""
+
+    def __init__(self, settings: Settings, pool: ClientPool, clock: Clock) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._clock = clock
+        self._states: dict[str, ServerState] = {}
+        self._learning: dict[str, asyncio.Lock] = {}
+
+    async def of(self, endpoint: Endpoint) -> ServerState:
+        """Return the state of an endpoint's server; the first to ask waits until the server has told its size."""
+        # A lock for each server: one that does not answer must not hold up the calls to another.
+        async with self._learning.setdefault(endpoint.server_name, asyncio.Lock()):
+            state = self._states.get(endpoint.server_name)
+            if state is None:
+                facts = await learn_facts(self._pool, endpoint)
+                state = self._states[endpoint.server_name] = ServerState(
+                    self._gate(endpoint, facts), self._limiter(), facts
+                )
+        return state
+
+    def is_out(self, endpoint: Endpoint) -> bool:
+        """Tell whether a model has just been found useless; a server that was never called is not asked for it."""
+        state = self._states.get(endpoint.server_name)
+        return state is not None and state.model(endpoint.model).out_until > self._clock.monotonic()
+
+    async def learn_again(self, endpoint: Endpoint) -> None:
+        """Ask a server for its size once more: while it was away it did not tell, or it came back as another one."""
+        state = self._states[endpoint.server_name]
+        state.was_away = False
+        facts = await learn_facts(self._pool, endpoint)
+        if facts.tokenizer is None:
+            return
+        state.facts = facts
+        if state.facts.slots and not self._settings.llm.max_concurrency and not endpoint.slots:
+            state.gate.fix(min(state.facts.slots, self._pool.max_connections))
+
+    def all(self) -> tuple[ServerState, ...]:
+        return tuple(self._states.values())
+
+    def _gate(self, endpoint: Endpoint, facts: ServerFacts) -> Gate:
+        """Return as many slots as the user or the server names; where nobody does, the number follows its answers."""
+        wanted = self._settings.llm.max_concurrency or endpoint.slots or facts.slots
+        if wanted:
+            return Gate(min(wanted, self._pool.max_connections))
+        return Gate(DEFAULT_SLOTS, ceiling=DEFAULT_SLOTS if endpoint.is_local else REMOTE_CEILING)
+
+    def _limiter(self) -> RateLimiter:
+        llm = self._settings.llm
+        return RateLimiter(
+            requests_per_minute=llm.requests_per_minute, tokens_per_minute=llm.tokens_per_minute, clock=self._clock
+        )

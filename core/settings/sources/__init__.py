@@ -1,0 +1,1 @@
+"""Where values come from: TOML files, .env, the environment, the keyring."""

@@ -1,0 +1,56 @@
+"""A key goes only where its owner sends it: an address that came with a project gets no key of the user."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from core.addresses import is_loopback, server_of
+from core.settings.schema.sections import Settings
+from core.settings.schema.tables import FallbackSettings
+
+OPENAI_ADDRESS = "https://api.openai.com/v1"  # where a key without an address belongs
+
+
+def key_for_endpoint(settings: Settings) -> tuple[str | None, str | None]:
+    """Return the key to send to the configured server, and a warning if the key is held back.
+
+    An address in a project's config.toml or .env may be a stranger's. It is used with a key only if both stood in the
+    same file, or the host is this machine, or the user trusts this folder to name it.
+    """
+    secret, base_url = settings.llm.api_key, settings.llm.base_url
+    key = secret.get_secret_value() if secret else None
+    if key is None or base_url is None:
+        return key, None
+    address_from = settings.origin_of("llm.base_url")
+    key_from = settings.origin_of("llm.api_key")
+    if not address_from.in_project or address_from.file == key_from.file:
+        return key, None
+    if is_loopback(base_url) or settings.trusts(base_url):
+        return key, None
+    warning = (
+        f"no key is sent to {urlsplit(base_url).hostname}: the address is from a file of this folder "
+        f"({address_from.place}), the key is not ({key_from.place}) - if you trust the address, run "
+        f"`quintet config trust` here, or set LLM_BASE_URL={base_url} in your environment"
+    )
+    return None, warning
+
+
+def key_for_fallback(settings: Settings, fallback: FallbackSettings) -> tuple[str | None, str | None]:
+    """Return the key to send to a fallback's server, and a warning if the key of [llm] is held back.
+
+    A table's own key is for its own address. The key of [llm] goes to the server of [llm] only, and to this machine.
+    """
+    if fallback.api_key is not None:
+        return fallback.api_key.get_secret_value(), None
+    if fallback.base_url is None or server_of(fallback.base_url) == server_of(settings.llm.base_url or OPENAI_ADDRESS):
+        return key_for_endpoint(settings)
+    secret = settings.llm.api_key
+    if secret is None:
+        return None, None
+    if is_loopback(fallback.base_url):
+        return secret.get_secret_value(), None
+    warning = (
+        f"no key is sent to {urlsplit(fallback.base_url).hostname}: {settings.origin_of('llm.fallbacks').place} gives "
+        f"{fallback.model} none, and the key of [llm] is for another server - if it needs one, add api_key there"
+    )
+    return None, warning

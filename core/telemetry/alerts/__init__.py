@@ -1,0 +1,1 @@
+"""Alerts: rules over metrics, and what watches them."""

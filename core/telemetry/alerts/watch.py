@@ -1,0 +1,122 @@
+"""Looks at the numbers every few seconds while an engine lives, and tells which alerts begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from core.clock import Clock
+from core.events import AlertFired, AlertResolved, BreakerChanged, Event, EventSink
+from core.telemetry.alerts.alerts import AlertBoard, AlertStamp, AlertStatus
+from core.telemetry.alerts.derived import SlidingValues
+from core.telemetry.logs import Level, log
+from core.telemetry.metrics import current_registry, gauge, increment
+from core.telemetry.metrics.process import process_gauges
+
+if TYPE_CHECKING:
+    from core.settings import AlertSettings
+
+LOOK_EVERY_SECONDS = 5.0
+
+_LEVELS: dict[str, Level] = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
+
+
+class AlertWatch:
+    """Owns the task that looks; use it as an async context manager.
+
+    Args:
+        given: what the user changes of the rules and adds to them.
+        clock: time; its sleep sets the pace.
+        publish: receives every alert that begins or ends; it may hand it back to `follow`.
+        stamp: gives the time and the ids of the run that is on.
+        is_local: tells whether the model runs on this machine or its network.
+    """
+
+    def __init__(
+        self,
+        given: Sequence[AlertSettings],
+        *,
+        clock: Clock,
+        publish: EventSink,
+        stamp: Callable[[], AlertStamp],
+        is_local: Callable[[], bool],
+    ) -> None:
+        self._board = AlertBoard(given)
+        self._values = SlidingValues(self._board.numbers)
+        self._measures_process = any(name.startswith("process.") for name in self._board.numbers)
+        self._clock = clock
+        self._publish = publish
+        self._stamp = stamp
+        self._is_local = is_local
+        self._firing: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._values.read(current_registry(), self._clock.monotonic())
+        self._task = asyncio.create_task(self._watch(), name="alerts")
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def follow(self, event: Event) -> None:
+        """Take an event of the engine into account: what breakers do is told at once."""
+        if not isinstance(event, BreakerChanged):
+            return
+        news = self._board.follow(event)
+        self._measure_breakers(event.at)
+        if news is not None:
+            self._fired(news, is_reminder=False)
+
+    def look(self) -> None:
+        """Judge the numbers of this moment."""
+        stamp = self._stamp()
+        self._measure_breakers(stamp["at"])
+        if self._measures_process:
+            for name, level in process_gauges().items():
+                gauge(name, level)
+        values = self._values.read(current_registry(), stamp["at"])
+        for alert in self._board.evaluate(values, stamp, is_local=self._is_local()):
+            if isinstance(alert, AlertResolved):
+                self._firing.discard(alert.name)
+                log("INFO", "alert resolved", alert=alert.name, severity=alert.severity)
+                self._publish(alert)
+            else:
+                is_reminder = alert.name in self._firing
+                self._firing.add(alert.name)
+                self._fired(alert, is_reminder=is_reminder)
+
+    def active(self) -> tuple[AlertStatus, ...]:
+        """Return the alerts that fire now, the loudest first."""
+        return self._board.active(self._clock.monotonic())
+
+    async def _watch(self) -> None:
+        try:
+            while True:
+                await self._clock.sleep(LOOK_EVERY_SECONDS)
+                self.look()
+        except Exception as bug:  # noqa: BLE001 - the outer edge of this task: the team works on without alerts
+            log("ERROR", "alerts end here", exception=bug)
+
+    def _measure_breakers(self, now: float) -> None:
+        for name, seconds in self._board.open_seconds(now).items():
+            gauge("breaker.open_seconds", seconds, tags={"endpoint": name})
+
+    def _fired(self, alert: AlertFired, *, is_reminder: bool) -> None:
+        if not is_reminder:
+            increment("alerts.fired", tags={"name": alert.name})
+        log(
+            _LEVELS[alert.severity],
+            "alert fired",
+            alert=alert.name,
+            severity=alert.severity,
+            reason=alert.message,
+            reminder=is_reminder,
+        )
+        self._publish(alert)

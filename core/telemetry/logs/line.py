@@ -1,0 +1,88 @@
+"""What a log line looks like: one JSON object, or one line of text, that no message can forge or break."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from core.redaction import redact, redact_value
+from core.telemetry.logs.context import ID_NAMES, current_ids
+
+MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest of a larger one helps nobody
+HIDDEN = "_line"  # the finished line travels to the sink under this name
+
+# Everything that starts a line, moves the cursor or reverses text in some viewer or terminal.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def json_line(record: Mapping[str, Any]) -> str:  # a loguru record
+    """Return a record as one JSON object with the fixed keys; free fields stand under "extra"."""
+    line, exception = _facts(record)
+    if exception is not None:
+        line["exception"] = exception
+    return json_text(line)
+
+
+def json_text(value: object) -> str:
+    """Return a value as it stands in a line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def text_line(record: Mapping[str, Any]) -> str:  # a loguru record
+    """Return a record as one line of text."""
+    return "\\n".join(text_lines(record))
+
+
+def text_lines(record: Mapping[str, Any]) -> list[str]:  # a loguru record
+    """Return a record as a line of text; the lines of its exception follow."""
+    line, exception = _facts(record)
+    ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
+    fields = [f"{name}={value}" for name, value in line["extra"].items()]
+    if line["duration_ms"] is not None:
+        fields.append(f"duration_ms={line['duration_ms']}")
+    parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *ids, *fields]
+    texts = [" ".join(map(str, parts)), *(exception or "").splitlines()]
+    return [_CONTROLS.sub(lambda found: repr(found[0])[1:-1], text) for text in texts]
+
+
+def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    fields = {**current_ids(), **record["extra"]}
+    fields.pop(HIDDEN, None)
+    at: datetime = record["time"]
+    line = {
+        "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record["level"].name,
+        "logger": _short(redact(str(fields.pop("logger", None) or record["name"]))),
+        "message": _short(redact(str(record["message"]))),
+        **{name: _short(redact_value(fields.pop(name, None))) for name in ID_NAMES},
+        "duration_ms": redact_value(fields.pop("duration_ms", None)),
+        "extra": {name: _short(value) for name, value in _as_mapping(redact_value(fields)).items()},
+    }
+    return line, _traceback(record["exception"])
+
+
+def _traceback(exception: Any) -> str | None:  # loguru's RecordException
+    if exception is None or exception.type is None:
+        return None
+    # Without local variables: they hold keys and prompts.
+    lines = traceback.format_exception(exception.type, exception.value, exception.traceback)
+    return str(_short(redact("".join(lines))))
+
+
+def _as_mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return f"{value[:MAX_TEXT]}... ({len(value) - MAX_TEXT} characters more)"
+    if isinstance(value, Mapping):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return value

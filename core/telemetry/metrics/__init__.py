@@ -1,0 +1,31 @@
+"""Metrics: counters, gauges and timings with tags, written from anywhere and read by pull."""
+
+from __future__ import annotations
+
+from core.telemetry.metrics.api import (
+    current_registry,
+    gauge,
+    get_metrics,
+    increment,
+    process_registry,
+    quantiles,
+    set_metrics_enabled,
+    timer_context,
+    timing,
+    total,
+    use_registry,
+)
+
+__all__ = [
+    "current_registry",
+    "gauge",
+    "get_metrics",
+    "increment",
+    "process_registry",
+    "quantiles",
+    "set_metrics_enabled",
+    "timer_context",
+    "timing",
+    "total",
+    "use_registry",
+]

@@ -1,0 +1,102 @@
+"""The one door to metrics: functions that write to, and read from, the current registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.metrics.process import process_gauges
+from core.telemetry.metrics.recorder import NullRegistry, Recorder, Tags
+from core.telemetry.metrics.registry import Registry
+
+_process_wide: Recorder = Registry()
+_scoped: ContextVar[Recorder | None] = ContextVar("metrics_registry", default=None)
+
+
+def increment(name: str, value: float = 1, tags: Tags | None = None) -> None:
+    """Add to a counter; raises ValueError for a name or tag that the catalogue does not declare."""
+    current_registry().record(name, "counter", value, tags)
+
+
+def gauge(name: str, value: float, tags: Tags | None = None) -> None:
+    """Set the level of a gauge."""
+    current_registry().record(name, "gauge", value, tags)
+
+
+def timing(name: str, duration_ms: float, tags: Tags | None = None) -> None:
+    """Record one duration in milliseconds."""
+    current_registry().record(name, "timing", duration_ms, tags)
+
+
+@contextmanager
+def timer_context(name: str, tags: Tags | None = None) -> Iterator[None]:
+    """Time a block; where the metric has an `outcome` tag it becomes ok, error or cancelled unless given."""
+    clock = current_registry().monotonic
+    started = clock()
+    outcome = "ok"
+    try:
+        yield
+    except asyncio.CancelledError:
+        outcome = "cancelled"
+        raise
+    except BaseException:
+        outcome = "error"
+        raise
+    finally:
+        all_tags = dict(tags or {})
+        if name in CATALOGUE and "outcome" in CATALOGUE[name].tags:
+            all_tags.setdefault("outcome", outcome)
+        timing(name, (clock() - started) * 1000, all_tags)
+
+
+def quantiles(name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
+    """Return exact quantiles of the sliding window, in the metric's unit; None for each while it is empty."""
+    return current_registry().quantiles(name, qs, **match)
+
+
+def total(name: str, **match: str) -> float:
+    """Return what was added since the start; `match` keeps the series with these tag values."""
+    return current_registry().total(name, **match)
+
+
+def get_metrics() -> dict[str, Any]:
+    """Return all metrics as JSON values: counters, gauges, histograms (of the window), window_s, uptime_s.
+
+    Series are named "llm.errors{agent=developer,kind=stall}".
+    """
+    registry = current_registry()
+    if not isinstance(registry, NullRegistry):
+        for name, value in process_gauges().items():
+            registry.record(name, "gauge", value, None)
+    return registry.snapshot()
+
+
+def current_registry() -> Recorder:
+    """Return the registry of the innermost `use_registry` of this task, else that of the process."""
+    return _scoped.get() or _process_wide
+
+
+def process_registry() -> Recorder:
+    """Return the registry that is current outside of every `use_registry`."""
+    return _process_wide
+
+
+def set_metrics_enabled(enabled: bool) -> None:
+    """Switch the process's metrics on, empty, or off."""
+    global _process_wide  # noqa: PLW0603 - threads do not inherit a ContextVar, and metrics come from all of them
+    if enabled != isinstance(_process_wide, Registry):
+        _process_wide = Registry() if enabled else NullRegistry()
+
+
+@contextmanager
+def use_registry(registry: Recorder) -> Iterator[None]:
+    """Make a registry the current one for a block and for the tasks started in it."""
+    token = _scoped.set(registry)
+    try:
+        yield
+    finally:
+        _scoped.reset(token)

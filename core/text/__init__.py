@@ -1,0 +1,1 @@
+"""Foreign text made safe, and words for people."""

@@ -1,0 +1,203 @@
+"""The hand-off contracts: what a step may read, made from accepted files and results, never from another agent's chat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from core.errors import ArtifactError
+from core.text.sanitize import plain_line
+from core.workflow.definition import StepSpec
+from core.workflow.run import Run
+from core.workflow.state import ArtifactRef, StepResult, artifacts_of_role
+from core.workspace.answers.answers import read_requirements
+from core.workspace.checks.signatures import python_imports, python_signatures
+from core.workspace.files.listing import list_folder, read_sources
+
+SOURCE_BYTES_LARGE = 60_000
+SOURCE_BYTES_SMALL = 6_000
+LISTED_FILES_LARGE = 200
+LISTED_FILES_SMALL = 30
+GOAL_CHARACTERS = 300
+
+State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
+
+
+class Materials:
+    """Gives each step the variables of its prompts; reading files happens off the event loop."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._providers: dict[str, Callable[[State], str]] = {
+            "task": lambda _: run.task_in_prompts,
+            "goal": lambda _: plain_line(run.task, limit=GOAL_CHARACTERS),
+            "language": lambda _: run.layout.language,
+            "project": lambda _: run.layout.project,
+            "module": lambda _: run.layout.module,
+            "run_command": lambda _: run.layout.run_command,
+            "test_command": lambda _: run.layout.test_command,
+            "brief": lambda state: self._joined(artifacts_of_role(state, "brief")),
+            "requirements": self._requirements,
+            "code": self._code,
+            "tests": lambda state: self._joined(artifacts_of_role(state, "test")),
+            "interfaces": self._interfaces,
+            "manifest": self._manifest,
+            "dependencies": self._dependencies,
+            "entry": self._entry,
+            "verdict": self._verdict,
+            "failures": self._failures,
+            "notes": self._notes,
+            "opinions": self._opinions,
+            "listing": lambda _: self._listing(),
+        }
+
+    async def for_step(self, step: StepSpec, state: State) -> dict[str, str]:
+        """Return the variables the step's contract names; those without content are empty texts."""
+
+        def collect() -> dict[str, str]:
+            return {name: self._providers[name](state) for name in step.reads if name in self._providers}
+
+        return await asyncio.to_thread(collect)
+
+    async def for_file(self, variables: Mapping[str, str], path: str, state: State) -> dict[str, str]:
+        """Return the step's variables plus those of the one file it is about to write."""
+
+        def collect() -> dict[str, str]:
+            added = {"path": path, "current": self._current(path)}
+            if PurePosixPath(path).suffix == ".py" and artifacts_of_role(state, "code"):
+                # A file sees the others through their signatures, and itself whole.
+                added["interfaces"] = self._interfaces(state, leave_out=path)
+            return {**variables, **added}
+
+        return await asyncio.to_thread(collect)
+
+    async def has(self, need: str, state: State) -> bool:
+        """Tell whether what a step cannot do without is there."""
+        if need == "code" and artifacts_of_role(state, "code"):
+            return True
+        if need in self._providers:
+            return bool((await asyncio.to_thread(self._providers[need], state)).strip())
+        return False
+
+    def hand_offs(self, step: StepSpec, state: State) -> dict[str, list[str]]:
+        """Return who hands what to the step: agent -> names of files or of what was said."""
+        sources: dict[str, list[str]] = {}
+        roles = {"brief": "brief", "requirements": "brief", "code": "code", "interfaces": "code", "tests": "test"}
+        wanted = {roles[name] for name in step.reads if name in roles}
+        if "manifest" in step.reads:
+            wanted |= {"code", "test", "ops"}
+        for ref in artifacts_of_role(state, *wanted):
+            if ref["agent"] != step.agent:
+                sources.setdefault(ref["agent"], []).append(ref["path"])
+        results: dict[str, StepResult] = state.get("results") or {}
+        for step_id, result in results.items():
+            told = result["text"] is not None and {"notes", "opinions"} & set(step.reads)
+            judged = state.get("findings") and self._run.workflow.step(step_id).verdict and "failures" in step.reads
+            if result["agent"] != step.agent and told:
+                sources.setdefault(result["agent"], []).append(f"{step_id} notes")
+            if result["agent"] != step.agent and judged:
+                sources.setdefault(result["agent"], []).append("findings")
+        return sources
+
+    def _read(self, path: str) -> str:
+        return read_if_there(self._run, path)
+
+    def _joined(self, refs: list[ArtifactRef]) -> str:
+        if len(refs) == 1:
+            return self._read(refs[0]["path"])
+        return "\n\n".join(_titled(ref["path"], self._read(ref["path"])) for ref in refs)
+
+    def _requirements(self, state: State) -> str:
+        requirements = read_requirements(self._joined(artifacts_of_role(state, "brief")))
+        if not requirements:
+            return f"R1: {plain_line(self._run.task, limit=GOAL_CHARACTERS)}"
+        return "\n".join(f"{requirement.id}: {requirement.text}" for requirement in requirements)
+
+    def _code(self, state: State) -> str:
+        written = self._joined(artifacts_of_role(state, "code"))
+        if written or self._run.source_folder is None:
+            return written
+        budget = SOURCE_BYTES_SMALL if self._run.size == "small" else SOURCE_BYTES_LARGE
+        return "\n\n".join(_titled(path, text) for path, text in read_sources(self._run.source_folder, budget).files)
+
+    def _current(self, path: str) -> str:
+        written = self._read(path)
+        if written or self._run.source_folder is None:
+            return written
+        return dict(read_sources(self._run.source_folder, SOURCE_BYTES_LARGE).files).get(path, "")
+
+    def _interfaces(self, state: State, leave_out: str = "") -> str:
+        lines = []
+        for ref in artifacts_of_role(state, "code"):
+            if ref["path"] == leave_out:
+                continue
+            signatures = python_signatures(self._read(ref["path"])) if ref["path"].endswith(".py") else ()
+            lines.append("\n".join([f"{ref['path']}:", *(f"  {signature}" for signature in signatures)]))
+        return "\n".join(lines)
+
+    def _manifest(self, state: State) -> str:
+        refs = artifacts_of_role(state, "brief", "code", "test", "ops", "readme", "report")
+        return "\n".join(f"{ref['path']} ({ref['role']}, {ref['bytes']} bytes)" for ref in refs)
+
+    def _dependencies(self, state: State) -> str:
+        return ", ".join(dependencies(self._run, state))
+
+    def _entry(self, state: State) -> str:
+        paths = [ref["path"] for ref in artifacts_of_role(state, "code")]
+        return self._run.layout.source if self._run.layout.source in paths or not paths else paths[0]
+
+    def _verdict(self, state: State) -> str:
+        return "\n".join(
+            [state.get("verdict") or "unknown", *(f"- {finding}" for finding in state.get("findings") or [])]
+        )
+
+    def _failures(self, state: State) -> str:
+        return "\n".join(f"- {finding}" for finding in state.get("findings") or [])
+
+    def _notes(self, state: State) -> str:
+        results: dict[str, StepResult] = state.get("results") or {}
+        parts = []
+        for step_id, result in results.items():
+            reports = [ref for ref in artifacts_of_role(state, "report") if ref["path"] in result["artifacts"]]
+            said = self._run.session.read_text(result["text"]) if result["text"] else self._joined(reports)
+            said = said or result["notes"]
+            if said:
+                parts.append(f"{self._run.agents[result['agent']].title} ({step_id}):\n{said}")
+        return "\n\n".join(parts)
+
+    def _opinions(self, state: State) -> str:
+        results: dict[str, StepResult] = state.get("results") or {}
+        told = [(result["agent"], result["text"]) for result in results.values() if result["text"]]
+        return "\n\n".join(
+            f"{self._run.agents[agent].title}:\n{self._run.session.read_text(reference)}" for agent, reference in told
+        )
+
+    def _listing(self) -> str:
+        if self._run.source_folder is None:
+            return ""
+        max_files = LISTED_FILES_SMALL if self._run.size == "small" else LISTED_FILES_LARGE
+        return list_folder(self._run.source_folder, max_files=max_files)
+
+
+def dependencies(run: Run, state: State) -> tuple[str, ...]:
+    """Return the packages the project's Python files import from elsewhere, sorted."""
+    refs = [ref for ref in artifacts_of_role(state, "code") if ref["path"].endswith(".py")]
+    local = {part for ref in refs for part in PurePosixPath(ref["path"]).with_suffix("").parts}
+    found: set[str] = set()
+    for ref in refs:
+        found.update(python_imports(read_if_there(run, ref["path"]), local_modules=local))
+    return tuple(sorted(found))
+
+
+def read_if_there(run: Run, path: str) -> str:
+    """Return a delivered file, or an empty text: the user may have moved it meanwhile."""
+    try:
+        return run.folder.read(path)
+    except ArtifactError:
+        return ""
+
+
+def _titled(path: str, text: str) -> str:
+    return f"{path}:\n```\n{text.rstrip()}\n```"

@@ -1,0 +1,214 @@
+"""Lists and judgements out of an answer: the files of a plan, a verdict with its findings, the requirements of a brief."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import ArtifactError
+from core.text.sanitize import plain_line, strip_controls
+from core.workspace.files.paths import looks_like_path, safe_relative_path
+
+MAX_PLANNED_FILES = 8
+MAX_PURPOSE_CHARS = 200
+MAX_FINDINGS = 5
+MAX_FINDING_CHARS = 300
+MAX_REQUIREMENTS = 20
+MAX_REQUIREMENT_CHARS = 400
+
+_DRAWING = re.compile(r"^(?P<lead>(?:[|├└╰┬┌+`\\][─━-]+|[ \t\u00a0│|])*)(?P<rest>.*)$")
+_BULLET = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.):]\s*|\[[ xX]\]\s*)+")
+_LABEL = re.compile(r"^(?:file(?:name)?|path|create|add)\s*:?\s+(?=\S+[./])", re.IGNORECASE)
+_PURPOSE_MARK = re.compile(r"^[\s:|(\-\u2013\u2014#=>*/`\"',]+")
+_FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
+
+_VERDICT_WORD = r"(pass|fail)(?:ed|es|s|ing)?\b"
+_VERDICT_LINE = re.compile(
+    rf"^\W*(?:final |overall |my |the )?verdict\b(?:\s+is)?\W*{_VERDICT_WORD}(?P<rest>.*)$", re.IGNORECASE
+)
+_VERDICT_HEADING = re.compile(r"^\W*(?:final |overall )?verdict\W*$", re.IGNORECASE)
+_BARE_VERDICT = re.compile(rf"^\W*{_VERDICT_WORD}\W*$", re.IGNORECASE)
+_OTHER_CHOICE = re.compile(r"^\W*(?:or|/|\|)?\W*(?:pass|fail)(?:ed|es|s)?\b", re.IGNORECASE)
+_LISTED = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.)]\s+|finding(?:\s*\d+)?\s*:\s*)(?P<text>.*)$", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"^\W*(?:none|no (?:findings|issues|problems)(?: found)?|n/?a|nothing|findings?|<.*>|\.\.\.|…)?\W*$", re.IGNORECASE
+)
+
+_REQUIREMENT = re.compile(
+    r"^[\s>|*+•#\-\d.)(\[`_]*?(?<![A-Za-z0-9])R[-_ ]?(?P<number>\d{1,3})(?P<mark>[\])*`_]*\s*[:.|)\-\u2013\u2014]+|[\])*`_]+)(?P<text>.*)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file a plan names; `purpose` may be empty."""
+
+    path: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`unknown` means that the answer gave no verdict, or more than one."""
+
+    value: Literal["pass", "fail", "unknown"]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`id` is R1, R2, ..."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _PlanLine:
+    column: int
+    name: str
+    rest: str
+    drawn: bool
+
+
+def read_file_list(answer: str) -> tuple[PlannedFile, ...]:
+    """Return the files of a plan, in order, at most 8: one path a line, a list, a table or a drawn tree.
+
+    Lines that name no file, paths the writer would refuse and repetitions are left out.
+    """
+    lines = [line for line in map(_plan_line, _plain_lines(answer)) if line is not None]
+    planned: dict[str, PlannedFile] = {}
+    for raw_path, rest in _with_folders(lines):
+        try:
+            path = str(safe_relative_path(raw_path))
+        except ArtifactError:
+            continue
+        purpose = plain_line(_PURPOSE_MARK.sub("", rest).rstrip(" |*`)\"',"), limit=MAX_PURPOSE_CHARS)
+        planned.setdefault(path.casefold(), PlannedFile(path, purpose))
+        if len(planned) == MAX_PLANNED_FILES:
+            break
+    return tuple(planned.values())
+
+
+def read_verdict(answer: str) -> Verdict:
+    """Return the verdict and at most 5 findings of 300 characters, as plain text."""
+    lines = _plain_lines(answer)
+    stated, places = _stated_verdicts(lines)
+    value: Literal["pass", "fail", "unknown"] = "unknown"
+    if stated == {"pass"}:
+        value = "pass"
+    elif stated == {"fail"}:
+        value = "fail"
+    remaining = [line for number, line in enumerate(lines) if number not in places]
+    findings = _listed(remaining)
+    if not findings and value == "fail":
+        findings = [line for line in remaining if not line.lstrip().startswith("#")]
+    plain = (plain_line(finding.replace("**", ""), limit=MAX_FINDING_CHARS) for finding in findings)
+    kept = dict.fromkeys(finding for finding in plain if not _NOTHING.match(finding))
+    return Verdict(value, tuple(kept)[:MAX_FINDINGS])
+
+
+def read_requirements(brief: str) -> tuple[Requirement, ...]:
+    """Return the requirements of a brief, at most 20: "R1: text", "**R1** text", "| R1 | text |"; the first of an id wins."""
+    lines = _plain_lines(brief)
+    found: dict[str, Requirement] = {}
+    for number, line in enumerate(lines):
+        match = _REQUIREMENT.match(line)
+        if match is None:
+            continue
+        text = match["text"]
+        if "|" in match["mark"]:
+            text = text.split("|", 1)[0]
+        text = text.strip(" \t*_:`|-\u2013\u2014")
+        following = next((later for later in lines[number + 1 :] if later.strip()), "")
+        if not text and not _REQUIREMENT.match(following):
+            text = following.strip(" \t*_-•")
+        name = f"R{int(match['number'])}"
+        plain = plain_line(text.replace("**", ""), limit=MAX_REQUIREMENT_CHARS)
+        if plain:
+            found.setdefault(name, Requirement(name, plain))
+    return tuple(found.values())[:MAX_REQUIREMENTS]
+
+
+def _plain_lines(answer: str) -> list[str]:
+    return [line.rstrip() for line in strip_controls(answer).split("\n") if not _FENCE_LINE.match(line)]
+
+
+def _plan_line(line: str) -> _PlanLine | None:
+    drawing = _DRAWING.match(line.expandtabs(4))
+    if drawing is None:
+        return None
+    lead, rest = drawing["lead"], drawing["rest"]
+    drawn = any(mark in lead for mark in "├└╰│─") or "--" in lead
+    bullet = _BULLET.match(rest)
+    column = len(lead)
+    if bullet is not None:
+        rest = rest[bullet.end() :]
+    rest = rest.lstrip("*`\"'[")
+    label = _LABEL.match(rest)
+    if label is not None:
+        rest = rest[label.end() :].lstrip("*`\"'")
+    word = re.match(r"[^\s`\"'|,;:*<>()]+", rest)
+    if word is None:
+        return None
+    name = word[0].removeprefix("./")
+    after = rest[word.end() :]
+    if name and not after.startswith((":8", "://")):
+        return _PlanLine(column, name, after, drawn)
+    return None
+
+
+def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
+    """Join drawn or indented names to the folders above them; the root of a drawn tree is the project itself."""
+    is_tree = any(line.drawn for line in lines)
+    folders: list[tuple[int, str]] = []
+    for number, line in enumerate(lines):
+        while folders and folders[-1][0] >= line.column:
+            folders.pop()
+        deeper_follows = number + 1 < len(lines) and lines[number + 1].column > line.column
+        named_folder = line.name.endswith("/")
+        if named_folder or (is_tree and deeper_follows and not line.rest.strip() and "." not in line.name[1:]):
+            is_root = is_tree and not line.drawn
+            folders.append((line.column, "" if is_root or line.name in {".", "./"} else line.name.rstrip("/")))
+        elif looks_like_path(line.name) or line.name.startswith("/"):
+            yield "/".join([folder for _, folder in folders if folder] + [line.name]), line.rest
+
+
+def _stated_verdicts(lines: list[str]) -> tuple[set[str], set[int]]:
+    stated: set[str] = set()
+    places: set[int] = set()
+    for number, line in enumerate(lines):
+        match = _VERDICT_LINE.match(line)
+        if match is not None:
+            places.add(number)
+            stated.add(match[1].casefold())
+            if _OTHER_CHOICE.match(match["rest"]):
+                stated.add("both")
+        elif _VERDICT_HEADING.match(line):
+            places.add(number)
+            following = next((later for later in range(number + 1, len(lines)) if lines[later].strip()), None)
+            bare = _BARE_VERDICT.match(lines[following]) if following is not None else None
+            if bare is not None and following is not None:
+                places.add(following)
+                stated.add(bare[1].casefold())
+    if not places:
+        filled = [number for number, line in enumerate(lines) if line.strip()]
+        for number in {*filled[:1], *filled[-1:]}:
+            bare = _BARE_VERDICT.match(lines[number])
+            if bare is not None:
+                places.add(number)
+                stated.add(bare[1].casefold())
+    return stated, places
+
+
+def _listed(lines: list[str]) -> list[str]:
+    findings: list[str] = []
+    for line in lines:
+        match = _LISTED.match(line)
+        if match is not None:
+            findings.append(match["text"])
+        elif findings and line.startswith(("  ", "\t")) and line.strip():
+            findings[-1] += " " + line.strip()
+    return findings

@@ -1,0 +1,187 @@
+"""One file out of one answer: lenient about the form, strict about completeness; the path is the engine's, never the model's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from core.errors import ArtifactError
+from core.text.sanitize import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_paragraphs, storable
+from core.workspace.answers.fences import MARKDOWN_LANGUAGES, Block, find_blocks, path_comment
+from core.workspace.answers.plainness import plainly_is
+from core.workspace.checks.checks import check_file
+from core.workspace.checks.languages import CHECKED_SUFFIXES, languages_of
+
+MAX_NOTES_CHARS = 800
+
+_THINKING = re.compile(r"^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL | re.IGNORECASE)
+_GREETING = re.compile(
+    r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)|below is|the following)\b", re.IGNORECASE
+)
+_FAREWELL = re.compile(
+    r"(?:let me know|feel free|i hope (?:this|that)|hope this helps|if you (?:have|need|would like|want) (?:any|further|more|me))",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file's whole text, the path the answer declared (information only) and the prose around it."""
+
+    text: str
+    declared_path: str | None
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    text: str
+    path: PurePosixPath
+    stopped: bool
+    thoughts: str
+
+    @property
+    def is_document(self) -> bool:
+        return self.path.suffix.lower() in DOCUMENT_SUFFIXES
+
+
+def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
+    """Return the file in `answer` for the path the engine chose; its text ends with exactly one newline.
+
+    Raises:
+        ArtifactError: `kind` is truncated (the answer hit its length limit), unclosed (it ended inside a block),
+            no_block (there is no file in it) or empty.
+    """
+    if finish_reason == "length":
+        raise ArtifactError(
+            "truncated",
+            f"the answer for {path} was cut off at its length limit",
+            hint="raise LLM_MAX_TOKENS, or ask for a shorter file",
+        )
+    text = storable(answer)
+    thinking = _THINKING.match(text)
+    if thinking is not None:
+        text = text[thinking.end() :]
+    parsed = _Answer(text, PurePosixPath(path), finish_reason == "stop", thinking[1] if thinking else "")
+    return _read_document(parsed) if parsed.is_document else _read_code(parsed)
+
+
+def _read_code(answer: _Answer) -> ReadFile:
+    lines = answer.text.split("\n")
+    suffix = answer.path.suffix.lower()
+    path = str(answer.path)
+    is_whole = (lambda text: check_file(path, text) is None) if suffix in CHECKED_SUFFIXES else None
+    blocks = find_blocks(lines, is_whole=is_whole)
+    if not blocks or (len(blocks) == 1 and not blocks[0].closed and not blocks[0].language):
+        bare = _without_fence(answer, lines, blocks)
+        if bare is not None:
+            return bare
+    if not blocks:
+        raise _no_block(answer)
+    block = max(blocks, key=lambda candidate: _fitness(candidate, answer.path))
+    return _finish(answer, block, lines)
+
+
+def _read_document(answer: _Answer) -> ReadFile:
+    lines = answer.text.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    blocks = find_blocks(lines, bare_is_markdown=first.startswith(("```", "~~~")))
+    wrapped = [block for block in blocks if _wraps_document(block, lines, answer.path)]
+    if wrapped:
+        return _finish(answer, max(wrapped, key=lambda block: _fitness(block, answer.path)), lines)
+    if not answer.stopped:
+        raise _unclosed(answer)
+    document, notes = _without_chat(answer.text)
+    return _accept(answer, document, None, notes)
+
+
+def _wraps_document(block: Block, lines: list[str], path: PurePosixPath) -> bool:
+    around = lines[: block.first] + lines[block.last + 1 :]
+    if _names(block, path) > 0:
+        return True
+    if block.language in MARKDOWN_LANGUAGES or len(block.mark) > 3:
+        # A document with headings of its own and an example of Markdown in it is not wrapped by the example.
+        has_headings = any(re.match(r"#{1,6}\s", line) for line in around)
+        return not has_headings or sum(map(len, around)) < len(block.text)
+    return not block.language and not any(line.strip() for line in around)
+
+
+def _without_fence(answer: _Answer, lines: list[str], blocks: tuple[Block, ...]) -> ReadFile | None:
+    """Take the text as the file when there is no opening fence and it plainly is what the path says."""
+    if not answer.stopped:
+        return None
+    end = blocks[0].first if blocks else len(lines)
+    text = "\n".join(lines[:end])
+    if not plainly_is(str(answer.path), text):
+        return None
+    return _accept(answer, text, path_comment(lines[0]), "\n".join(lines[end + 1 :]))
+
+
+def _names(block: Block, path: PurePosixPath) -> int:
+    if block.path is None:
+        return 0
+    declared = PurePosixPath(block.path)
+    if declared == path:
+        return 2
+    return 1 if declared.name.casefold() == path.name.casefold() else 0
+
+
+def _fitness(block: Block, path: PurePosixPath) -> tuple[int, bool, int]:
+    return _names(block, path), block.language in languages_of(path), len(block.text.strip())
+
+
+def _finish(answer: _Answer, block: Block, lines: list[str]) -> ReadFile:
+    text = block.text
+    if not block.closed:
+        if not answer.stopped:
+            raise _unclosed(answer)
+        if text.rstrip().endswith(block.mark) and not answer.is_document:
+            text = text.rstrip().removesuffix(block.mark)
+    notes = "\n".join(lines[: block.first]) + "\n\n" + "\n".join(lines[block.last + 1 :] if block.closed else [])
+    return _accept(answer, text, block.path, notes)
+
+
+def _accept(answer: _Answer, text: str, declared: str | None, notes: str) -> ReadFile:
+    text = _without_path_line(text, answer)
+    if not text.strip() and answer.path.name not in EMPTY_FILE_NAMES:
+        raise ArtifactError("empty", f"the answer for {answer.path} holds an empty file", hint="ask for the file again")
+    around = plain_paragraphs(f"{answer.thoughts}\n\n{notes}", limit=MAX_NOTES_CHARS)
+    return ReadFile(text.rstrip("\n") + "\n", declared, around)
+
+
+def _without_path_line(text: str, answer: _Answer) -> str:
+    """Drop a first line that only repeats the path where it would break the file: in JSON and before a #! line."""
+    first, _, rest = text.partition("\n")
+    if answer.is_document or path_comment(first) is None:
+        return text
+    suffix = answer.path.suffix.lower()
+    is_label = first.startswith(("File", "Path")) and suffix not in {".yaml", ".yml"}  # there it may be a key
+    breaks = suffix == ".json" or rest.startswith("#!") or is_label
+    return rest if breaks else text
+
+
+def _without_chat(text: str) -> tuple[str, str]:
+    """Split a document from a greeting before its first heading and an offer of help after its end."""
+    paragraphs = re.split(r"\n[ \t]*\n", text.strip("\n"))
+    before, after = "", ""
+    greeted = (
+        len(paragraphs) > 1 and _GREETING.match(paragraphs[0]) and paragraphs[0].rstrip().endswith((":", "!", "."))
+    )
+    if greeted and paragraphs[1].lstrip().startswith(("#", "---")):
+        before = paragraphs.pop(0)
+    if len(paragraphs) > 1 and _FAREWELL.match(paragraphs[-1]):
+        after = paragraphs.pop()
+    if not before and not after:
+        return text, ""
+    return "\n\n".join(paragraphs), f"{before}\n\n{after}"
+
+
+def _no_block(answer: _Answer) -> ArtifactError:
+    return ArtifactError("no_block", f"the answer for {answer.path} holds no file", hint="ask for one fenced block")
+
+
+def _unclosed(answer: _Answer) -> ArtifactError:
+    return ArtifactError(
+        "unclosed", f"the answer for {answer.path} ended inside the file", hint="ask for the file again"
+    )

@@ -1,0 +1,120 @@
+"""Whether a text can be the file its path says it is: it parses, and nothing in it stands for missing work."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import PurePosixPath
+from typing import NoReturn
+
+from core.text.sanitize import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_line
+from core.workspace.checks.dockerfile import check_dockerfile, is_dockerfile
+from core.workspace.checks.python_source import python_problem
+from core.workspace.checks.shell import check_shell, is_shell
+
+MAX_PROBLEM_CHARS = 300
+
+# The first can steer the terminal of whoever looks at the file, the second make code read otherwise than it runs.
+_CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Languages without `def name(` and `from name import` at the beginning of a line.
+_NEVER_PYTHON = frozenset(
+    {".c", ".cpp", ".cs", ".go", ".h", ".java", ".js", ".jsx", ".mjs", ".php", ".rs", ".ts", ".tsx"}
+)
+_PYTHON_START = re.compile(r"(?:async )?def \w+\s*\(|from [\w.]+ import |@pytest\.|if __name__ ==")
+_PYTHON_IMPORT = re.compile(r"from [\w.]+ import |import pytest")
+_COMMENT = re.compile(r"\s*(?:#|//|/?\*)")
+
+_MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
+
+
+def check_file(path: str, text: str) -> str | None:
+    """Return the first problem in one line with its line number, or None.
+
+    A shell script is parsed by `bash -n`, which can take up to 5 s; call from a thread.
+    """
+    problem = _problem(PurePosixPath(path), text)
+    return plain_line(problem, limit=MAX_PROBLEM_CHARS) if problem is not None else None
+
+
+def _problem(path: PurePosixPath, text: str) -> str | None:
+    if "\0" in text:
+        line_number = text[: text.index("\0")].count("\n") + 1
+        return f"line {line_number}: there is a null byte"
+    control = _CONTROLS.search(text)
+    if control is None and path.suffix.lower() not in DOCUMENT_SUFFIXES:
+        control = _REORDERING.search(text)
+    if control is not None:
+        line_number = text[: control.start()].count("\n") + 1
+        return f"line {line_number}: there is the control character U+{ord(control[0]):04X}; write it as an escape"
+    if not text.strip():
+        return None if path.name in EMPTY_FILE_NAMES else "line 1: the file is empty"
+    if is_dockerfile(str(path)):
+        return check_dockerfile(text)
+    suffix = path.suffix.lower()
+    if suffix in {".py", ".pyi"}:
+        return python_problem(text)
+    if suffix in {".json", ".ipynb"}:
+        return _json_problem(text)
+    if suffix in {".yaml", ".yml"}:
+        # PyYAML costs a tenth of a second to import; only a YAML file pays for it.
+        from core.workspace.checks.yaml_check import check_workflow, check_yaml
+
+        is_workflow = path.parts[-3:-1] == (".github", "workflows")
+        return check_workflow(text) if is_workflow else check_yaml(text)
+    if suffix == ".toml":
+        return _toml_problem(text)
+    if suffix in _MARKDOWN_SUFFIXES:
+        return _markdown_problem(text)
+    if is_shell(path, text):
+        return check_shell(text)
+    return _foreign_problem(suffix, text)
+
+
+def _foreign_problem(suffix: str, text: str) -> str | None:
+    """Languages we have no parser for: name only what no file of that language can be."""
+    start = _PYTHON_IMPORT if suffix == ".rb" else _PYTHON_START if suffix in _NEVER_PYTHON else None
+    if start is not None:
+        lines = enumerate(text.split("\n"), start=1)
+        first = next(((number, line) for number, line in lines if line.strip() and not _COMMENT.match(line)), None)
+        if first is not None and start.match(first[1]):
+            return f"line {first[0]}: this is Python, which a {suffix} file cannot hold"
+    if suffix == ".go" and not re.search(r"^\s*package\s+\w", text, re.MULTILINE):
+        return "line 1: a Go file needs a package clause"
+    return None
+
+
+def _json_problem(text: str) -> str | None:
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError) as error:
+        return f"line 1: {error}"
+    return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _toml_problem(text: str) -> str | None:
+    try:
+        tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        message = str(error)
+        place = re.search(r"\s*\(at line (\d+), column \d+\)", message)
+        if place is None:
+            return f"line {text.rstrip().count(chr(10)) + 1}: {message}"
+        return f"line {place[1]}: {message.replace(place[0], '')}"
+    except RecursionError:
+        return "line 1: the tables are nested too deeply"
+    return None
+
+
+def _markdown_problem(text: str) -> str | None:
+    prose = [line for line in text.split("\n") if not line.lstrip().startswith(("#", "```", "~~~", "<!--"))]
+    if len(re.findall(r"\w+", " ".join(prose))) < 3:
+        return "line 1: the document has no sentence"
+    return None

@@ -1,0 +1,1 @@
+"""The output folder: safe paths, atomic writing, versions, the manifest."""

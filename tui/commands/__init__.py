@@ -1,0 +1,1 @@
+"""The command line: the app, a run without a terminal, config, doctor."""

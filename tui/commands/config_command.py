@@ -1,0 +1,118 @@
+"""`quintet config`: what is set and by whom, what is wrong with it, and whom this folder's files may name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from core.errors import ConfigValidationError, WorkspaceError
+from core.settings import Settings, examine_config, load_config
+from core.settings.load import shorten_home
+from core.settings.overview import Row, overview
+from core.settings.sources.text_file import UnreadableFileError
+from core.settings.trust.record import trust, trust_file
+from core.text.escape import visible
+from tui.bindings import key_table
+from tui.commands.output import print_text, say
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+VALUE_WIDTH = 32  # longer values push their source to the right
+
+
+def add_commands(parser: argparse.ArgumentParser, options: argparse.ArgumentParser) -> None:
+    """Add show, check and trust, each with the options of a run that change settings, to the parser of `quintet config`."""
+    commands = parser.add_subparsers(dest="command", required=True, metavar="show|check|trust")
+    show = commands.add_parser(
+        "show", parents=[options], help="every setting with its value and its source; keys are masked"
+    )
+    show.add_argument("--json", action="store_true", help="one JSON object: name to value and source")
+    commands.add_parser(
+        "check", parents=[options], help="every mistake and every doubt; exit code 0, or 2 when there are mistakes"
+    )
+    commands.add_parser(
+        "trust", parents=[options], help="send keys and reports to the servers that this folder's files name now"
+    )
+
+
+def run_config(options: argparse.Namespace, overrides: Mapping[str, object]) -> int:
+    """Run one of the commands and return its exit code: 0 done, 1 failed, 2 wrong configuration."""
+    try:
+        if options.command == "show":
+            return _show(overrides, as_json=options.json)
+        return _check(overrides) if options.command == "check" else _trust(overrides)
+    except ConfigValidationError as error:
+        say(f"quintet: {error}")
+        return EXIT_USAGE
+    except WorkspaceError as error:
+        say(f"quintet: {error}")
+        return EXIT_FAILED
+
+
+def _show(overrides: Mapping[str, object], *, as_json: bool) -> int:
+    rows = list(overview(load_config(overrides=overrides)))
+    if as_json:
+        found = {row.name: {"value": row.value, "source": row.source} for row in rows}
+        return _told([json.dumps(found, indent=2)])
+    return _told(_aligned(rows))
+
+
+def _aligned(rows: list[Row]) -> Iterator[str]:
+    names = max(len(row.name) for row in rows)
+    values = min(VALUE_WIDTH, max(len(_cell(row.value)) for row in rows))
+    for row in rows:
+        yield f"{row.name:{names}}  {_cell(row.value):{values}}  {row.source}"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _check(overrides: Mapping[str, object]) -> int:
+    found = examine_config(overrides=overrides)
+    settings = found.settings
+    notes = [visible(note) for note in (*key_table(settings.keys).problems, *_doubt_about_theme(settings))]
+    notes = [*settings.warnings, *notes]
+    lines = [*(f"MISTAKE {problem}" for problem in found.problems), *(f"note    {note}" for note in notes)]
+    lines.append(f"{_count(len(found.problems), 'mistake')}, {_count(len(notes), 'note')}")
+    told = _told(lines)
+    return EXIT_USAGE if found.problems else told
+
+
+def _doubt_about_theme(settings: Settings) -> Iterator[str]:
+    from tui.theme import shipped_theme_names
+
+    theme, names = settings.ui.theme, shipped_theme_names()
+    if theme not in names:
+        yield f"{settings.origin_of('ui.theme').place}: there is no theme {theme!r}; choose one of {', '.join(names)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def _trust(overrides: Mapping[str, object]) -> int:
+    found = examine_config(overrides=overrides)
+    if found.problems:  # what a broken file names is not known, and the record would lose it
+        raise ConfigValidationError(found.problems)
+    named, file = found.named_by_folder, trust_file()
+    try:
+        trust(Path.cwd(), named, file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkspaceError(f"{file} cannot be written: {reason}", hint="mend its rights") from None
+    except UnreadableFileError as error:
+        raise WorkspaceError(f"{shorten_home(file)} {error}", hint="nothing was recorded") from None
+    if not named:
+        return _told(["nothing is trusted here: no file of this folder names a server elsewhere"])
+    lines = [f"trusted: {server} ({place})" for server, place in named.items()]
+    return _told([*lines, f"recorded in {shorten_home(file)}; when the files name other servers, run this again"])
+
+
+def _told(lines: Iterable[str]) -> int:
+    return EXIT_OK if print_text(lines) else EXIT_FAILED

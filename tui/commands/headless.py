@@ -1,0 +1,167 @@
+"""A run without a terminal: progress on stderr, the files' paths (or every event as JSON) on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from core.doctor import examine, terminal_finding
+from core.engine import Engine
+from core.errors import ConfigValidationError, ModelUnavailableError, QuintetError
+from core.events import Event
+from core.sessions.journal import Lines
+from core.settings import Settings, load_config
+from core.telemetry.start import start_telemetry
+from tui.commands.output import give_up, print_lines, print_text, say, write_line
+from tui.commands.run_log import ProgressLines
+
+EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
+MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
+
+
+def run_headless(
+    task: str,
+    *,
+    overrides: Mapping[str, object],
+    agents: Sequence[str] | None,
+    output_dir: Path | None,
+    as_json: bool,
+    approve_all: bool = False,
+) -> int:
+    """Run one task and return the exit code; every expected fault is one line on stderr.
+
+    With `approve_all` a budget that is used up is raised; else it ends the run, because there is nobody to ask.
+    """
+    try:
+        settings = _settings(overrides)
+        return asyncio.run(_run(task, settings, agents, output_dir, as_json, approve_all))
+    except QuintetError as error:
+        say(f"quintet: {error}")
+        return 1 if isinstance(error, ModelUnavailableError) else 2
+    except asyncio.CancelledError:  # the second interrupt
+        return EXIT_BY_STATUS["cancelled"]
+
+
+def run_doctor(*, overrides: Mapping[str, object]) -> int:
+    """Print the findings; 0 when a run would work, else 1."""
+    try:
+        settings = load_config(overrides=overrides)
+    except ConfigValidationError as error:
+        say(f"quintet: {error}")
+        return 1
+    findings = [*asyncio.run(examine(settings)), terminal_finding()]
+    missing = sum(finding.grade == "missing" for finding in findings)
+    lines = [f"{MARKS[finding.grade]} {finding.name}: {finding.detail}" for finding in findings]
+    lines.append("everything is there" if not missing else f"{missing} missing")
+    told = print_text(lines)
+    return 0 if told and not missing else 1
+
+
+def _settings(overrides: Mapping[str, object]) -> Settings:
+    settings = load_config(overrides=overrides)
+    log_warning = start_telemetry(settings, owns_terminal=False)
+    for warning in filter(None, (*settings.warnings, log_warning)):
+        say(f"note: {warning}")
+    return settings
+
+
+async def _run(
+    task: str,
+    settings: Settings,
+    agents: Sequence[str] | None,
+    output_dir: Path | None,
+    as_json: bool,
+    approve_all: bool,
+) -> int:
+    sink = _Sink(as_json)
+    engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if approve_all else "fail")
+    sink.on_lost_reader = engine.cancel_run
+    sink.lines.titles = {agent.id: agent.title for agent in engine.agents.values()}
+    with _Interrupts(engine):
+        async with engine:
+            for warning in engine.warnings:
+                say(f"note: {warning}")
+            try:
+                outcome = await engine.run(task, output_dir=output_dir, agents=agents)
+            finally:
+                sink.finish()
+    # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
+    told = as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
+    return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1
+
+
+class _Sink:
+    """Prints events as they come; a reader that has gone, or events that cannot be kept, end the run."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self.lost_reader = False
+        self.lines = ProgressLines({})
+        # The lines of the journal: a server that repeats a key it was sent must not bring it into a script's log.
+        self._json_lines = Lines()
+        self.on_lost_reader: Callable[[], bool] = _nothing
+
+    def receive(self, event: Event) -> None:
+        if self._as_json:
+            self._write(line.decode("ascii").rstrip("\n") for line in self._json_lines.of(event))
+        elif (line := self.lines.line(event)) is not None:
+            self._write([line])
+
+    def finish(self) -> None:
+        """Print what was held back, because it might have become a key."""
+        if self._as_json:
+            self._write(line.decode("ascii").rstrip("\n") for line in self._json_lines.rest())
+
+    def _write(self, lines: Iterable[str]) -> None:
+        if self.lost_reader:
+            return
+        try:
+            for line in lines:
+                write_line(sys.stdout if self._as_json else sys.stderr, line)
+        except OSError as error:
+            give_up(sys.stdout if self._as_json else sys.stderr, error)
+            if self._as_json or isinstance(error, BrokenPipeError):  # a full disk under a log is no reason to end
+                self.lost_reader = True
+                self.on_lost_reader()
+
+
+def _nothing() -> bool:
+    return False
+
+
+class _Interrupts:
+    """Ctrl+C and SIGTERM end the run in order; a second one ends the process at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asked = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        main_task = asyncio.current_task()
+
+        def interrupt() -> None:
+            if self._asked or not self._engine.cancel_run():
+                if main_task is not None:
+                    main_task.cancel()
+                return
+            self._asked = True
+            say("stopping; once more to stop at once")
+
+        for name in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(name, interrupt)
+            except NotImplementedError:  # Windows: KeyboardInterrupt does the same through the task's cancellation
+                return
+
+    def __exit__(self, *unused: object) -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.remove_signal_handler(name)
+            except NotImplementedError:
+                return

@@ -1,0 +1,1 @@
+"""Between user and engine: wishes out, events in, settings applied."""

@@ -1,0 +1,1 @@
+"""Markdown while it streams: parsed once a block, painted as cached strips."""

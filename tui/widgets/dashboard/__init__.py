@@ -1,0 +1,1 @@
+"""The dashboard: its blocks, page and the history it draws."""

@@ -1,0 +1,1 @@
+"""The log as rows and as a scrolling view."""

@@ -1,0 +1,1 @@
+"""The prompt line and its history."""

@@ -1,0 +1,1 @@
+"""An agent's pane and its live stream, painted on one shared clock."""

@@ -1,0 +1,1 @@
+"""Numbers, paths and alerts in the words a person reads."""
