@@ -271,7 +271,7 @@ class Soak:
         self._attempts += isinstance(event, AttemptStarted)
         if (
             isinstance(event, AttemptFailed)
-            and Random(f"{self.seed}/{call.task_id}/{event.attempt}/hurry").random() < HURRY_SHARE
+            and Random(f"{self.seed}/{call.task_id}/{event.attempt}/wake").random() < HURRY_SHARE
         ):
             asyncio.get_running_loop().call_soon(self._hurry, call.agent_id)
         after, task, way = self._cancels.get(call.task_id, (0, None, ""))
@@ -283,7 +283,7 @@ class Soak:
                 asyncio.get_running_loop().call_soon(self._caller.cancel, call.call_id)
 
     def _hurry(self, agent_id: str) -> None:
-        self._hurried += self._caller.hurry(agent_id)
+        self._hurried += self._caller.wake(agent_id)
 
     def _check_span(self, before: CallEvent, event: CallEvent) -> None:
         """Every pause of a call has a reason that was told, and a length that was told or is limited."""

@@ -22,7 +22,7 @@ from benchmarks.loopback import prompt, serving
 from core.clock import SystemClock
 from core.events import Event
 from core.llm.call.attempt import run_attempt
-from core.llm.call.call_events import CallProgress
+from core.llm.call.call_events import CallEvents
 from core.llm.call.timeouts import LOCAL
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
@@ -54,7 +54,7 @@ async def ours(client: AsyncOpenAI, endpoint: Endpoint, text: str) -> int:
     """Stream through one attempt of ours."""
     asked = request(text)
     clock = SystemClock()
-    progress = CallProgress(asked, "call", emit=ignore, clock=clock)
+    progress = CallEvents(asked, "call", emit=ignore, clock=clock)
     progress.start_attempt(endpoint)
     body = request_body(asked, MODEL, RequestShape())
     await run_attempt(client, endpoint, body, correlation_id="c", limits=LOCAL, progress=progress, clock=clock)

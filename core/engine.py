@@ -32,7 +32,7 @@ from core.telemetry.logs import listen_for_faults, log, set_correlation_id
 from core.telemetry.metrics import quantiles, total
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
-from core.workflow.lifecycle import RunLifecycle, RunRequest, Workplace
+from core.workflow.lifecycle import RunDeps, RunLifecycle, RunRequest
 from core.workflow.outcome import RunOutcome
 from core.workflow.run import Run, SteeringNote
 from core.workflow.run_budget_gate import WhenReached
@@ -108,7 +108,7 @@ class Engine:
         }
         for agent_id in settings.team.off:
             self._agent(agent_id).enabled = False
-        self._workplace = Workplace(
+        self._deps = RunDeps(
             settings=settings,
             agents=self.agents,
             common=common,
@@ -186,7 +186,7 @@ class Engine:
         team = frozenset(spec.agents() if agents is None else agents)
         if not any(self.agents[agent_id].enabled for agent_id in team.intersection(spec.agents())):
             raise UsageError(f"nobody of workflow {spec.id} is on", hint="switch at least one of its agents on")
-        lifecycle = RunLifecycle(RunRequest(words, spec, team, output_dir), self._workplace)
+        lifecycle = RunLifecycle(RunRequest(words, spec, team, output_dir), self._deps)
         current = self._current = _Current(lifecycle, asyncio.create_task(lifecycle.live(), name="run"))
         try:
             return await current.task
@@ -217,7 +217,7 @@ class Engine:
         """
         if agent_id is not None:
             self._agent(agent_id)
-        return self._caller.hurry(agent_id)
+        return self._caller.wake(agent_id)
 
     def cancel_agent(self, agent_id: str) -> bool:
         """Stop what an agent does now; the run goes on without its result. False when it was idle."""
@@ -259,7 +259,7 @@ class Engine:
         run = self._current_run()
         if run is None:
             return False
-        run.allowance.hold()
+        run.budget_gate.hold()
         return True
 
     def resume_run(self) -> bool:
@@ -267,7 +267,7 @@ class Engine:
         run = self._current_run()
         if run is None:
             return False
-        run.allowance.go_on()
+        run.budget_gate.go_on()
         return True
 
     def workflows(self) -> dict[str, str]:
@@ -305,7 +305,7 @@ class Engine:
             files_written=board.files_written,
             files_rejected=board.files_rejected,
             running=self._current is not None,
-            paused=run is not None and run.allowance.is_held,
+            paused=run is not None and run.budget_gate.is_held,
             run_seconds=ended_at - started_at if started_at is not None else 0.0,
             workflow=board.workflow,
             round=board.round,

@@ -20,9 +20,9 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
 from tui.control.clipboard import osc52, write_copy
-from tui.control.engine_owner import EngineLife, SettingsLoader
+from tui.control.engine_owner import EngineOwner, SettingsLoader
 from tui.control.palette import ActionProvider
-from tui.control.run_controller import Desk, Severity
+from tui.control.run_controller import RunController, Severity
 from tui.control.signals import watch_signals
 from tui.screens.main import MainScreen
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.settings.editing.draft import Draft
     from core.status import EngineStatus
-    from tui.control.event_router import Reception
+    from tui.control.event_router import EventRouter
     from tui.screens.settings import SettingsScreen
 
 PULL_SECONDS = 0.5
@@ -92,14 +92,14 @@ class QuintetApp(App[int]):
         self.frame_clock = FrameClock()
         self.clock = clock or SystemClock()
         self.main = MainScreen(clock=self.clock, cursor_blink=self._overrides.get("ui.cursor_blink") is not False)
-        self._reception: Reception | None = None  # comes with the panes, after the first paint
-        self._life = EngineLife(load_settings, emit=self.receive, clock=self.clock)
+        self._router: EventRouter | None = None  # comes with the panes, after the first paint
+        self._life = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
         self._owner: Worker[None] | None = None
         self._pulling: Timer | None = None
         self.last_words: tuple[str, ...] = ()
         self._settings: SettingsScreen | None = None  # the last one that was opened
-        self._desk = Desk(
+        self._controller = RunController(
             self,
             task=task,
             output_dir=output_dir,
@@ -127,7 +127,7 @@ class QuintetApp(App[int]):
     async def _complete(self) -> None:
         """Bring up, after the first paint, what it did not wait for: the panes, and then the engine behind them."""
         try:
-            cards, self._reception = await asyncio.to_thread(self._make_reception)
+            cards, self._router = await asyncio.to_thread(self._make_reception)
             await self.main.show_team(cards)
             if self._connect:
                 await self._life.live(
@@ -138,24 +138,24 @@ class QuintetApp(App[int]):
             self.exit(EXIT_CONFIGURATION, return_code=EXIT_CONFIGURATION)
         except QuintetError as error:
             self.say(str(error), "error")
-            self._desk.refuse(str(error))
+            self._controller.refuse(str(error))
         except Exception as error:  # noqa: BLE001  # the outer edge: without an engine the app still says why
-            self._desk.refuse(self.report_fault(error))
+            self._controller.refuse(self.report_fault(error))
 
-    def _make_reception(self) -> tuple[tuple[AgentCard, ...], Reception]:
+    def _make_reception(self) -> tuple[tuple[AgentCard, ...], EventRouter]:
         from core.roster import read_roster
-        from tui.control.event_router import Reception
+        from tui.control.event_router import EventRouter
 
-        return read_roster(), Reception(self.main, say=self.say)
+        return read_roster(), EventRouter(self.main, say=self.say)
 
     def _engine_is_there(self) -> None:
         for warning in self.engine.warnings if self.engine is not None else ():
             self.say(warning, "warning")
-        self._desk.open()
+        self._controller.open()
         self.wake()
         self._pull()
         self._warm_up()
-        self._desk.start_waiting_task()
+        self._controller.start_waiting_task()
 
     @property
     def engine(self) -> Engine | None:
@@ -187,11 +187,11 @@ class QuintetApp(App[int]):
         self.main.wish_layout(settings.ui.layout)
         for pane in self.main.panes:
             pane.attempts_allowed = settings.llm.max_retries + 1
-        self._desk.workflow = settings.team.workflow
+        self._controller.workflow = settings.team.workflow
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
-        self.main.show_output_folder(shown_path(self._desk.output_dir or settings.workspace.output_dir))
+        self.main.show_output_folder(shown_path(self._controller.output_dir or settings.workspace.output_dir))
         for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
             self.say(warning, "warning")
 
@@ -216,20 +216,20 @@ class QuintetApp(App[int]):
 
     def receive(self, event: Event) -> None:
         """Show one event; the engine's sink. Events that come while the app closes are not shown."""
-        if self.is_running and self._reception is not None:
-            self._reception.receive(event)
+        if self.is_running and self._router is not None:
+            self._router.receive(event)
             self.wake()
 
     def show_status(self, status: EngineStatus) -> None:
         """Show the state of the whole."""
-        if self._reception is not None:
-            self._reception.expect_note(status.endpoint.note)
-            self._reception.watch.take(status, self.clock.monotonic())
+        if self._router is not None:
+            self._router.expect_note(status.endpoint.note)
+            self._router.watch.take(status, self.clock.monotonic())
         self.main.show_status(status)
 
     def start_run(self, task: str) -> None:
         """Let the team work on `task`; a leading @agent lets that agent work alone."""
-        self._desk.start_run(task)
+        self._controller.start_run(task)
 
     def begin(self, run: Coroutine[None, None, None]) -> None:
         """Let a run go on beside everything else."""
@@ -237,12 +237,12 @@ class QuintetApp(App[int]):
 
     @on(Prompt.Sent)
     def _prompt_sent(self, message: Prompt.Sent) -> None:
-        self._desk.send(message.text)
+        self._controller.send(message.text)
 
     @property
     def has_run(self) -> bool:
         """Whether a run is on."""
-        return self._desk.has_run
+        return self._controller.has_run
 
     def _pull(self) -> None:
         """Draw the engine's state; rest when nothing moves until something happens."""
@@ -270,26 +270,26 @@ class QuintetApp(App[int]):
     # Keys that need the engine.
 
     def action_toggle_agent(self, number: int) -> None:
-        self._desk.toggle_agent(number)
+        self._controller.toggle_agent(number)
         self._pull()
 
     def action_stop_agent(self) -> None:
-        self._desk.stop_agent()
+        self._controller.stop_agent()
 
     def action_retry_now(self) -> None:
-        self._desk.retry_now()
+        self._controller.retry_now()
         self._pull()
 
     def action_pause(self) -> None:
-        self._desk.pause()
+        self._controller.pause()
         self._pull()
 
     def action_next_workflow(self) -> None:
-        self._desk.next_workflow()
+        self._controller.next_workflow()
 
     @on(MainScreen.WorkflowChosen)
     def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
-        self._desk.choose_workflow(message.workflow)
+        self._controller.choose_workflow(message.workflow)
 
     def action_interrupt(self) -> None:
         from textual.widgets import Input
@@ -304,13 +304,13 @@ class QuintetApp(App[int]):
         selected = selected or self.screen.get_selected_text() or ""
         if selected:
             self._copy(selected, "selection.txt")
-        elif not self._desk.stop_run():
+        elif not self._controller.stop_run():
             keys = " or ".join(key_label(key) for key in self.main.table.find("quit").all_keys)
             self.say(f"nothing runs; to leave press {keys}")
 
     @on(MainScreen.StopWished)
     def _stop_wished(self) -> None:
-        self._desk.stop_run()
+        self._controller.stop_run()
 
     # Other keys.
 
@@ -325,14 +325,14 @@ class QuintetApp(App[int]):
     def action_dashboard(self) -> None:
         from tui.pages import dashboard_of
 
-        if self.screen is self.main and self._reception is not None:
-            self.push_screen(dashboard_of(self, self._reception.watch))
+        if self.screen is self.main and self._router is not None:
+            self.push_screen(dashboard_of(self, self._router.watch))
 
     def action_show_log(self) -> None:
         from tui.pages import log_of
 
-        if self.screen is self.main and self._reception is not None:
-            self.push_screen(log_of(self, self._reception.watch))
+        if self.screen is self.main and self._router is not None:
+            self.push_screen(log_of(self, self._router.watch))
 
     @work(group="settings", exclusive=True)
     async def action_settings(self) -> None:

@@ -21,7 +21,7 @@ from purgatory.service._async.unit_of_work import AsyncAbstractUnitOfWork, Async
 from purgatory.typing import TTL, CircuitName, Threshold
 
 from core.clock import Clock
-from core.resilience.breaker_state import STATE_NAMES, GuardContext, Ticket
+from core.resilience.breaker_state import STATE_NAMES, BreakerContext, Permit
 from core.resilience.outcome import Outcome
 from core.status import BreakerStatus
 
@@ -32,27 +32,27 @@ StateListener = Callable[[str, str, str, float | None], None]
 _log = logging.getLogger(__name__)
 
 
-class GuardBreaker(AsyncCircuitBreaker):
+class Breaker(AsyncCircuitBreaker):
     """One user's view of a shared breaker.
 
     As a context manager it takes every Exception for a failure, unless its type is excluded, and leaves
     cancellation uncounted; `acquire` and `settle` let the user decide.
     """
 
-    context: GuardContext
+    context: BreakerContext
 
     def __init__(
         self,
-        context: GuardContext,
+        context: BreakerContext,
         uow: AsyncAbstractUnitOfWork,
         messagebus: AsyncMessageRegistry,
         on_change: StateListener | None = None,
     ) -> None:
         super().__init__(context, uow, messagebus)
         self._on_change = on_change
-        self._ticket: Ticket | None = None
+        self._ticket: Permit | None = None
 
-    async def acquire(self) -> Ticket:
+    async def acquire(self) -> Permit:
         """Admit an attempt.
 
         Raises:
@@ -67,7 +67,7 @@ class GuardBreaker(AsyncCircuitBreaker):
             raise
         return ticket
 
-    async def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
+    async def settle(self, ticket: Permit, outcome: Outcome) -> bool:
         """Count what became of an admitted attempt; False if the ticket is stale."""
         before = self.context.state
         counted = self.context.settle(ticket, outcome)
@@ -128,14 +128,14 @@ class GuardBreaker(AsyncCircuitBreaker):
         _log.exception("a listener of circuit breaker %s raised", self.context.name)
 
 
-class GuardFactory(AsyncCircuitBreakerFactory):
+class BreakerFactory(AsyncCircuitBreakerFactory):
     """Makes and keeps breakers by name, all with the same rules."""
 
     def __init__(self, *, threshold: int, ttl_seconds: float, successes_to_close: int, clock: Clock) -> None:
         super().__init__(default_threshold=threshold, default_ttl=ttl_seconds, uow=AsyncInMemoryUnitOfWork())
         self._successes_to_close = successes_to_close
         self._clock = clock
-        self._contexts: dict[str, GuardContext] = {}
+        self._contexts: dict[str, BreakerContext] = {}
         self.messagebus.remove_listener(CreateCircuitBreaker, register_circuit_breaker)
         self.messagebus.add_listener(CreateCircuitBreaker, self._register)
 
@@ -147,7 +147,7 @@ class GuardFactory(AsyncCircuitBreakerFactory):
         exclude: ExcludeType | None = None,
         *,
         on_change: StateListener | None = None,
-    ) -> GuardBreaker:
+    ) -> Breaker:
         """Return a view of the named breaker, made on first use; `on_change` hears the changes this view causes."""
         if circuit not in self._contexts:
             command = CreateCircuitBreaker(circuit, threshold or self.default_threshold, ttl or self.default_ttl)
@@ -160,14 +160,14 @@ class GuardFactory(AsyncCircuitBreakerFactory):
         context = self._contexts[circuit]
         if exclude is not None:
             context.exclude_list = [*exclude, *self.global_exclude]
-        return GuardBreaker(context, self.uow, self.messagebus, on_change)
+        return Breaker(context, self.uow, self.messagebus, on_change)
 
     def statuses(self) -> tuple[BreakerStatus, ...]:
         """Return the state of all breakers, in the order of their first use."""
         return tuple(context.status() for context in self._contexts.values())
 
     async def _register(self, command: CreateCircuitBreaker, uow: AsyncAbstractUnitOfWork) -> Any:  # purgatory's type
-        context = GuardContext(
+        context = BreakerContext(
             command.name,
             command.threshold,
             command.ttl,

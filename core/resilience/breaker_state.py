@@ -13,7 +13,7 @@ from typing import NamedTuple
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState, State
 
 from core.clock import Clock
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.resilience.outcome import Outcome
 from core.status import BreakerStatus
 
@@ -30,15 +30,15 @@ class BreakerOpenError(Exception):
         self.retry_in_seconds = retry_in_seconds
 
 
-class Ticket(NamedTuple):
-    """Admission of one attempt."""
+class Permit(NamedTuple):
+    """AdmissionWaits of one attempt."""
 
     generation: int
     started_at: float
     probe: bool
 
 
-class GuardOpened(OpenedState):
+class OpenState(OpenedState):
     """Open since a moment of the injected clock."""
 
     def __init__(self, circuit_name: str, opened_at: float) -> None:
@@ -46,7 +46,7 @@ class GuardOpened(OpenedState):
         self.opened_at = opened_at
 
 
-class GuardHalfOpened(HalfOpenedState):
+class HalfOpenState(HalfOpenedState):
     """Trying whether the other side is back."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class GuardHalfOpened(HalfOpenedState):
         self.successes = 0
 
 
-class GuardContext(Context):
+class BreakerContext(Context):
     """The state of one breaker, shared by all who use it; tickets connect an outcome with its admission."""
 
     def __init__(self, name: str, threshold: int, ttl: float, *, successes_to_close: int, clock: Clock) -> None:
@@ -63,10 +63,10 @@ class GuardContext(Context):
         self.successes_to_close = successes_to_close
         self._clock = clock
         self._last_counted_at = float("-inf")
-        self._open_time = Patience(clock)
+        self._open_time = InterruptibleSleep(clock)
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def acquire(self) -> Ticket:
+    def acquire(self) -> Permit:
         """Admit an attempt.
 
         Raises:
@@ -77,19 +77,19 @@ class GuardContext(Context):
             retry_in = self.retry_in_seconds
             if retry_in > 0:
                 raise BreakerOpenError(self.name, STATE_NAMES[self.state], retry_in)
-            self.set_state(GuardHalfOpened())
-        if isinstance(self._state, GuardHalfOpened):
+            self.set_state(HalfOpenState())
+        if isinstance(self._state, HalfOpenState):
             if self._is_probed_enough(self._state):
                 raise BreakerOpenError(self.name, STATE_NAMES[self.state], 0.0)
             self._state.in_flight += 1
-            return Ticket(self.generation, now, probe=True)
-        return Ticket(self.generation, now, probe=False)
+            return Permit(self.generation, now, probe=True)
+        return Permit(self.generation, now, probe=False)
 
-    def settle(self, ticket: Ticket, outcome: Outcome) -> bool:
+    def settle(self, ticket: Permit, outcome: Outcome) -> bool:
         """Count what became of an admitted attempt; False if the state has changed since, and nothing was counted."""
         if ticket.generation != self.generation:
             return False
-        if isinstance(self._state, GuardHalfOpened):
+        if isinstance(self._state, HalfOpenState):
             self._settle_probe(self._state, outcome)
         elif isinstance(self._state, ClosedState):
             self._settle_closed(self._state, ticket, outcome)
@@ -99,13 +99,13 @@ class GuardContext(Context):
         """Let probes through before their time, on the word of somebody who has looked; False unless open."""
         if not isinstance(self._state, OpenedState):
             return False
-        self.set_state(GuardHalfOpened())
+        self.set_state(HalfOpenState())
         return True
 
-    def _is_probed_enough(self, state: GuardHalfOpened) -> bool:
+    def _is_probed_enough(self, state: HalfOpenState) -> bool:
         return state.in_flight + state.successes >= self.successes_to_close
 
-    def _settle_probe(self, state: GuardHalfOpened, outcome: Outcome) -> None:
+    def _settle_probe(self, state: HalfOpenState, outcome: Outcome) -> None:
         state.in_flight -= 1
         if outcome == "failure":
             self._open()
@@ -116,7 +116,7 @@ class GuardContext(Context):
                 self.set_state(ClosedState())
         self._notify()
 
-    def _settle_closed(self, state: ClosedState, ticket: Ticket, outcome: Outcome) -> None:
+    def _settle_closed(self, state: ClosedState, ticket: Permit, outcome: Outcome) -> None:
         if outcome == "success":
             if state.failure_count:
                 self.recover_failure()
@@ -152,7 +152,7 @@ class GuardContext(Context):
         """Return when it makes sense to ask again: the time is up, the state has changed, or a probe has ended."""
         if self.retry_in_seconds > 0:
             await self._open_time.sleep(self.retry_in_seconds)
-        elif isinstance(self._state, GuardHalfOpened) and self._is_probed_enough(self._state):
+        elif isinstance(self._state, HalfOpenState) and self._is_probed_enough(self._state):
             changed = asyncio.get_running_loop().create_future()
             self._waiting.add(changed)
             try:
@@ -170,11 +170,11 @@ class GuardContext(Context):
         )
 
     def _open(self) -> None:
-        self.set_state(GuardOpened(self.name, self._clock.monotonic()))
+        self.set_state(OpenState(self.name, self._clock.monotonic()))
 
     def _notify(self) -> None:
         if self._open_time.is_waiting:
-            self._open_time.hurry()
+            self._open_time.wake()
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)

@@ -7,8 +7,8 @@ import asyncio
 from core.clock import Clock
 
 
-class Patience:
-    """The waits of one call, or of several; `hurry` ends those that are under way."""
+class InterruptibleSleep:
+    """The waits of one call, or of several; `wake` ends those that are under way."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Patience:
         return bool(self._sleeps)
 
     async def sleep(self, seconds: float) -> bool:
-        """Return True once `hurry` was called, or False after `seconds`."""
+        """Return True once `wake` was called, or False after `seconds`."""
         # A timeout without a time ends a sleep without a second task, and tells its own end from a cancel.
         end = asyncio.timeout(None)
         try:
@@ -34,7 +34,7 @@ class Patience:
             self._sleeps.discard(end)
         return False
 
-    def hurry(self) -> bool:
+    def wake(self) -> bool:
         """End all sleeps; False if nobody sleeps."""
         was_waiting = self.is_waiting
         now = asyncio.get_running_loop().time()

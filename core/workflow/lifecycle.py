@@ -27,7 +27,7 @@ from core.workflow.definition import WorkflowSpec
 from core.workflow.layout import slug_of
 from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
 from core.workflow.run import Run
-from core.workflow.run_budget_gate import Allowance, WhenReached, stops_while_held
+from core.workflow.run_budget_gate import RunBudgetGate, WhenReached, stops_while_held
 from core.workflow.running import execute_run, layout_of
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
@@ -47,7 +47,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class RunDeps:
     """What all runs of an engine share; `sessions_folder` None means the user's."""
 
     settings: Settings
@@ -65,10 +65,10 @@ class Workplace:
 class RunLifecycle:
     """Lives through one run; `live` once. `run` is None until the run is prepared."""
 
-    def __init__(self, request: RunRequest, workplace: Workplace) -> None:
+    def __init__(self, request: RunRequest, deps: RunDeps) -> None:
         self.run: Run | None = None
         self._request = request
-        self._workplace = workplace
+        self._deps = deps
         self._journal: Journal | None = None
 
     async def live(self) -> RunOutcome:
@@ -78,7 +78,7 @@ class RunLifecycle:
             WorkspaceError: a folder cannot be used.
             ModelUnavailableError: there is no model to talk to.
         """
-        endpoint = (await self._workplace.source.route())[0]
+        endpoint = (await self._deps.source.route())[0]
         run = self.run = await self._prepare(endpoint)
 
         def warn(message: str, hint: str) -> None:
@@ -101,15 +101,15 @@ class RunLifecycle:
         started_at = run.clock.monotonic()
         self._announce(run, endpoint)
         outcome: RunOutcome | None = None
-        task_timeout = self._workplace.settings.team.task_timeout
+        task_timeout = self._deps.settings.team.task_timeout
         deadline = asyncio.timeout(task_timeout)
         try:
             async with deadline:
-                run.allowance.on_held = stops_while_held(deadline)
+                run.budget_gate.on_held = stops_while_held(deadline)
                 try:
                     outcome = judge_run(run, await execute_run(run))
                 finally:
-                    run.allowance.on_held = None
+                    run.budget_gate.on_held = None
         except QuintetError as error:
             outcome = failed_outcome(run, str(error))
         except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
@@ -126,16 +126,16 @@ class RunLifecycle:
         return outcome
 
     async def _prepare(self, endpoint: Endpoint) -> Run:
-        request, workplace = self._request, self._workplace
-        settings = workplace.settings
-        run_id = f"{workplace.clock.now():%Y%m%d-%H%M%S}-{workplace.rng.getrandbits(16):04x}"
-        correlation_id = set_correlation_id(f"{workplace.rng.getrandbits(64):016x}")
+        request, deps = self._request, self._deps
+        settings = deps.settings
+        run_id = f"{deps.clock.now():%Y%m%d-%H%M%S}-{deps.rng.getrandbits(16):04x}"
+        correlation_id = set_correlation_id(f"{deps.rng.getrandbits(64):016x}")
         source_folder = (
             await asyncio.to_thread(settings.workspace.dir.resolve) if request.workflow.source == "folder" else None
         )
         layout = await asyncio.to_thread(layout_of, request.task, source_folder)
         folder = await asyncio.to_thread(self._open_folder, run_id)
-        session = Session(run_id, workplace.sessions_folder)
+        session = Session(run_id, deps.sessions_folder)
         await asyncio.to_thread(session.prepare)
         return Run(
             run_id=run_id,
@@ -143,42 +143,42 @@ class RunLifecycle:
             task=request.task,
             task_in_prompts=_task_for(endpoint, request.task),
             workflow=request.workflow,
-            agents=workplace.agents,
+            agents=deps.agents,
             team=request.team,
-            common=workplace.common,
+            common=deps.common,
             folder=folder,
             session=session,
             layout=layout,
             variant="short" if endpoint.is_small else "full",
             max_rework_rounds=settings.team.max_rework_rounds,
-            emit=workplace.emit,
-            clock=workplace.clock,
+            emit=deps.emit,
+            clock=deps.clock,
             source_folder=source_folder,
-            allowance=self._allowance(run_id, correlation_id),
+            budget_gate=self._budget_gate(run_id, correlation_id),
             agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
         )
 
-    def _allowance(self, run_id: str, correlation_id: str) -> Allowance:
-        workplace = self._workplace
+    def _budget_gate(self, run_id: str, correlation_id: str) -> RunBudgetGate:
+        deps = self._deps
 
         def tell(reached: ReachedLimit) -> None:
             log("WARNING", "budget reached", run_id=run_id, what=reached.what, limit=reached.limit, used=reached.used)
-            workplace.emit(
+            deps.emit(
                 BudgetReached(
                     run_id=run_id,
                     correlation_id=correlation_id,
-                    at=workplace.clock.monotonic(),
+                    at=deps.clock.monotonic(),
                     what=reached.what,
                     limit=reached.limit,
                     used=reached.used,
                 )
             )
 
-        return Allowance(
-            Budget(workplace.settings.budget),
-            workplace.when_budget_is_reached,
-            spent=lambda: workplace.ledger.run,
-            clock=workplace.clock,
+        return RunBudgetGate(
+            Budget(deps.settings.budget),
+            deps.when_budget_is_reached,
+            spent=lambda: deps.ledger.run,
+            clock=deps.clock,
             on_reached=tell,
         )
 
@@ -188,7 +188,7 @@ class RunLifecycle:
         root = request.output_dir
         if root is None:
             name = f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
-            root = self._workplace.settings.workspace.output_dir / name
+            root = self._deps.settings.workspace.output_dir / name
         root = _expanded(root).absolute()
         if request.output_dir is not None and _is_foreign(root):
             root = root / f"quintet-{run_id}"
@@ -198,7 +198,7 @@ class RunLifecycle:
         return folder
 
     def _announce(self, run: Run, endpoint: Endpoint) -> None:
-        self._workplace.ledger.begin_run(run.run_id)
+        self._deps.ledger.begin_run(run.run_id)
         increment("workflow.runs_started", tags={"workflow": run.workflow.id})
         log("INFO", "run started", run_id=run.run_id, model=endpoint.model)
         run.emit(
@@ -211,7 +211,7 @@ class RunLifecycle:
                 model=endpoint.model,
             )
         )
-        source = self._workplace.source
+        source = self._deps.source
         cut = "" if run.task_in_prompts == run.task else TASK_CUT
         for warning in dict.fromkeys(filter(None, (source.key_warning, source.status().note, cut))):
             run.emit(Warned(**run.stamp(), message=warning, hint=""))

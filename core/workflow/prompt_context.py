@@ -25,7 +25,7 @@ GOAL_CHARACTERS = 300
 State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
 
 
-class Materials:
+class PromptContext:
     """Gives each step the variables of its prompts; reading files happens off the event loop."""
 
     def __init__(self, run: Run) -> None:

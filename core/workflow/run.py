@@ -15,7 +15,7 @@ from core.prompts import CommonPrompts, Variant
 from core.sessions.folder import Session
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout
-from core.workflow.run_budget_gate import Allowance
+from core.workflow.run_budget_gate import RunBudgetGate
 from core.workspace.files.folder import OutputFolder
 
 
@@ -39,7 +39,7 @@ class Stamp(TypedDict):
 class Run:
     """One run's surroundings; its progress is the graph's state, not this.
 
-    `task_in_prompts` is the task, or what of it fits the model. `allowance` is asked before every call;
+    `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is asked before every call;
     `steering` grows while the run goes on.
     """
 
@@ -58,7 +58,7 @@ class Run:
     max_rework_rounds: int
     emit: EventSink
     clock: Clock
-    allowance: Allowance
+    budget_gate: RunBudgetGate
     source_folder: Path | None = None
     agent_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(5))
     has_been_answered: bool = False
@@ -76,7 +76,7 @@ class Run:
 
     def scope(self, step_id: str, made: str) -> CallScope:
         """Return the scope of a call: its task is named step/what is made, such as test/verdict."""
-        return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}", self.allowance.admit)
+        return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}", self.budget_gate.admit)
 
     def words_for(self, agent_id: str) -> str:
         """Return what the user has said to this agent or to everybody, a line each."""

@@ -15,7 +15,7 @@ WhenReached = Literal["ask", "fail", "go_on"]
 """What happens at the end of a budget: the run is held until the user lets it go on, it fails, or it goes on."""
 
 
-class Allowance:
+class RunBudgetGate:
     """Asked before every call of one run.
 
     Args:

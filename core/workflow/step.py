@@ -23,7 +23,7 @@ from core.workflow.deliver import (
     job_sampling,
     with_user_words,
 )
-from core.workflow.prompt_context import Materials, dependencies, read_if_there
+from core.workflow.prompt_context import PromptContext, dependencies, read_if_there
 from core.workflow.report import static_report
 from core.workflow.run import Run
 from core.workflow.state import NOTES_MAX_CHARACTERS, ArtifactRef, StepResult, StepStatus, artifacts_of_role
@@ -63,7 +63,7 @@ class StepRunner:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._materials = Materials(run)
+        self._prompt_context = PromptContext(run)
 
     async def run_step(self, step: StepSpec, state: State) -> Update:
         """Return the state update of one step.
@@ -74,11 +74,11 @@ class StepRunner:
         run = self._run
         agent = run.agents[step.agent]
         round_number: int = state.get("round") or 0
-        await run.allowance.until_not_held()
+        await run.budget_gate.until_not_held()
         if not run.is_on(agent.id):
             return self._skip(step, round_number, f"{agent.title} takes no part or is switched off")
         for need in step.needs:
-            if not await self._materials.has(need, state):
+            if not await self._prompt_context.has(need, state):
                 return self._skip(step, round_number, f"there is no {need} to work on")
         async with run.agent_gate:
             started_at = run.clock.monotonic()
@@ -106,7 +106,7 @@ class StepRunner:
 
     def _announce(self, step: StepSpec, state: State, round_number: int) -> None:
         run = self._run
-        for giver, things in self._materials.hand_offs(step, state).items():
+        for giver, things in self._prompt_context.hand_offs(step, state).items():
             run.emit(
                 HandOffMade(
                     **run.stamp(),
@@ -156,7 +156,7 @@ class StepRunner:
 
     async def _work(self, step: StepSpec, agent: Agent, state: State, work: _Work) -> None:
         run = self._run
-        variables = await self._materials.for_step(step, state)
+        variables = await self._prompt_context.for_step(step, state)
         if step.plan is not None and run.size == "large" and not state.get("planned"):
             work.planned = await self._plan(step, agent, step.plan, variables, work)
         if step.text is not None:
@@ -172,7 +172,7 @@ class StepRunner:
                     agent,
                     spec,
                     path,
-                    await self._materials.for_file(variables, path, _with(state, work)),
+                    await self._prompt_context.for_file(variables, path, _with(state, work)),
                     step_id=step.id,
                     round_number=state.get("round") or 0,
                     spent=work.spent,
@@ -180,7 +180,7 @@ class StepRunner:
                 )
                 work.deliveries.append(delivery)
         if step.verdict is not None:
-            judged = await self._materials.for_step(step, _with(state, work))
+            judged = await self._prompt_context.for_step(step, _with(state, work))
             report = static_report(run.size, _with(state, work), [delivery.path for delivery in work.rejected()])
             judged |= {"path": run.layout.source, "verdict": report}
             work.verdict = await self._verdict(step, agent, step.verdict, judged, work)

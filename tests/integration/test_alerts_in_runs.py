@@ -20,7 +20,7 @@ from tests.integration.test_cli import quintet, served
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, error
-from tests.support.team import ScriptedTeam, bench, team_settings, write_team
+from tests.support.team import ScriptedTeam, engine_harness, team_settings, write_team
 
 TOKENS_OF_A_CALL = 11 + 7
 
@@ -181,7 +181,7 @@ async def test_the_watch_ends_with_its_engine(tmp_path: Path, clock: VirtualCloc
 
 
 async def test_a_run_that_has_used_up_its_budget_waits_for_the_user_and_goes_on(tmp_path: Path) -> None:
-    async with bench(tmp_path, budget__tokens=3 * TOKENS_OF_A_CALL - 1) as b:
+    async with engine_harness(tmp_path, budget__tokens=3 * TOKENS_OF_A_CALL - 1) as b:
         running = asyncio.create_task(b.engine.run("Reverse a text"))
         for number in (1, 2):
             await b.events.seen(BudgetReached, number)
@@ -201,7 +201,7 @@ async def test_a_run_that_has_used_up_its_budget_waits_for_the_user_and_goes_on(
 
 async def test_money_is_counted_by_the_prices_of_the_user(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[pricing."test-model"]\ninput = 1000\noutput = 1000\n')
-    async with bench(tmp_path, budget__usd=0.03) as b:
+    async with engine_harness(tmp_path, budget__usd=0.03) as b:
         running = asyncio.create_task(b.engine.run("Reverse a text"))
         await b.events.seen(BudgetReached)
         status = b.engine.status()

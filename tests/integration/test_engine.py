@@ -26,12 +26,12 @@ from core.settings import load_config
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract
 from tests.support.fault_server import FaultServer, Step, error, free_port, status, stream, token
-from tests.support.team import bench, team_settings, write_team
+from tests.support.team import engine_harness, team_settings, write_team
 
 
 @pytest.mark.parametrize("task", ["", "   \n\t ", "\x1b[2J\x1b[31m", "\u200b"])
 async def test_an_empty_task_is_refused(tmp_path: Path, task: str) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         with pytest.raises(UsageError, match="the task is empty"):
             await b.engine.run(task)
 
@@ -40,13 +40,13 @@ async def test_an_empty_task_is_refused(tmp_path: Path, task: str) -> None:
 
 
 async def test_a_task_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         with pytest.raises(UsageError, match="KiB"):
             await b.engine.run("x" * 300_000)
 
 
 async def test_a_task_with_escapes_and_markup_is_plain_text_everywhere(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Reverse \x1b[31ma\x1b[0m text [red]now[/red] [@click=app.quit]x[/]\x07")
 
     assert outcome.status == "passed"
@@ -65,13 +65,13 @@ async def test_a_task_with_escapes_and_markup_is_plain_text_everywhere(tmp_path:
 async def test_unknown_names_are_refused_with_those_that_exist(
     tmp_path: Path, arguments: dict[str, object], complaint: str
 ) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         with pytest.raises(UsageError, match=complaint):
             await b.engine.run("Reverse a text", **arguments)  # type: ignore[arg-type]
 
 
 async def test_a_run_of_some_agents_leaves_the_others_switched_on(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Reverse a text", agents=["business_analyst"])
 
         assert outcome.files == ("brief.md",)
@@ -80,7 +80,7 @@ async def test_a_run_of_some_agents_leaves_the_others_switched_on(tmp_path: Path
 
 async def test_an_output_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         with pytest.raises(WorkspaceError, match="file"):
             await b.engine.run("Reverse a text", output_dir=tmp_path / "file" / "sub")
 
@@ -105,7 +105,7 @@ async def test_an_agent_file_in_a_folder_of_ones_own_joins_the_team(tmp_path: Pa
 
 
 async def test_an_agent_answers_outside_of_a_run_and_streams_to_a_callback(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"": "Hello from the server"}) as b:
+    async with engine_harness(tmp_path, {"": "Hello from the server"}) as b:
         heard: list[str] = []
         reply = await b.engine.agents["developer"].execute_llm_task("hi", stream_callback=heard.append, stream=True)
 
@@ -120,21 +120,21 @@ async def test_an_agent_answers_outside_of_a_run_and_streams_to_a_callback(tmp_p
 
 
 async def test_get_llm_client_finds_the_server_of_an_engine_that_has_not_called_yet(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         client = await get_llm_client()
 
         assert client.base_url.port == b.server.port
 
 
 async def test_streaming_that_is_turned_off_stays_off_whatever_a_call_asks_for(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"": "All at once"}, llm__stream_responses=False) as b:
+    async with engine_harness(tmp_path, {"": "All at once"}, llm__stream_responses=False) as b:
         await b.engine.agents["developer"].execute_llm_task("hi", stream=True)
 
     assert not b.server.journal[0].body["stream"]
 
 
 async def test_length_and_temperature_are_those_of_the_settings_where_they_name_any(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"": "Hello"}, llm__max_tokens=77, llm__temperature=1.25) as b:
+    async with engine_harness(tmp_path, {"": "Hello"}, llm__max_tokens=77, llm__temperature=1.25) as b:
         developer = b.engine.agents["developer"]
         await developer.execute_llm_task("hi")
         await developer.execute_llm_task("hi", sampling=Sampling(max_tokens=500, temperature=0.5))
@@ -160,7 +160,7 @@ async def test_a_client_that_is_too_old_is_replaced(tmp_path: Path) -> None:
 
 
 async def test_agents_that_the_settings_switch_off_start_off(tmp_path: Path) -> None:
-    async with bench(tmp_path, team__off=["devops_engineer"]) as b:
+    async with engine_harness(tmp_path, team__off=["devops_engineer"]) as b:
         assert [agent.agent_id for agent in b.engine.status().agents if not agent.enabled] == ["devops_engineer"]
 
     with pytest.raises(UsageError, match="there is no agent 'boss'"):
@@ -168,7 +168,7 @@ async def test_agents_that_the_settings_switch_off_start_off(tmp_path: Path) -> 
 
 
 async def test_without_a_run_there_is_nothing_to_steer_or_stop(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         engine = b.engine
         answers = [engine.cancel_run(), engine.pause(), engine.resume_run(), engine.steer("faster")]
 
@@ -194,14 +194,14 @@ async def test_a_model_file_that_is_missing_is_told_by_the_warm_up_and_by_the_st
 
 
 async def test_a_server_is_called_near_or_far_before_it_has_been_asked(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         endpoint = b.engine.status().endpoint
 
     assert (endpoint.kind, endpoint.state) == ("local", "idle")
 
 
 async def test_an_agent_answers_without_streaming(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"": "All at once"}) as b:
+    async with engine_harness(tmp_path, {"": "All at once"}) as b:
         reply = await b.engine.agents["developer"].execute_llm_task("hi", stream=False)
 
     assert reply.text == "All at once"
@@ -209,7 +209,7 @@ async def test_an_agent_answers_without_streaming(tmp_path: Path) -> None:
 
 
 async def test_a_call_without_a_whole_answer_raises_with_its_kind(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"": error(401, "wrong key")}) as b:
+    async with engine_harness(tmp_path, {"": error(401, "wrong key")}) as b:
         with pytest.raises(LLMCallError) as caught:
             await b.engine.agents["developer"].execute_llm_task("hi")
 
@@ -239,7 +239,7 @@ async def test_the_only_model_of_a_server_needs_no_setting(tmp_path: Path) -> No
 
 
 async def test_a_front_end_that_fails_on_an_event_does_not_end_the_run(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
 
         def clumsy(_event: Event) -> None:
             raise RuntimeError("front end")
@@ -251,7 +251,7 @@ async def test_a_front_end_that_fails_on_an_event_does_not_end_the_run(tmp_path:
 
 
 async def test_the_status_counts_what_happened(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         await b.engine.run("Reverse a text")
         status = b.engine.status()
 
@@ -264,7 +264,7 @@ async def test_the_status_counts_what_happened(tmp_path: Path) -> None:
 
 
 async def test_the_status_counts_one_run_and_not_those_before(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         await b.engine.run("Reverse a text")
         first = b.engine.status()
         await b.engine.run("Reverse a text")
@@ -281,7 +281,7 @@ def test_the_shipped_settings_need_no_endpoint(tmp_path: Path) -> None:
 
 
 async def test_one_call_can_be_ended_while_its_step_goes_on(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run("Reverse a text"))
         await b.events.seen(TokensReceived)
         call_id = b.events.of(TokensReceived)[0].call_id
@@ -297,7 +297,7 @@ async def test_one_call_can_be_ended_while_its_step_goes_on(tmp_path: Path) -> N
 
 
 async def test_a_task_that_does_not_fit_the_model_loses_its_middle_and_the_user_is_told(tmp_path: Path) -> None:
-    async with bench(tmp_path, llm__context_tokens=8000) as b:
+    async with engine_harness(tmp_path, llm__context_tokens=8000) as b:
         outcome = await b.engine.run("Reverse a text " + "x" * 100_000 + " and keep its case")
 
     assert outcome.status == "passed"
@@ -319,7 +319,7 @@ async def test_a_task_that_does_not_fit_the_model_loses_its_middle_and_the_user_
 async def test_an_endpoint_that_nobody_can_use_ends_the_run_with_its_first_call(
     tmp_path: Path, step: Step, words: str
 ) -> None:
-    async with bench(tmp_path, {"brief": step}) as b:
+    async with engine_harness(tmp_path, {"brief": step}) as b:
         outcome = await b.engine.run("Reverse a text")
 
     assert outcome.status == "failed"

@@ -28,7 +28,7 @@ from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
 from tests.support.otlp_receiver import Posted, Receiver, attributes_of
-from tests.support.team import bench
+from tests.support.team import engine_harness
 
 ROOT = Path(__file__).parents[2]
 KEY, DATADOG_KEY = "sk-live-0123456789abcdefghij", "dd-0123456789abcdefghijklmnop"
@@ -74,7 +74,7 @@ async def events_of_a_run(folder: Path, workflow: str) -> list[Event]:
         "opinion": ANSWER,
         "brief": [failure, f"# Brief\n\nR1: {ANSWER}\nR2: keep an empty text\n"],
     }
-    async with bench(folder, answers, llm__api_key=KEY) as b:
+    async with engine_harness(folder, answers, llm__api_key=KEY) as b:
         await b.engine.run(TASK, workflow=workflow)
     return b.events.events
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import LLMCallError
 from core.llm.http.pool import ClientPool
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.events import check_call_contract
 from tests.support.fault_server import DONE, FaultServer, Step, event, finish, stream, token, usage
 
@@ -97,21 +97,21 @@ def open_descriptors() -> int:
     return len(list(OPEN_DESCRIPTORS.iterdir())) if OPEN_DESCRIPTORS.is_dir() else 0
 
 
-async def run_all(bench: Bench) -> Counter[str]:
+async def run_all(harness: CallHarness) -> Counter[str]:
     """Make all calls, hold every one of them in the middle of its answer, and return how they ended."""
     go_on = asyncio.Event()
     steps = answers(go_on)
-    bench.server.answer_by(lambda body: steps[body["messages"][-1]["content"]])
+    harness.server.answer_by(lambda body: steps[body["messages"][-1]["content"]])
     pieces = Pieces()
-    endpoint = bench.endpoint(slots=STREAMS)
+    endpoint = harness.endpoint(slots=STREAMS)
     fates = [FATES[number % len(FATES)] for number in range(STREAMS)]
     calls: list[asyncio.Task[Any]] = []
     for number, fate in enumerate(fates, 1):
-        calls.append(asyncio.create_task(bench.call(fate, endpoint=endpoint, stream_callback=pieces)))
+        calls.append(asyncio.create_task(harness.call(fate, endpoint=endpoint, stream_callback=pieces)))
         if number % WAVE == 0 or number == STREAMS:
             await pieces.reach(number)
-    assert bench.caller.pool_status().in_flight == STREAMS
-    assert bench.server.open_connections >= STREAMS
+    assert harness.caller.pool_status().in_flight == STREAMS
+    assert harness.server.open_connections >= STREAMS
     for call, fate in zip(calls, fates, strict=True):
         if fate == "cancelled":
             call.cancel()
@@ -135,17 +135,17 @@ def ending(call: asyncio.Task[Any]) -> str:
 async def test_many_streams_at_once_leave_no_task_no_connection_and_no_descriptor(count: int) -> None:
     async with FaultServer() as server:
         async with ClientPool() as pool:
-            await Bench(server, pool).call()  # loads and opens whatever only the first call does
+            await CallHarness(server, pool).call()  # loads and opens whatever only the first call does
         assert await server.all_closed()
         tasks_before, descriptors_before = asyncio.all_tasks(), open_descriptors()
 
         async with ClientPool(max_connections=count) as pool:
-            bench = Bench(server, pool)
-            bench.configure(max_retries=0, first_token_timeout=60.0, stall_timeout=60.0)
-            endings = await run_all(bench)
+            harness = CallHarness(server, pool)
+            harness.configure(max_retries=0, first_token_timeout=60.0, stall_timeout=60.0)
+            endings = await run_all(harness)
 
             assert pool.in_flight == 0
-            assert bench.caller.pool_status().in_flight == 0
+            assert harness.caller.pool_status().in_flight == 0
         assert await server.all_closed()
 
         assert await settled_descriptors(descriptors_before) <= descriptors_before
@@ -158,5 +158,5 @@ async def test_many_streams_at_once_leave_no_task_no_connection_and_no_descripto
         "refused: bad_request": fates["refused"],
         "drained: one two": fates["drained"],
     }
-    check_call_contract(bench.recorder.events)
-    assert sum(1 for _ in {event.call_id for event in bench.recorder.events if hasattr(event, "call_id")}) == count
+    check_call_contract(harness.recorder.events)
+    assert sum(1 for _ in {event.call_id for event in harness.recorder.events if hasattr(event, "call_id")}) == count

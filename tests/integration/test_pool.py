@@ -11,40 +11,40 @@ from core.errors import UsageError
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool, get_llm_client, get_pool_stats
 from core.llm.servers.models import offered_models
-from tests.support.bench import Bench, open_bench
+from tests.support.call_harness import CallHarness, open_call_harness
 from tests.support.clock import VirtualClock
 from tests.support.fault_server import DONE, FaultServer, error, finish, ok, stream, token
 
 
 async def test_all_calls_to_a_server_share_one_client_and_its_connections() -> None:
-    async with open_bench() as bench:
+    async with open_call_harness() as harness:
         for _ in range(5):
-            await bench.call()
+            await harness.call()
 
-        assert bench.pool.stats()["active_clients"] == 1
-        assert {request.connection for request in bench.server.journal} == {bench.server.connections}
+        assert harness.pool.stats()["active_clients"] == 1
+        assert {request.connection for request in harness.server.journal} == {harness.server.connections}
 
 
 async def test_another_key_is_another_client() -> None:
-    async with open_bench() as bench:
+    async with open_call_harness() as harness:
         for key in ("first-key", "second-key", "first-key"):
-            await bench.call(endpoint=bench.endpoint(api_key=key))
+            await harness.call(endpoint=harness.endpoint(api_key=key))
 
-        stats = bench.pool.stats()
+        stats = harness.pool.stats()
         assert stats["active_clients"] == 2
-        assert [request.headers["authorization"].split()[1] for request in bench.server.journal] == [
+        assert [request.headers["authorization"].split()[1] for request in harness.server.journal] == [
             "first-key",
             "second-key",
             "first-key",
         ]
-        assert "-key" not in f"{stats} {bench.pool!r} {bench.caller.pool_status()}"
+        assert "-key" not in f"{stats} {harness.pool!r} {harness.caller.pool_status()}"
 
 
 async def test_the_figures_count_requests_successes_and_failures() -> None:
-    async with open_bench() as bench:
-        bench.server.script([error(500, "x"), ok(), error(401, "key")])
-        await bench.call()
-        await bench.fail()
+    async with open_call_harness() as harness:
+        harness.server.script([error(500, "x"), ok(), error(401, "key")])
+        await harness.call()
+        await harness.fail()
 
         stats = get_pool_stats()
 
@@ -55,7 +55,7 @@ async def test_the_figures_count_requests_successes_and_failures() -> None:
         assert figures["age_seconds"] >= 0
         assert figures["latency"] is not None
         assert json.dumps(stats)
-        status = bench.caller.pool_status()
+        status = harness.caller.pool_status()
         assert (status.total_requests, status.in_flight, status.slots, status.success_rate) == (3, 0, 5, 0.5)
 
 
@@ -63,14 +63,14 @@ async def test_94_an_old_client_is_replaced_and_its_stream_is_not_cut() -> None:
     async with FaultServer() as server, ClientPool(max_age_seconds=10, clock=VirtualClock()) as pool:
         clock = pool.clock
         assert isinstance(clock, VirtualClock)
-        bench = Bench(server, pool, clock)
+        harness = CallHarness(server, pool, clock)
         go_on = asyncio.Event()
         server.script([stream(token("old "), go_on, token("client"), finish(), DONE), ok("new client")])
-        running = asyncio.create_task(bench.call())
+        running = asyncio.create_task(harness.call())
         await server.requests(1)
         clock.advance(11)
 
-        assert (await bench.call()).text == "new client"
+        assert (await harness.call()).text == "new client"
         stats = pool.stats()
         assert (stats["active_clients"], len(stats["clients"])) == (1, 2)
         go_on.set()
@@ -80,42 +80,42 @@ async def test_94_an_old_client_is_replaced_and_its_stream_is_not_cut() -> None:
 
 
 async def test_a_client_that_keeps_failing_is_replaced_and_doubted_until_the_next_success() -> None:
-    async with open_bench() as bench:
-        bench.configure(max_retries=0)
-        bench.server.script([error(503, "x")] * 3)
-        old = await bench.pool.client(bench.endpoint())
+    async with open_call_harness() as harness:
+        harness.configure(max_retries=0)
+        harness.server.script([error(503, "x")] * 3)
+        old = await harness.pool.client(harness.endpoint())
         for _ in range(3):
-            await bench.fail()
-        assert await bench.pool.client(bench.endpoint()) is not old
-        await bench.server.all_closed()
+            await harness.fail()
+        assert await harness.pool.client(harness.endpoint()) is not old
+        await harness.server.all_closed()
         assert old.is_closed()
 
-        bench.server.script([error(503, "x")])
-        await bench.fail()
-        assert [figures["healthy"] for figures in bench.pool.stats()["clients"].values()] == [False]
+        harness.server.script([error(503, "x")])
+        await harness.fail()
+        assert [figures["healthy"] for figures in harness.pool.stats()["clients"].values()] == [False]
 
-        await bench.call()
-        stats = bench.pool.stats()
+        await harness.call()
+        stats = harness.pool.stats()
         assert [figures["healthy"] for figures in stats["clients"].values()] == [True]
         assert (stats["total_requests"], stats["success_rate"]) == (5, 0.2)
 
 
 async def test_an_unhealthy_client_is_replaced_without_cutting_its_stream() -> None:
-    async with open_bench() as bench:
-        bench.configure(max_retries=0)
+    async with open_call_harness() as harness:
+        harness.configure(max_retries=0)
         go_on = asyncio.Event()
-        bench.server.script([stream(token("old "), go_on, token("client"), finish(), DONE), *[error(503, "x")] * 3])
-        running = asyncio.create_task(bench.call())
-        await bench.server.requests(1)
+        harness.server.script([stream(token("old "), go_on, token("client"), finish(), DONE), *[error(503, "x")] * 3])
+        running = asyncio.create_task(harness.call())
+        await harness.server.requests(1)
         for _ in range(3):
-            await bench.fail()
+            await harness.fail()
 
-        await bench.call()
-        assert (bench.pool.stats()["active_clients"], len(bench.pool.stats()["clients"])) == (1, 2)
+        await harness.call()
+        assert (harness.pool.stats()["active_clients"], len(harness.pool.stats()["clients"])) == (1, 2)
         go_on.set()
 
         assert (await running).text == "old client"
-        assert len(bench.pool.stats()["clients"]) == 1
+        assert len(harness.pool.stats()["clients"]) == 1
 
 
 @pytest.mark.parametrize("steps", range(0, 60, 3))
@@ -123,17 +123,17 @@ async def test_a_cancel_while_an_old_client_is_closed_leaves_no_connection(steps
     async with FaultServer() as server, ClientPool(max_age_seconds=10, clock=VirtualClock()) as pool:
         clock = pool.clock
         assert isinstance(clock, VirtualClock)
-        bench = Bench(server, pool, clock)
-        bench.configure(max_concurrency=8)
-        await asyncio.wait([asyncio.create_task(bench.call()) for _ in range(8)])
-        old = await pool.client(bench.endpoint())
+        harness = CallHarness(server, pool, clock)
+        harness.configure(max_concurrency=8)
+        await asyncio.wait([asyncio.create_task(harness.call()) for _ in range(8)])
+        old = await pool.client(harness.endpoint())
         clock.advance(11)
-        task = asyncio.create_task(bench.call())
+        task = asyncio.create_task(harness.call())
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        await bench.call()
+        await harness.call()
 
         await server.at_most(1)  # the new client's
         assert old.is_closed()
@@ -142,30 +142,30 @@ async def test_a_cancel_while_an_old_client_is_closed_leaves_no_connection(steps
 async def test_a_proxy_in_the_environment_does_not_catch_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    async with open_bench() as bench:
-        assert (await bench.call()).text == "Hello there"
+    async with open_call_harness() as harness:
+        assert (await harness.call()).text == "Hello there"
 
 
 async def test_a_key_of_the_environment_is_not_sent_to_a_server_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, "not-for-you")
-    async with open_bench() as bench:
-        await bench.call()
+    async with open_call_harness() as harness:
+        await harness.call()
 
-        assert "not-for-you" not in str(bench.server.journal[0].headers)
+        assert "not-for-you" not in str(harness.server.journal[0].headers)
 
 
 async def test_get_llm_client_gives_the_client_of_the_running_engine() -> None:
-    async with open_bench() as bench:
+    async with open_call_harness() as harness:
 
         async def resolve() -> Endpoint:
-            return bench.endpoint()
+            return harness.endpoint()
 
-        bench.pool.resolve = resolve
+        harness.pool.resolve = resolve
 
         client = await get_llm_client()
 
-        assert client is await bench.pool.client(bench.endpoint())
+        assert client is await harness.pool.client(harness.endpoint())
         answer = await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
         assert answer.choices[0].message.content == "Hello there"
 
@@ -198,12 +198,12 @@ async def test_the_models_of_a_server_are_listed_or_none() -> None:
 
 
 async def test_23_many_streams_at_once_keep_apart() -> None:
-    async with open_bench() as bench:
-        bench.configure(max_concurrency=20)
-        bench.server.answer_by(lambda body: body["messages"][1]["content"] * 50)
+    async with open_call_harness() as harness:
+        harness.configure(max_concurrency=20)
+        harness.server.answer_by(lambda body: body["messages"][1]["content"] * 50)
 
-        tasks = [asyncio.create_task(bench.call(f"text {number};")) for number in range(30)]
+        tasks = [asyncio.create_task(harness.call(f"text {number};")) for number in range(30)]
         await asyncio.wait(tasks)
 
         assert [task.result().text for task in tasks] == [f"text {number};" * 50 for number in range(30)]
-        assert len({request.connection for request in bench.server.journal}) <= 20
+        assert len({request.connection for request in harness.server.journal}) <= 20

@@ -16,7 +16,7 @@ from core.sessions.journal import check_journal, read_journal
 from tests.integration.test_cli import quintet, served
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, error, finish, stream, token, usage
-from tests.support.team import ScriptedTeam, bench, team_settings, write_team
+from tests.support.team import ScriptedTeam, engine_harness, team_settings, write_team
 
 README = "# Reverse\n\nReverses a text. Run it with python.\n"
 KEY = "a-key-of-0123456789-letters"
@@ -37,7 +37,7 @@ def told(recorder: Recorder) -> list[dict[str, Any]]:
 
 
 async def test_the_journal_of_a_run_holds_what_the_front_end_was_told(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"readme": [BROKEN, README]}) as made:
+    async with engine_harness(tmp_path, {"readme": [BROKEN, README]}) as made:
         outcome = await made.engine.run("reverse a text")
 
     (path,) = (tmp_path / "sessions").glob("*/journal.jsonl")

@@ -21,7 +21,7 @@ from core.telemetry.metrics.catalogue import CATALOGUE
 from core.telemetry.metrics.recorder import NullRegistry
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
-from tests.support.team import CODE, bench, team_settings, write_team
+from tests.support.team import CODE, engine_harness, team_settings, write_team
 
 ONLY_WITH_FAULTS = {
     "llm.errors",
@@ -83,7 +83,7 @@ def lines(path: Path, message: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("registry")
 async def test_a_run_without_faults_records_everything_else_and_counts_right(tmp_path: Path) -> None:
-    async with bench(tmp_path, llm__max_concurrency=1) as b:
+    async with engine_harness(tmp_path, llm__max_concurrency=1) as b:
         outcome = await b.engine.run("Reverse a text")
 
     calls = len(b.team.asked)
@@ -105,7 +105,7 @@ async def test_a_run_without_faults_records_everything_else_and_counts_right(tmp
 async def test_calls_that_wait_for_their_turn_are_measured(tmp_path: Path) -> None:
     answer_now = asyncio.Event()
     opinion = stream(answer_now, token("It depends."), finish(), DONE)
-    async with bench(tmp_path, {"opinion": opinion}, llm__max_concurrency=1) as b:
+    async with engine_harness(tmp_path, {"opinion": opinion}, llm__max_concurrency=1) as b:
         running = asyncio.create_task(b.engine.run("Tabs or spaces?", workflow="roundtable"))
         await b.events.seen(CallQueued)
         depth = metrics.get_metrics()["gauges"]["queue.depth"]
@@ -130,7 +130,7 @@ async def test_a_run_with_faults_records_all_that_is_declared(tmp_path: Path) ->
         "circuit_breaker__timeout": 0.01,
         "circuit_breaker__half_open": 1,
     }
-    async with bench(tmp_path, answers, llm__stall_timeout=STALL_SECONDS, **settings) as b:
+    async with engine_harness(tmp_path, answers, llm__stall_timeout=STALL_SECONDS, **settings) as b:
         await b.engine.run("Reverse a text " + "and keep its words " * 2000)
 
     assert recorded() == set(CATALOGUE) - ONLY_WHEN_CONFIGURED
@@ -161,7 +161,7 @@ async def test_after_a_run_with_known_faults_the_counts_are_exactly_those(tmp_pa
         "repair": "Nor in this one.",
         "readme": [error(401, "who are you?")],
     }
-    async with bench(tmp_path, answers, llm__stall_timeout=STALL_SECONDS) as b:
+    async with engine_harness(tmp_path, answers, llm__stall_timeout=STALL_SECONDS) as b:
         await b.engine.run("Reverse a text")
         status = b.engine.status()
 
@@ -213,7 +213,7 @@ async def test_after_a_run_with_known_faults_the_counts_are_exactly_those(tmp_pa
 
 @pytest.mark.usefixtures("registry")
 async def test_a_run_that_is_cancelled_ends_what_it_has_started(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"brief": stream(token("# Br"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"brief": stream(token("# Br"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run("Reverse a text"))
         await b.events.seen(TokensReceived)
         at_work = metrics.get_metrics()["gauges"]
@@ -234,7 +234,7 @@ async def test_a_run_that_is_cancelled_ends_what_it_has_started(tmp_path: Path) 
 @pytest.mark.usefixtures("registry")
 async def test_a_call_that_breaks_off_is_paid_for_as_far_as_it_has_come(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[pricing."test-model"]\ninput = 1000\noutput = 1000\n')
-    async with bench(tmp_path, llm__max_retries=0) as b:
+    async with engine_harness(tmp_path, llm__max_retries=0) as b:
         b.server.script([stream(token("def"), then="reset"), error(500, "out of order")])
         for _ in range(2):
             with pytest.raises(LLMCallError):
@@ -266,7 +266,7 @@ async def test_the_price_of_a_model_that_nobody_knows_is_not_shown_as_nothing(
 
 async def test_with_metrics_off_a_run_goes_on_and_keeps_no_number(tmp_path: Path) -> None:
     with metrics.use_registry(NullRegistry()):
-        async with bench(tmp_path, {"code_file": [error(500, "out of order"), CODE]}) as b:
+        async with engine_harness(tmp_path, {"code_file": [error(500, "out of order"), CODE]}) as b:
             outcome = await b.engine.run("Reverse a text")
             status = b.engine.status()
         snapshot = metrics.get_metrics()
@@ -279,7 +279,7 @@ async def test_with_metrics_off_a_run_goes_on_and_keeps_no_number(tmp_path: Path
 @pytest.mark.usefixtures("registry")
 async def test_a_cache_and_a_fallback_are_counted_where_they_are_configured(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"llm__cache": True, "llm__temperature": 0.0, "llm__fallbacks": ({"model": "spare"},)}
-    async with bench(tmp_path, **settings) as b:
+    async with engine_harness(tmp_path, **settings) as b:
         b.server.script([error(402, "pay")], model="test-model")
         first = await b.engine.agents["developer"].execute_llm_task("JOB brief")
         for _ in range(2):
@@ -292,7 +292,7 @@ async def test_a_cache_and_a_fallback_are_counted_where_they_are_configured(tmp_
 
 @pytest.mark.usefixtures("registry")
 async def test_an_answer_from_the_cache_is_counted_as_a_hit_and_costs_no_tokens(tmp_path: Path) -> None:
-    async with bench(tmp_path, llm__cache=True, llm__temperature=0.0) as b:
+    async with engine_harness(tmp_path, llm__cache=True, llm__temperature=0.0) as b:
         for _ in range(2):
             await b.engine.agents["developer"].execute_llm_task("JOB brief")
         cost = b.engine.status().session_cost
@@ -305,7 +305,7 @@ async def test_an_answer_from_the_cache_is_counted_as_a_hit_and_costs_no_tokens(
 
 
 async def test_a_run_is_logged_with_its_ids_and_without_its_words(tmp_path: Path, log_file: Path) -> None:
-    async with bench(tmp_path, {"code_file": [error(500, "out of order"), CODE]}) as b:
+    async with engine_harness(tmp_path, {"code_file": [error(500, "out of order"), CODE]}) as b:
         outcome = await b.engine.run("Reverse a secret text")
 
     [started], [finished] = lines(log_file, "run started"), lines(log_file, "run finished")
@@ -327,7 +327,7 @@ async def test_one_correlation_id_leads_to_the_whole_story_of_a_run(tmp_path: Pa
         "code_file": [error(500, "out of order"), CODE],
         "readme": [stream(token("# Rev"), then="reset"), "# Reverse\n\nReverses a text. Run it with python.\n"],
     }
-    async with bench(tmp_path, answers) as b:
+    async with engine_harness(tmp_path, answers) as b:
         await b.engine.run("Reverse a text")
         requests = [request for request in b.server.journal if request.method == "POST"]
 
@@ -350,7 +350,7 @@ async def test_every_answer_is_paid_for_at_the_price_of_who_gave_it_and_a_kept_o
     )
     settings: dict[str, Any] = {"llm__cache": True, "llm__temperature": 0.0, "llm__fallbacks": ({"model": "spare"},)}
     costs = []
-    async with bench(tmp_path, **settings) as b:
+    async with engine_harness(tmp_path, **settings) as b:
         b.server.script([error(500, "out of order"), ok("# Brief")], model="test-model")
         for job in ("brief", "brief", "verdict"):
             await b.engine.agents["developer"].execute_llm_task(f"JOB {job}")

@@ -10,10 +10,10 @@ from pathlib import Path
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
-from tests.support.team import bench
+from tests.support.team import engine_harness
 
 async def main() -> None:
-    async with bench(Path(sys.argv[1])) as b:
+    async with engine_harness(Path(sys.argv[1])) as b:
         for name in ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING"):
             os.environ[name] = "true"  # also when it is set after our own modules were imported
         outcome = await b.engine.run("Reverse a secret text")

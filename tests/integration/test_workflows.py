@@ -24,13 +24,13 @@ from core.events import (
 from core.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, ok, stream, token
-from tests.support.team import CODE, Bench, bench
+from tests.support.team import CODE, EngineHarness, engine_harness
 
 TASK = "Reverse a text"
 FAIL = "VERDICT: FAIL\n- the empty text is not kept"
 
 
-def steps(b: Bench) -> list[str]:
+def steps(b: EngineHarness) -> list[str]:
     return [event.step for event in b.events.of(StepStarted)]
 
 
@@ -40,7 +40,7 @@ def codes(count: int) -> list[str]:
 
 
 async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict, outcome.reason) == ("passed", "pass", "")
@@ -66,7 +66,7 @@ async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
 
 async def test_rework_goes_on_until_the_verdict_is_pass(tmp_path: Path) -> None:
     answers = {"verdict": [FAIL, FAIL, "VERDICT: PASS"], "code_file": codes(3)}
-    async with bench(tmp_path, answers) as b:
+    async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "passed"
@@ -80,7 +80,7 @@ async def test_rework_goes_on_until_the_verdict_is_pass(tmp_path: Path) -> None:
 async def test_packaging_runs_again_when_the_dependencies_have_changed(tmp_path: Path) -> None:
     first, second = codes(2)
     answers = {"verdict": [FAIL, "VERDICT: PASS"], "code_file": [first, second.replace("def", "import numpy\ndef", 1)]}
-    async with bench(tmp_path, answers) as b:
+    async with engine_harness(tmp_path, answers) as b:
         await b.engine.run(TASK)
 
     assert steps(b).count("package") == 2
@@ -88,7 +88,7 @@ async def test_packaging_runs_again_when_the_dependencies_have_changed(tmp_path:
 
 
 async def test_rework_ends_after_the_last_round_and_the_writer_tells_what_fails(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"verdict": FAIL, "code_file": codes(9)}, team__max_rework_rounds=2) as b:
+    async with engine_harness(tmp_path, {"verdict": FAIL, "code_file": codes(9)}, team__max_rework_rounds=2) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == ("failed", "fail")
@@ -98,7 +98,7 @@ async def test_rework_ends_after_the_last_round_and_the_writer_tells_what_fails(
 
 
 async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"verdict": FAIL}) as b:
+    async with engine_harness(tmp_path, {"verdict": FAIL}) as b:
         outcome = await b.engine.run(TASK)
 
     assert "no progress" in outcome.reason
@@ -107,7 +107,7 @@ async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["VERDICT: FAIL", "I cannot decide.", "VERDICT: PASS\nVERDICT: FAIL"])
 async def test_a_verdict_without_ground_sends_nobody_back(tmp_path: Path, answer: str) -> None:
-    async with bench(tmp_path, {"verdict": answer}) as b:
+    async with engine_harness(tmp_path, {"verdict": answer}) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == ("passed", "unknown")
@@ -116,7 +116,7 @@ async def test_a_verdict_without_ground_sends_nobody_back(tmp_path: Path, answer
 
 
 async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         b.engine.toggle("business_analyst", enabled=False)
         outcome = await b.engine.run(TASK)
 
@@ -129,7 +129,7 @@ async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path:
 
 
 async def test_without_a_developer_nothing_is_tested_or_packaged_and_the_run_says_so(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK, agents=["business_analyst", "qa_engineer", "technical_writer"])
 
     assert outcome.status == "failed"
@@ -139,7 +139,7 @@ async def test_without_a_developer_nothing_is_tested_or_packaged_and_the_run_say
 
 async def test_switching_a_streaming_agent_off_ends_its_call_and_the_run_goes_on(tmp_path: Path) -> None:
     held = stream(token("```python\ndef half("), then="hold")
-    async with bench(tmp_path, {"test_file": held}) as b:
+    async with engine_harness(tmp_path, {"test_file": held}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.until(lambda: any(event.agent_id == "qa_engineer" for event in b.events.of(TokensReceived)))
         b.engine.toggle("qa_engineer")
@@ -153,7 +153,7 @@ async def test_switching_a_streaming_agent_off_ends_its_call_and_the_run_goes_on
 
 
 async def test_stopping_one_agent_leaves_the_others_at_work(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"ops_file:run.sh": stream(token("```sh\n"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"ops_file:run.sh": stream(token("```sh\n"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.until(lambda: any(event.agent_id == "devops_engineer" for event in b.events.of(TokensReceived)))
         assert b.engine.cancel_agent("devops_engineer")
@@ -167,7 +167,7 @@ async def test_stopping_one_agent_leaves_the_others_at_work(tmp_path: Path) -> N
 
 async def test_cancelling_a_run_ends_it_without_leftovers(tmp_path: Path) -> None:
     before = asyncio.all_tasks()
-    async with bench(tmp_path, {"code_file": stream(token("```python\n"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"code_file": stream(token("```python\n"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.until(lambda: any("```python" in event.text for event in b.events.of(TokensReceived)))
         assert b.engine.cancel_run()
@@ -183,7 +183,7 @@ async def test_cancelling_a_run_ends_it_without_leftovers(tmp_path: Path) -> Non
 
 
 async def test_leaving_the_engine_ends_the_run_that_is_on(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.seen(TokensReceived)
 
@@ -194,7 +194,7 @@ async def test_leaving_the_engine_ends_the_run_that_is_on(tmp_path: Path) -> Non
 
 async def test_a_model_failure_ends_one_step_and_its_sibling_finishes(tmp_path: Path) -> None:
     refused = error(401, "no such key", type="authentication_error")
-    async with bench(tmp_path, {"test_file": refused}) as b:
+    async with engine_harness(tmp_path, {"test_file": refused}) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "failed"
@@ -204,7 +204,7 @@ async def test_a_model_failure_ends_one_step_and_its_sibling_finishes(tmp_path: 
 
 async def test_a_file_that_does_not_parse_is_asked_for_again_with_the_problem_quoted(tmp_path: Path) -> None:
     answers = {"code_file": "```python\ndef reverse(text:\n```", "repair:reverse_text.py": codes(1)}
-    async with bench(tmp_path, answers) as b:
+    async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "passed"
@@ -220,7 +220,7 @@ async def test_a_file_that_does_not_parse_is_asked_for_again_with_the_problem_qu
     ],
 )
 async def test_a_file_that_is_never_right_is_rejected_and_never_written(tmp_path: Path, answer: str, why: str) -> None:
-    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+    async with engine_harness(tmp_path, {"code_file": answer, "repair": answer}) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "failed"
@@ -235,7 +235,7 @@ async def test_a_second_draw_is_never_colder_than_the_temperature_of_the_setting
     tmp_path: Path, wanted: float, drawn: list[float]
 ) -> None:
     answers = {"code_file": "```python\ndef reverse(\n```", "repair": CODE}
-    async with bench(tmp_path, answers, llm__temperature=wanted) as b:
+    async with engine_harness(tmp_path, answers, llm__temperature=wanted) as b:
         await b.engine.run(TASK, agents=["developer"])
 
     asked = [request.body for request in b.server.journal]
@@ -252,7 +252,7 @@ async def test_a_timeout_of_the_system_does_not_pass_for_that_of_the_run(
             raise TimeoutError(errno.ETIMEDOUT, "the folder's server does not answer")
         return read_text(path, encoding=encoding)
 
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         monkeypatch.setattr(Path, "read_text", read_or_time_out)
         outcome = await b.engine.run(TASK, workflow="roundtable")
 
@@ -264,7 +264,7 @@ async def test_a_timeout_of_the_system_does_not_pass_for_that_of_the_run(
 async def test_a_file_with_the_api_key_in_it_is_never_written(tmp_path: Path) -> None:
     register_secret("key-that-is-long-enough")
     answer = "```python\nKEY = 'key-that-is-long-enough'\n```"
-    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+    async with engine_harness(tmp_path, {"code_file": answer, "repair": answer}) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "failed"
@@ -277,7 +277,7 @@ async def test_a_bug_fix_that_leaves_out_most_of_a_file_is_rejected(tmp_path: Pa
     project.mkdir()
     (project / "text.py").write_text("".join(f"def f{n}(text):\n    return text\n" for n in range(6)))
     answer = "```python\ndef f3(text):\n    return text[::-1]\n```"
-    async with bench(tmp_path, {"code_file": answer, "repair": answer}) as b:
+    async with engine_harness(tmp_path, {"code_file": answer, "repair": answer}) as b:
         outcome = await b.engine.run("f3 in text.py returns its input", workflow="bugfix")
 
     assert outcome.status == "failed"
@@ -289,7 +289,7 @@ async def test_tests_that_import_what_is_not_there_are_asked_for_again(tmp_path:
     right = (
         "```python\nfrom reverse_text import reverse\n\n\ndef test_it() -> None:\n    assert reverse('a') == 'a'\n```"
     )
-    async with bench(tmp_path, {"test_file": wrong, "repair:test_reverse_text.py": right}) as b:
+    async with engine_harness(tmp_path, {"test_file": wrong, "repair:test_reverse_text.py": right}) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "passed"
@@ -298,7 +298,7 @@ async def test_tests_that_import_what_is_not_there_are_asked_for_again(tmp_path:
 
 async def test_each_agent_gets_what_its_contract_names_and_no_chat(tmp_path: Path) -> None:
     chatty = "I had a great time thinking!\n\n```python\ndef reverse(text: str) -> str:\n    return text[::-1]\n```\nBye now!"
-    async with bench(tmp_path, {"code_file": chatty}) as b:
+    async with engine_harness(tmp_path, {"code_file": chatty}) as b:
         await b.engine.run(TASK)
 
     assert "R1: reverse a text" in b.team.prompts("code_file")[0]
@@ -310,7 +310,7 @@ async def test_each_agent_gets_what_its_contract_names_and_no_chat(tmp_path: Pat
 
 
 async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.seen(TokensReceived)
         assert b.engine.steer("use recursion", "developer")
@@ -325,7 +325,7 @@ async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tm
 
 
 async def test_a_paused_run_starts_no_step_until_it_is_resumed(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
+    async with engine_harness(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))
         await b.events.seen(TokensReceived)
         b.engine.pause()
@@ -342,7 +342,7 @@ async def test_a_paused_run_starts_no_step_until_it_is_resumed(tmp_path: Path) -
 async def test_a_round_table_asks_all_five_at_once(tmp_path: Path) -> None:
     gate = asyncio.Event()
     held = stream(token("My view"), gate, token(" is clear."), b"data: [DONE]\n\n")
-    async with bench(tmp_path, {"opinion": held}) as b:
+    async with engine_harness(tmp_path, {"opinion": held}) as b:
         running = asyncio.create_task(b.engine.run("Tabs or spaces?", workflow="roundtable"))
         await b.server.requests(5)
         gate.set()
@@ -354,7 +354,7 @@ async def test_a_round_table_asks_all_five_at_once(tmp_path: Path) -> None:
 
 
 async def test_no_more_agents_work_at_once_than_the_setting_allows(tmp_path: Path) -> None:
-    async with bench(tmp_path, team__max_concurrent_agents=1) as b:
+    async with engine_harness(tmp_path, team__max_concurrent_agents=1) as b:
         await b.engine.run("Tabs or spaces?", workflow="roundtable")
 
     working = most = 0
@@ -371,7 +371,7 @@ async def test_a_review_reads_the_folder_and_changes_nothing_in_it(tmp_path: Pat
     project.mkdir()
     (project / "app.py").write_text("print('hello')\n")
     (project / ".env").write_text("KEY=secret-value-1234\n")
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Is this any good?", workflow="review")
 
     assert outcome.status == "passed"
@@ -387,7 +387,7 @@ async def test_a_bug_fix_works_on_the_file_the_task_names(tmp_path: Path) -> Non
     project.mkdir()
     (project / "text.py").write_text("def reverse(text):\n    return text\n")
     (project / "other.py").write_text("x = 1\n")
-    async with bench(
+    async with engine_harness(
         tmp_path,
         {"test_file": "```python\nfrom text import reverse\n\n\ndef test_r1():\n    assert reverse('ab') == 'ba'\n```"},
     ) as b:
@@ -401,7 +401,7 @@ async def test_a_bug_fix_works_on_the_file_the_task_names(tmp_path: Path) -> Non
 
 
 async def test_checkpoints_stay_small_whatever_the_task(tmp_path: Path) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK + " " + "x" * 100_000)
 
     assert outcome.status == "passed"
@@ -417,7 +417,7 @@ async def test_checkpoints_stay_small_whatever_the_task(tmp_path: Path) -> None:
 
 async def test_a_run_that_takes_too_long_ends_with_the_files_it_has(tmp_path: Path) -> None:
     held = stream(token("```python\n"), then="hold")
-    async with bench(tmp_path, {"code_file": held}, team__task_timeout=0.5) as b:
+    async with engine_harness(tmp_path, {"code_file": held}, team__task_timeout=0.5) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "failed"
@@ -429,7 +429,7 @@ async def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> No
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "README.md").write_text("mine")
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK, output_dir=mine)
 
     assert outcome.output_dir.parent == mine
@@ -441,7 +441,7 @@ async def test_a_folder_written_with_a_tilde_is_the_home_folders_and_is_left_alo
     mine = Path.home() / "mine"
     mine.mkdir()
     (mine / "README.md").write_text("mine")
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK, output_dir=Path("~/mine"))
 
     assert outcome.output_dir.parent == mine
@@ -450,7 +450,7 @@ async def test_a_folder_written_with_a_tilde_is_the_home_folders_and_is_left_alo
 
 @pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "x" * 300])
 async def test_an_output_folder_that_cannot_be_is_one_message(tmp_path: Path, name: str) -> None:
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         with pytest.raises(WorkspaceError) as caught:
             await b.engine.run(TASK, output_dir=Path(name))
 
@@ -460,7 +460,7 @@ async def test_an_output_folder_that_cannot_be_is_one_message(tmp_path: Path, na
 
 async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed(tmp_path: Path) -> None:
     target = tmp_path / "target"
-    async with bench(tmp_path) as b:
+    async with engine_harness(tmp_path) as b:
         await b.engine.run(TASK, output_dir=target)
         (target / "README.md").write_text("my own words")
         outcome = await b.engine.run(TASK, output_dir=target)
@@ -472,7 +472,7 @@ async def test_a_second_run_into_the_same_folder_keeps_what_the_user_has_changed
 
 async def test_an_opinion_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     answers = {"opinion": [ok("I was just about to", reason="length"), ok(" say that it depends.")]}
-    async with bench(tmp_path, answers, team__max_concurrent_agents=1) as b:
+    async with engine_harness(tmp_path, answers, team__max_concurrent_agents=1) as b:
         outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
 
     assert outcome.status == "passed"
@@ -481,7 +481,7 @@ async def test_an_opinion_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> No
 
 async def test_a_file_that_was_cut_off_and_gone_on_with_is_one_file(tmp_path: Path) -> None:
     half = len(CODE) // 2
-    async with bench(tmp_path, {"code_file": [ok(CODE[:half], reason="length"), ok(CODE[half:])]}) as b:
+    async with engine_harness(tmp_path, {"code_file": [ok(CODE[:half], reason="length"), ok(CODE[half:])]}) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == ("passed", "pass")
@@ -490,7 +490,7 @@ async def test_a_file_that_was_cut_off_and_gone_on_with_is_one_file(tmp_path: Pa
 
 
 async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"opinion": ok("I was just about to", reason="length")}) as b:
+    async with engine_harness(tmp_path, {"opinion": ok("I was just about to", reason="length")}) as b:
         outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
 
     assert outcome.status == "failed"
@@ -499,7 +499,7 @@ async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
 
 
 async def test_a_verdict_that_was_cut_off_is_none(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty text is", reason="length")}) as b:
+    async with engine_harness(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty text is", reason="length")}) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == ("passed", "unknown")
@@ -507,7 +507,7 @@ async def test_a_verdict_that_was_cut_off_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_plan_that_was_cut_off_gives_way_to_the_layout(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"file_plan": ok("reverse_text.py - all\nutil/help.py", reason="length")}) as b:
+    async with engine_harness(tmp_path, {"file_plan": ok("reverse_text.py - all\nutil/help.py", reason="length")}) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "passed"

@@ -165,7 +165,7 @@ def _read_prompt(body: dict[str, Any]) -> Asked:  # JSON values
 
 
 @dataclass(slots=True)
-class Bench:
+class EngineHarness:
     """An engine on a scripted server, with everything that happens recorded."""
 
     engine: Engine
@@ -195,9 +195,9 @@ def team_settings(folder: Path, base_url: str, **overrides: object) -> Settings:
 
 
 @asynccontextmanager
-async def bench(
+async def engine_harness(
     folder: Path, answers: Mapping[str, str | Step | Sequence[str | Step]] | None = None, **overrides: object
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[EngineHarness]:
     """Yield an engine whose team is answered by a script; `overrides` are settings, with `__` for the dot."""
     write_team(folder / "team")
     (folder / "project").mkdir(exist_ok=True)
@@ -208,4 +208,4 @@ async def bench(
         dotted = {name.replace("__", "."): value for name, value in overrides.items()}
         settings = team_settings(folder, server.base_url, **dotted)
         async with Engine(settings, emit=events, sessions_folder=folder / "sessions") as engine:
-            yield Bench(engine, server, team, events, folder)
+            yield EngineHarness(engine, server, team, events, folder)

@@ -259,8 +259,8 @@ async def test_numbers_are_kept_while_the_screen_is_closed() -> None:
         for at, requests in ((1000.0, 0), (1005.0, 10), (1010.0, 10), (1020.0, 30)):
             app.clock.at = at  # type: ignore[attr-defined]  # the frozen clock
             app.show_status(replace(IDLE, requests=requests))
-        assert app._reception is not None
-        rates = app._reception.watch.history.rates("requests", 1030.0, 120)
+        assert app._router is not None
+        rates = app._router.watch.history.rates("requests", 1030.0, 120)
 
     assert rates[-6:] == [None, 2.0, 0.0, 2.0, 2.0, None]
 

@@ -515,7 +515,7 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert not app.main.prompt.cursor_blink
         assert app.main.arrangement == "compact"
         assert logs.LEVELS[logs._State.lowest] == "WARNING"
-        assert app._desk.workflow == "code_review"
+        assert app._controller.workflow == "code_review"
 
 
 # Looks.

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from purgatory.domain.messages.events import ContextChanged
 
-from core.resilience.breaker import GuardBreaker, GuardFactory
-from core.resilience.breaker_state import BreakerOpenError, Ticket
+from core.resilience.breaker import Breaker, BreakerFactory
+from core.resilience.breaker_state import BreakerOpenError, Permit
 from core.resilience.outcome import Outcome
 from tests.support.clock import VirtualClock
 
@@ -27,15 +27,15 @@ FAILED: tuple[Outcome, ...] = ("failure",) * 9
 
 
 @dataclass
-class Bench:
+class Harness:
     clock: VirtualClock = field(default_factory=VirtualClock)
     changes: list[tuple[str, str, float | None]] = field(default_factory=list)
-    factory: GuardFactory = field(init=False)
+    factory: BreakerFactory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.factory = GuardFactory(threshold=THRESHOLD, ttl_seconds=TTL, successes_to_close=NEED, clock=self.clock)
+        self.factory = BreakerFactory(threshold=THRESHOLD, ttl_seconds=TTL, successes_to_close=NEED, clock=self.clock)
 
-    async def breaker(self) -> GuardBreaker:
+    async def breaker(self) -> Breaker:
         return await self.factory.get_breaker(
             "name", on_change=lambda name, old, new, retry_at: self.changes.append((old, new, retry_at))
         )
@@ -55,30 +55,30 @@ class Bench:
 
 
 async def test_it_opens_after_five_failures_in_a_row_and_then_refuses() -> None:
-    bench = Bench()
-    await bench.run("failure", "failure", "failure", "failure", "success", *FAILED[:4])
-    assert (bench.state, bench.failures) == ("closed", 4)
+    harness = Harness()
+    await harness.run("failure", "failure", "failure", "failure", "success", *FAILED[:4])
+    assert (harness.state, harness.failures) == ("closed", 4)
 
-    await bench.run("failure")
+    await harness.run("failure")
 
-    assert bench.state == "open"
+    assert harness.state == "open"
     with pytest.raises(BreakerOpenError) as refused:
-        await bench.run("success")
+        await harness.run("success")
     assert refused.value.retry_in_seconds == TTL
-    assert bench.changes == [("closed", "open", bench.clock.monotonic() + TTL)]
+    assert harness.changes == [("closed", "open", harness.clock.monotonic() + TTL)]
 
 
 async def test_it_closes_after_three_successes_and_not_before() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
 
-    await bench.run("success", "success")
-    assert bench.state == "half-open"
-    await bench.run("success")
+    await harness.run("success", "success")
+    assert harness.state == "half-open"
+    await harness.run("success")
 
-    assert (bench.state, bench.failures) == ("closed", 0)
-    assert [change[:2] for change in bench.changes] == [
+    assert (harness.state, harness.failures) == ("closed", 0)
+    assert [change[:2] for change in harness.changes] == [
         ("closed", "open"),
         ("open", "half-open"),
         ("half-open", "closed"),
@@ -86,10 +86,10 @@ async def test_it_closes_after_three_successes_and_not_before() -> None:
 
 
 async def test_at_most_three_probes_are_in_flight() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
+    breaker = await harness.breaker()
 
     tickets = [await breaker.acquire() for _ in range(NEED)]
 
@@ -103,80 +103,80 @@ async def test_at_most_three_probes_are_in_flight() -> None:
 
 
 async def test_it_is_shown_as_half_open_while_the_probe_is_under_way() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
 
-    await (await bench.breaker()).acquire()
+    await (await harness.breaker()).acquire()
 
-    assert bench.changes[-1][:2] == ("open", "half-open")
+    assert harness.changes[-1][:2] == ("open", "half-open")
 
 
 async def test_a_late_result_of_an_older_state_changes_nothing() -> None:
-    bench = Bench()
-    breaker = await bench.breaker()
+    harness = Harness()
+    breaker = await harness.breaker()
     late = [await breaker.acquire(), await breaker.acquire()]
-    bench.clock.advance(1)
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
+    harness.clock.advance(1)
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
     probe = await breaker.acquire()
 
     assert await breaker.settle(late[0], "success") is False
     assert await breaker.settle(late[1], "failure") is False
 
-    assert bench.state == "half-open"
+    assert harness.state == "half-open"
     assert await breaker.settle(probe, "success") is True
 
 
 async def test_a_neutral_outcome_neither_counts_nor_resets() -> None:
-    bench = Bench()
+    harness = Harness()
 
-    await bench.run("failure", "failure", "neutral", "failure")
+    await harness.run("failure", "failure", "neutral", "failure")
 
-    assert bench.failures == 3
+    assert harness.failures == 3
 
 
 async def test_failures_of_one_incident_count_once() -> None:
-    bench = Bench()
-    breaker = await bench.breaker()
+    harness = Harness()
+    breaker = await harness.breaker()
     tickets = [await breaker.acquire() for _ in range(20)]
-    bench.clock.advance(5)
+    harness.clock.advance(5)
 
     for ticket in tickets:
         await breaker.settle(ticket, "failure")
 
-    assert (bench.state, bench.failures) == ("closed", 1)
+    assert (harness.state, harness.failures) == ("closed", 1)
 
 
 async def test_after_a_success_the_failure_of_an_older_request_is_a_new_incident() -> None:
-    bench = Bench()
-    breaker = await bench.breaker()
+    harness = Harness()
+    breaker = await harness.breaker()
     slow = await breaker.acquire()
-    bench.clock.advance(1)
-    await bench.run("failure", "success")
+    harness.clock.advance(1)
+    await harness.run("failure", "success")
 
     await breaker.settle(slow, "failure")
 
-    assert bench.failures == 1
+    assert harness.failures == 1
 
 
 async def test_the_wall_clock_has_no_say() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
+    harness = Harness()
+    await harness.run(*FAILED[:5])
 
     for jump in (7200, -14400):
-        bench.clock.jump_wall(jump)
+        harness.clock.jump_wall(jump)
         with pytest.raises(BreakerOpenError):
-            await bench.run("success")
+            await harness.run("success")
 
-    bench.clock.advance(TTL)
-    await bench.run("success")
+    harness.clock.advance(TTL)
+    await harness.run("success")
 
 
 async def test_every_refusal_is_a_fresh_exception() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
     refusals = []
     for _ in range(50):
         with pytest.raises(BreakerOpenError) as refused:
@@ -188,22 +188,22 @@ async def test_every_refusal_is_a_fresh_exception() -> None:
 
 
 async def test_a_refusal_waits_for_nothing() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
 
     for _ in range(1000):
         with pytest.raises(BreakerOpenError):  # and neither StopIteration nor something to wait for
             breaker.acquire().send(None)
 
-    assert bench.clock.sleeps == []
-    assert len(bench.changes) == 1
+    assert harness.clock.sleeps == []
+    assert len(harness.changes) == 1
 
 
 async def test_a_hundred_thousand_refusals_leave_nothing_behind() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
 
     async def refuse(times: int) -> int:
         for _ in range(times):
@@ -222,10 +222,10 @@ async def test_a_hundred_thousand_refusals_leave_nothing_behind() -> None:
 
 
 async def test_those_who_wait_and_are_cancelled_leave_nothing_behind() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
+    breaker = await harness.breaker()
     for _ in range(NEED):
         await breaker.acquire()
 
@@ -239,18 +239,18 @@ async def test_those_who_wait_and_are_cancelled_leave_nothing_behind() -> None:
 
 
 async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench()
+    harness = Harness()
     heard: list[str] = []
 
     def listen(name: str, what: str, message: Any) -> None:
         heard.append(what)
         raise RuntimeError("the listener is broken")
 
-    bench.factory.add_listener(listen)
+    harness.factory.add_listener(listen)
 
-    await bench.run(*FAILED[:5])
+    await harness.run(*FAILED[:5])
 
-    assert bench.state == "open"
+    assert harness.state == "open"
     assert heard[0] == "circuit_breaker_created"
     assert heard.count("failed") == 5
     assert heard[-1] == "state_changed"
@@ -258,39 +258,39 @@ async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.Lo
 
 
 async def test_one_who_is_told_of_changes_and_raises_cannot_harm_the_call(caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench()
+    harness = Harness()
 
     def listen(name: str, old: str, new: str, retry_at: float | None) -> None:
         raise RuntimeError("the listener is broken")
 
-    breaker = await bench.factory.get_breaker("name", on_change=listen)
+    breaker = await harness.factory.get_breaker("name", on_change=listen)
     for _ in range(5):
         await breaker.settle(await breaker.acquire(), "failure")
     assert await breaker.try_now() is True
 
-    assert bench.state == "half-open"
+    assert harness.state == "half-open"
     assert len(caplog.records) == 2
 
 
 async def test_as_a_context_manager_it_counts_errors_but_not_cancels() -> None:
-    bench = Bench()
-    breaker = await bench.factory.get_breaker("name", exclude=[KeyError])
+    harness = Harness()
+    breaker = await harness.factory.get_breaker("name", exclude=[KeyError])
     for error in (OSError(), asyncio.CancelledError(), KeyError(), KeyboardInterrupt()):
         with pytest.raises(type(error)):
             async with breaker:
                 raise error
 
-    assert bench.failures == 1
+    assert harness.failures == 1
     async with breaker:
         pass
-    assert bench.failures == 0
+    assert harness.failures == 0
 
 
 async def test_one_who_waits_is_woken_when_a_probe_has_ended() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
+    breaker = await harness.breaker()
     tickets = [await breaker.acquire() for _ in range(NEED)]
     waiting = asyncio.create_task(breaker.wait())
     await asyncio.sleep(0)
@@ -302,24 +302,24 @@ async def test_one_who_waits_is_woken_when_a_probe_has_ended() -> None:
 
 
 async def test_one_who_waits_on_an_open_breaker_is_woken_when_its_time_is_up() -> None:
-    bench = Bench(VirtualClock(manual=True))
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
+    harness = Harness(VirtualClock(manual=True))
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
     waiting = asyncio.create_task(breaker.wait())
-    await bench.clock.until_asleep(1)
+    await harness.clock.until_asleep(1)
 
-    bench.clock.advance(TTL)
+    harness.clock.advance(TTL)
 
     await asyncio.wait_for(waiting, 1)
     assert (await breaker.acquire()).probe
 
 
 async def test_all_who_wait_on_an_open_breaker_are_woken_when_it_is_tried_early() -> None:
-    bench = Bench(VirtualClock(manual=True))
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
+    harness = Harness(VirtualClock(manual=True))
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
     waiting = [asyncio.create_task(breaker.wait()) for _ in range(5)]
-    await bench.clock.until_asleep(5)
+    await harness.clock.until_asleep(5)
 
     assert await breaker.try_now() is True
 
@@ -328,83 +328,83 @@ async def test_all_who_wait_on_an_open_breaker_are_woken_when_it_is_tried_early(
 
 @pytest.mark.parametrize("probes", [0, 1, 2])
 async def test_nobody_waits_while_there_is_something_to_ask(probes: int) -> None:
-    bench = Bench()
-    breaker = await bench.breaker()
+    harness = Harness()
+    breaker = await harness.breaker()
     await asyncio.wait_for(breaker.wait(), 1)
 
-    await bench.run(*FAILED[:5])
+    await harness.run(*FAILED[:5])
     await breaker.try_now()
     for _ in range(probes):
         await breaker.acquire()
 
     await asyncio.wait_for(breaker.wait(), 1)
-    assert bench.clock.sleeps == []
+    assert harness.clock.sleeps == []
 
 
 async def test_tried_early_it_goes_half_open_and_is_closed_by_calls_only() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    breaker = await bench.breaker()
-    bench.clock.advance(5)
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    breaker = await harness.breaker()
+    harness.clock.advance(5)
 
     assert await breaker.try_now() is True
     assert await breaker.try_now() is False
 
-    assert bench.changes[-1] == ("open", "half-open", None)
-    await bench.run("success", "success")
-    assert bench.state == "half-open"
-    await bench.run("success")
-    assert bench.state == "closed"
+    assert harness.changes[-1] == ("open", "half-open", None)
+    await harness.run("success", "success")
+    assert harness.state == "half-open"
+    await harness.run("success")
+    assert harness.state == "closed"
     assert await breaker.try_now() is False
-    assert bench.state == "closed"
+    assert harness.state == "closed"
 
 
 async def test_tried_early_in_vain_it_is_open_for_its_whole_time_again() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(5)
-    await (await bench.breaker()).try_now()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(5)
+    await (await harness.breaker()).try_now()
 
-    await bench.run("failure")
+    await harness.run("failure")
 
-    assert bench.state == "open"
-    assert bench.changes[-1] == ("half-open", "open", bench.clock.monotonic() + TTL)
+    assert harness.state == "open"
+    assert harness.changes[-1] == ("half-open", "open", harness.clock.monotonic() + TTL)
 
 
 async def test_a_hung_probe_that_its_time_limit_ends_does_not_hold_it_half_open() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
+    breaker = await harness.breaker()
     hung = [await breaker.acquire() for _ in range(NEED)]
-    bench.clock.advance(1800)
+    harness.clock.advance(1800)
 
     assert await breaker.settle(hung[0], "failure") is True
     assert [await breaker.settle(ticket, "failure") for ticket in hung[1:]] == [False, False]
 
-    assert bench.state == "open"
-    bench.clock.advance(TTL)
-    await bench.run("success", "success", "success")
-    assert bench.state == "closed"
+    assert harness.state == "open"
+    harness.clock.advance(TTL)
+    await harness.run("success", "success", "success")
+    assert harness.state == "closed"
 
 
 async def test_a_permit_is_given_back_when_the_cancel_comes_while_a_listener_is_slow() -> None:
-    bench = Bench()
-    await bench.run(*FAILED[:5])
-    bench.clock.advance(TTL)
-    breaker = await bench.breaker()
+    harness = Harness()
+    await harness.run(*FAILED[:5])
+    harness.clock.advance(TTL)
+    breaker = await harness.breaker()
     listening = asyncio.Event()
 
     async def listen_slowly(message: Any, unit_of_work: Any) -> None:
         listening.set()
         await asyncio.Event().wait()
 
-    bench.factory.messagebus.add_listener(ContextChanged, listen_slowly)
+    harness.factory.messagebus.add_listener(ContextChanged, listen_slowly)
     asking = asyncio.create_task(breaker.acquire())
     await listening.wait()
     asking.cancel()
     await asyncio.wait({asking})
-    bench.factory.messagebus.remove_listener(ContextChanged, listen_slowly)
+    harness.factory.messagebus.remove_listener(ContextChanged, listen_slowly)
 
     assert asking.cancelled()
     for _ in range(NEED):
@@ -473,24 +473,24 @@ class BreakerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench()
+        self.harness = Harness()
         self.model = _Model()
-        self.out: list[tuple[int, Ticket, int, float]] = []
+        self.out: list[tuple[int, Permit, int, float]] = []
         self.number = 0
         self.runner = asyncio.Runner()
-        self.breaker = self.runner.run(self.bench.breaker())
+        self.breaker = self.runner.run(self.harness.breaker())
 
     def teardown(self) -> None:
         self.runner.close()
 
     @rule(seconds=st.sampled_from([0.5, 10, 59.5, 60, 61, 1000]))
     def tick(self, seconds: float) -> None:
-        self.bench.clock.advance(seconds)
+        self.harness.clock.advance(seconds)
 
     @rule()
     def begin(self) -> None:
         self.number += 1
-        now = self.bench.clock.monotonic()
+        now = self.harness.clock.monotonic()
         admitted = self.model.begin(self.number, now)
         try:
             ticket = self.runner.run(self.breaker.acquire())
@@ -506,7 +506,7 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         number, ticket, era, began = self.out.pop(pick % len(self.out))
         fresh = era == self.model.era
-        self.model.end(number, era, began, outcome, self.bench.clock.monotonic())
+        self.model.end(number, era, began, outcome, self.harness.clock.monotonic())
         assert self.runner.run(self.breaker.settle(ticket, outcome)) == fresh
 
     @rule()
@@ -534,9 +534,9 @@ class BreakerMachine(RuleBasedStateMachine):
     @invariant()
     def they_agree(self) -> None:
         context = self.breaker.context
-        assert self.bench.state == self.model.state
+        assert self.harness.state == self.model.state
         if self.model.state == "closed":
-            assert self.bench.failures == self.model.failures
+            assert self.harness.failures == self.model.failures
         if self.model.state == "half-open":
             half_open: Any = context._state
             assert (half_open.in_flight, half_open.successes) == (len(self.model.flights), self.model.successes)

@@ -15,7 +15,7 @@ from core.errors import QuintetError
 from core.settings import BudgetSettings
 from core.spending.budget import Budget, ReachedLimit
 from core.spending.ledger import Cost, Spent
-from core.workflow.run_budget_gate import Allowance, WhenReached, stops_while_held
+from core.workflow.run_budget_gate import RunBudgetGate, WhenReached, stops_while_held
 from tests.support.clock import VirtualClock
 
 NOTHING = {"tokens": 0.0, "usd": 0.0, "minutes": 0.0}
@@ -26,8 +26,8 @@ def used(**numbers: float) -> dict[str, float]:
 
 
 @dataclass(slots=True)
-class Desk:
-    """An allowance whose numbers a test sets."""
+class RunController:
+    """An budget_gate whose numbers a test sets."""
 
     limits: dict[str, Any]
     when_reached: WhenReached = "ask"
@@ -35,8 +35,8 @@ class Desk:
     told: list[ReachedLimit] = field(default_factory=list)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(manual=True))
 
-    def allowance(self) -> Allowance:
-        return Allowance(
+    def budget_gate(self) -> RunBudgetGate:
+        return RunBudgetGate(
             Budget(BudgetSettings(**self.limits)),
             self.when_reached,
             spent=lambda: self.spent,
@@ -48,9 +48,9 @@ class Desk:
         self.spent += Spent(tokens, Cost(Decimal(usd)))
 
 
-async def is_admitted(allowance: Allowance) -> bool:
+async def is_admitted(budget_gate: RunBudgetGate) -> bool:
     """Tell whether a call may be sent; one that is held is withdrawn."""
-    asking = asyncio.create_task(allowance.admit())
+    asking = asyncio.create_task(budget_gate.admit())
     for _ in range(5):
         await asyncio.sleep(0)
     if asking.done():
@@ -98,99 +98,99 @@ def test_a_raised_limit_is_the_next_multiple_of_its_amount(amount: float, spent:
 
 
 async def test_a_run_without_limits_is_never_held() -> None:
-    desk = Desk({})
-    allowance = desk.allowance()
-    desk.spend(10**12, "999999")
-    desk.clock.advance(10**9)
+    controller = RunController({})
+    budget_gate = controller.budget_gate()
+    controller.spend(10**12, "999999")
+    controller.clock.advance(10**9)
 
-    assert await is_admitted(allowance)
-    assert desk.told == []
+    assert await is_admitted(budget_gate)
+    assert controller.told == []
 
 
 async def test_the_user_is_asked_once_and_going_on_raises_the_limit_by_the_same_amount() -> None:
-    desk = Desk({"tokens": 1000})
-    allowance = desk.allowance()
-    desk.spend(999)
-    assert await is_admitted(allowance)
+    controller = RunController({"tokens": 1000})
+    budget_gate = controller.budget_gate()
+    controller.spend(999)
+    assert await is_admitted(budget_gate)
 
-    desk.spend(201)
-    assert [await is_admitted(allowance) for _ in range(3)] == [False, False, False]
-    assert desk.told == [ReachedLimit("tokens", 1000, 1200)]
-    assert allowance.is_held
+    controller.spend(201)
+    assert [await is_admitted(budget_gate) for _ in range(3)] == [False, False, False]
+    assert controller.told == [ReachedLimit("tokens", 1000, 1200)]
+    assert budget_gate.is_held
 
-    allowance.go_on()
-    desk.spend(799)  # 1,999 of 2,000
-    assert await is_admitted(allowance)
-    desk.spend(1)
-    assert not await is_admitted(allowance)
-    assert desk.told[1:] == [ReachedLimit("tokens", 2000, 2000)]
+    budget_gate.go_on()
+    controller.spend(799)  # 1,999 of 2,000
+    assert await is_admitted(budget_gate)
+    controller.spend(1)
+    assert not await is_admitted(budget_gate)
+    assert controller.told[1:] == [ReachedLimit("tokens", 2000, 2000)]
 
 
 async def test_all_who_wait_go_on_together() -> None:
-    desk = Desk({"usd": 0.5})
-    allowance = desk.allowance()
-    desk.spend(usd="0.7")
+    controller = RunController({"usd": 0.5})
+    budget_gate = controller.budget_gate()
+    controller.spend(usd="0.7")
     async with asyncio.TaskGroup() as group:
         for _ in range(5):
-            group.create_task(allowance.admit())
+            group.create_task(budget_gate.admit())
         await asyncio.sleep(0)
-        assert desk.told == [ReachedLimit("usd", 0.5, 0.7)]
-        allowance.go_on()
+        assert controller.told == [ReachedLimit("usd", 0.5, 0.7)]
+        budget_gate.go_on()
 
-    assert not allowance.is_held
+    assert not budget_gate.is_held
 
 
 async def test_a_limit_that_is_reached_while_the_run_is_held_is_told_and_not_raised_in_silence() -> None:
-    desk = Desk({"tokens": 100})
-    allowance = desk.allowance()
-    allowance.hold()
-    desk.spend(150)  # by an answer that was under way
-    assert desk.told == []
+    controller = RunController({"tokens": 100})
+    budget_gate = controller.budget_gate()
+    budget_gate.hold()
+    controller.spend(150)  # by an answer that was under way
+    assert controller.told == []
 
-    allowance.go_on()
+    budget_gate.go_on()
 
-    assert not await is_admitted(allowance)
-    assert desk.told == [ReachedLimit("tokens", 100, 150)]
+    assert not await is_admitted(budget_gate)
+    assert controller.told == [ReachedLimit("tokens", 100, 150)]
 
 
 async def test_every_limit_is_told_of_by_itself() -> None:
-    desk = Desk({"tokens": 100, "usd": 1})
-    allowance = desk.allowance()
-    desk.spend(100)
-    assert not await is_admitted(allowance)
-    allowance.go_on()
-    desk.spend(10, "1.5")
-    assert not await is_admitted(allowance)
+    controller = RunController({"tokens": 100, "usd": 1})
+    budget_gate = controller.budget_gate()
+    controller.spend(100)
+    assert not await is_admitted(budget_gate)
+    budget_gate.go_on()
+    controller.spend(10, "1.5")
+    assert not await is_admitted(budget_gate)
 
-    assert [limit.what for limit in desk.told] == ["tokens", "usd"]
+    assert [limit.what for limit in controller.told] == ["tokens", "usd"]
 
 
 async def test_minutes_in_which_the_run_is_held_do_not_count() -> None:
-    desk = Desk({"minutes": 30})
-    allowance = desk.allowance()
-    desk.clock.advance(20 * 60)
-    allowance.hold()
-    desk.clock.advance(1000 * 60)
-    allowance.go_on()
-    desk.clock.advance(9 * 60)
-    assert await is_admitted(allowance)
+    controller = RunController({"minutes": 30})
+    budget_gate = controller.budget_gate()
+    controller.clock.advance(20 * 60)
+    budget_gate.hold()
+    controller.clock.advance(1000 * 60)
+    budget_gate.go_on()
+    controller.clock.advance(9 * 60)
+    assert await is_admitted(budget_gate)
 
-    desk.clock.advance(60)
-    assert not await is_admitted(allowance)
-    assert desk.told == [ReachedLimit("minutes", 30, 30)]
+    controller.clock.advance(60)
+    assert not await is_admitted(budget_gate)
+    assert controller.told == [ReachedLimit("minutes", 30, 30)]
 
-    desk.clock.advance(500 * 60)  # the user is away
-    allowance.go_on()
-    desk.clock.advance(29 * 60)
-    assert await is_admitted(allowance)
-    desk.clock.advance(60)
-    assert not await is_admitted(allowance)
+    controller.clock.advance(500 * 60)  # the user is away
+    budget_gate.go_on()
+    controller.clock.advance(29 * 60)
+    assert await is_admitted(budget_gate)
+    controller.clock.advance(60)
+    assert not await is_admitted(budget_gate)
 
 
 async def test_with_nobody_to_ask_the_run_fails_and_says_what_to_do() -> None:
-    desk = Desk({"tokens": 1000, "usd": 2.5}, "fail")
-    allowance = desk.allowance()
-    desk.spend(1230, "3")
+    controller = RunController({"tokens": 1000, "usd": 2.5}, "fail")
+    budget_gate = controller.budget_gate()
+    controller.spend(1230, "3")
 
     for _ in range(2):
         with pytest.raises(
@@ -198,33 +198,33 @@ async def test_with_nobody_to_ask_the_run_fails_and_says_what_to_do() -> None:
             match=r"^the budget of the run is used up: 1,230 of 1,000 tokens, \$3 of \$2.5 - "
             r"raise BUDGET_TOKENS and BUDGET_USD, or go on with --yes$",
         ):
-            await allowance.admit()
-    assert len(desk.told) == 2
+            await budget_gate.admit()
+    assert len(controller.told) == 2
 
 
 async def test_with_a_yes_given_before_the_run_goes_on_and_every_limit_is_still_told() -> None:
-    desk = Desk({"tokens": 1000}, "go_on")
-    allowance = desk.allowance()
+    controller = RunController({"tokens": 1000}, "go_on")
+    budget_gate = controller.budget_gate()
     for _ in range(5):
-        desk.spend(500)
-        await allowance.admit()
+        controller.spend(500)
+        await budget_gate.admit()
 
-    assert desk.told == [ReachedLimit("tokens", 1000, 1000), ReachedLimit("tokens", 2000, 2000)]
-    assert not allowance.is_held
+    assert controller.told == [ReachedLimit("tokens", 1000, 1000), ReachedLimit("tokens", 2000, 2000)]
+    assert not budget_gate.is_held
 
 
 async def test_the_time_of_a_run_stands_still_while_it_is_held() -> None:
     loop = asyncio.get_running_loop()
-    allowance = Desk({}).allowance()
+    budget_gate = RunController({}).budget_gate()
     async with asyncio.timeout(1000) as deadline:
-        allowance.on_held = stops_while_held(deadline)
-        allowance.hold()
-        allowance.hold()
+        budget_gate.on_held = stops_while_held(deadline)
+        budget_gate.hold()
+        budget_gate.hold()
         assert deadline.when() is None
 
-        allowance.go_on()
-        allowance.go_on()
-        await allowance.admit()
+        budget_gate.go_on()
+        budget_gate.go_on()
+        await budget_gate.admit()
         ends_at = deadline.when()
 
     assert ends_at is not None

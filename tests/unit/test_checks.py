@@ -174,9 +174,7 @@ def test_warnings_of_the_checked_code_do_not_leak(capfd: pytest.CaptureFixture[s
 def test_pyyaml_is_imported_only_for_yaml() -> None:
     import subprocess
 
-    code = (
-        "import sys; import core.workspace.answers.reader, core.workspace.files.folder; print('yaml' in sys.modules, 'psutil' in sys.modules)"
-    )
+    code = "import sys; import core.workspace.answers.reader, core.workspace.files.folder; print('yaml' in sys.modules, 'psutil' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
 
     assert out.stdout.strip() == "False False"

@@ -67,7 +67,7 @@ class KeptReports(MetricExporter):
 
 
 @dataclass
-class Bench:
+class Harness:
     """A push under test, and both of its ends."""
 
     exporter: KeptReports = field(default_factory=KeptReports)
@@ -92,101 +92,101 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
-    yield bench
-    for push in bench.pushes:
+def harness() -> Iterator[Harness]:
+    harness = Harness()
+    yield harness
+    for push in harness.pushes:
         push.close()
 
 
 RETRIES = "quintet.llm.retries"
 
 
-def test_the_end_brings_what_no_report_has_told_yet(bench: Bench) -> None:
-    push = bench.start()
-    bench.count(3)
+def test_the_end_brings_what_no_report_has_told_yet(harness: Harness) -> None:
+    push = harness.start()
+    harness.count(3)
 
     push.close()
 
-    assert bench.exporter.sums(RETRIES) == [3]
-    assert bench.exporter.is_shut_down
+    assert harness.exporter.sums(RETRIES) == [3]
+    assert harness.exporter.is_shut_down
 
 
-def test_what_was_recorded_before_the_start_is_not_told(bench: Bench) -> None:
-    bench.count(7)
-    push = bench.start()
-    bench.count(2)
+def test_what_was_recorded_before_the_start_is_not_told(harness: Harness) -> None:
+    harness.count(7)
+    push = harness.start()
+    harness.count(2)
 
     push.close()
 
-    assert bench.exporter.sums(RETRIES) == [2]
+    assert harness.exporter.sums(RETRIES) == [2]
 
 
-def test_delta_reports_add_up_to_the_whole(bench: Bench) -> None:
-    push = bench.start(interval_seconds=OFTEN)
+def test_delta_reports_add_up_to_the_whole(harness: Harness) -> None:
+    push = harness.start(interval_seconds=OFTEN)
     for reports in range(1, 6):
-        bench.count(reports)
-        bench.exporter.until(functools.partial(lambda wanted: len(bench.exporter.sums(RETRIES)) == wanted, reports))
+        harness.count(reports)
+        harness.exporter.until(functools.partial(lambda wanted: len(harness.exporter.sums(RETRIES)) == wanted, reports))
 
     push.close()
 
-    assert sum(bench.exporter.sums(RETRIES)) == 15
-    assert len(bench.exporter.sums(RETRIES)) == 5  # a report in which nothing happened does not tell the counter
+    assert sum(harness.exporter.sums(RETRIES)) == 15
+    assert len(harness.exporter.sums(RETRIES)) == 5  # a report in which nothing happened does not tell the counter
 
 
-def test_a_report_that_did_not_arrive_is_part_of_the_next(bench: Bench) -> None:
-    bench.exporter.answer = MetricExportResult.FAILURE
-    push = bench.start(interval_seconds=OFTEN)
-    bench.count(4)
-    bench.exporter.until(lambda: any(RETRIES in report for report in bench.exporter.reports))
-    bench.exporter.answer = MetricExportResult.SUCCESS
-    bench.count(1)
-
-    push.close()
-
-    assert sum(bench.exporter.sums(RETRIES)) == 5
-
-
-def test_cumulative_reports_repeat_the_whole(bench: Bench) -> None:
-    push = bench.start(is_delta=False, interval_seconds=OFTEN)
-    bench.count(2)
-    bench.exporter.until(lambda: 2 in bench.exporter.sums(RETRIES))
-    bench.count(3)
+def test_a_report_that_did_not_arrive_is_part_of_the_next(harness: Harness) -> None:
+    harness.exporter.answer = MetricExportResult.FAILURE
+    push = harness.start(interval_seconds=OFTEN)
+    harness.count(4)
+    harness.exporter.until(lambda: any(RETRIES in report for report in harness.exporter.reports))
+    harness.exporter.answer = MetricExportResult.SUCCESS
+    harness.count(1)
 
     push.close()
 
-    assert bench.exporter.sums(RETRIES)[-1] == 5
+    assert sum(harness.exporter.sums(RETRIES)) == 5
 
 
-def test_metrics_that_were_switched_off_and_on_begin_anew(bench: Bench) -> None:
-    push = bench.start(is_delta=False)
-    bench.count(9)
-    bench.registry = Registry()
-    bench.count(1)
-
-    push.close()
-
-    assert bench.exporter.sums(RETRIES) == [1]
-
-
-def test_nothing_is_sent_while_metrics_are_off(bench: Bench) -> None:
-    bench.registry = NullRegistry()
-
-    bench.start().close()
-
-    assert bench.exporter.reports == []
-
-
-def test_a_report_names_its_period_and_its_kinds(bench: Bench) -> None:
-    push = bench.start()
-    bench.registry.record("llm.request", "timing", 1500.0, {"agent": "a", "model": "m", "outcome": "ok"})
-    bench.registry.record("llm.request", "timing", 90_000.0, {"agent": "a", "model": "m", "outcome": "ok"})
-    bench.registry.record("queue.depth", "gauge", 2, None)
-    bench.clock.advance(60)
+def test_cumulative_reports_repeat_the_whole(harness: Harness) -> None:
+    push = harness.start(is_delta=False, interval_seconds=OFTEN)
+    harness.count(2)
+    harness.exporter.until(lambda: 2 in harness.exporter.sums(RETRIES))
+    harness.count(3)
 
     push.close()
 
-    [report] = bench.exporter.reports
+    assert harness.exporter.sums(RETRIES)[-1] == 5
+
+
+def test_metrics_that_were_switched_off_and_on_begin_anew(harness: Harness) -> None:
+    push = harness.start(is_delta=False)
+    harness.count(9)
+    harness.registry = Registry()
+    harness.count(1)
+
+    push.close()
+
+    assert harness.exporter.sums(RETRIES) == [1]
+
+
+def test_nothing_is_sent_while_metrics_are_off(harness: Harness) -> None:
+    harness.registry = NullRegistry()
+
+    harness.start().close()
+
+    assert harness.exporter.reports == []
+
+
+def test_a_report_names_its_period_and_its_kinds(harness: Harness) -> None:
+    push = harness.start()
+    harness.registry.record("llm.request", "timing", 1500.0, {"agent": "a", "model": "m", "outcome": "ok"})
+    harness.registry.record("llm.request", "timing", 90_000.0, {"agent": "a", "model": "m", "outcome": "ok"})
+    harness.registry.record("queue.depth", "gauge", 2, None)
+    harness.clock.advance(60)
+
+    push.close()
+
+    [report] = harness.exporter.reports
     duration, depth = report["gen_ai.client.inference.duration"], report["quintet.queue.depth"]
     assert isinstance(duration.data, Histogram)
     assert isinstance(depth.data, Gauge)
@@ -200,7 +200,7 @@ def test_a_report_names_its_period_and_its_kinds(bench: Bench) -> None:
     assert [level.value for level in depth.data.data_points] == [2]
 
 
-def test_a_fault_of_an_exporter_does_not_end_the_reports(bench: Bench) -> None:
+def test_a_fault_of_an_exporter_does_not_end_the_reports(harness: Harness) -> None:
     class FaultyAtFirst(KeptReports):
         def export(
             self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
@@ -210,11 +210,11 @@ def test_a_fault_of_an_exporter_does_not_end_the_reports(bench: Bench) -> None:
                 raise RuntimeError("out of order")
             return MetricExportResult.SUCCESS
 
-    bench.exporter = FaultyAtFirst()
-    push = bench.start(interval_seconds=OFTEN)
-    bench.count(1)
+    harness.exporter = FaultyAtFirst()
+    push = harness.start(interval_seconds=OFTEN)
+    harness.count(1)
 
-    bench.exporter.until(lambda: len(bench.exporter.reports) >= 2)
+    harness.exporter.until(lambda: len(harness.exporter.reports) >= 2)
     push.close()
 
-    assert bench.exporter.sums(RETRIES)[:1] == [1]
+    assert harness.exporter.sums(RETRIES)[:1] == [1]

@@ -7,62 +7,62 @@ import asyncio
 import pytest
 
 from core.clock import SystemClock
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 from tests.support.clock import VirtualClock
 
 
 async def test_it_sleeps_its_time_when_nobody_hurries_it() -> None:
     clock = VirtualClock()
-    patience = Patience(clock)
+    sleeper = InterruptibleSleep(clock)
 
-    assert await patience.sleep(30) is False
+    assert await sleeper.sleep(30) is False
 
     assert clock.sleeps == [30]
     assert clock.monotonic() == 1030
-    assert not patience.is_waiting
+    assert not sleeper.is_waiting
 
 
 async def test_a_hurry_ends_it_before_its_time() -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
-    sleeping = asyncio.create_task(patience.sleep(30))
+    sleeper = InterruptibleSleep(clock)
+    sleeping = asyncio.create_task(sleeper.sleep(30))
     await clock.until_asleep(1)
-    assert patience.is_waiting
+    assert sleeper.is_waiting
 
-    assert patience.hurry() is True
+    assert sleeper.wake() is True
 
     assert await sleeping is True
     assert clock.monotonic() == 1000
-    assert not patience.is_waiting
+    assert not sleeper.is_waiting
 
 
 async def test_a_hurry_ends_a_sleep_of_real_time() -> None:
-    patience = Patience(SystemClock())
-    sleeping = asyncio.create_task(patience.sleep(3600))
+    sleeper = InterruptibleSleep(SystemClock())
+    sleeping = asyncio.create_task(sleeper.sleep(3600))
     await asyncio.sleep(0)
 
-    patience.hurry()
+    sleeper.wake()
 
     assert await asyncio.wait_for(sleeping, 5) is True
 
 
 async def test_to_hurry_nobody_does_nothing_also_to_the_next_sleep() -> None:
     clock = VirtualClock()
-    patience = Patience(clock)
+    sleeper = InterruptibleSleep(clock)
 
-    assert patience.hurry() is False
+    assert sleeper.wake() is False
 
-    assert await patience.sleep(1) is False
+    assert await sleeper.sleep(1) is False
 
 
 async def test_several_sleeps_are_hurried_together_and_only_once() -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
-    sleeping = [asyncio.create_task(patience.sleep(seconds)) for seconds in (1, 2, 3)]
+    sleeper = InterruptibleSleep(clock)
+    sleeping = [asyncio.create_task(sleeper.sleep(seconds)) for seconds in (1, 2, 3)]
     await clock.until_asleep(3)
 
-    assert patience.hurry() is True
-    assert patience.hurry() is False
+    assert sleeper.wake() is True
+    assert sleeper.wake() is False
 
     assert [await task for task in sleeping] == [True] * 3
 
@@ -71,32 +71,32 @@ async def test_several_sleeps_are_hurried_together_and_only_once() -> None:
 @pytest.mark.parametrize("over", [False, True])
 async def test_a_cancel_wins_also_in_the_moment_in_which_the_sleep_ends(hurried: bool, over: bool) -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
-    sleeping = asyncio.create_task(patience.sleep(30))
+    sleeper = InterruptibleSleep(clock)
+    sleeping = asyncio.create_task(sleeper.sleep(30))
     await clock.until_asleep(1)
 
     if hurried:
-        patience.hurry()
+        sleeper.wake()
     if over:
         clock.advance(30)
     sleeping.cancel()
     await asyncio.wait({sleeping})
 
     assert sleeping.cancelled()
-    assert not patience.is_waiting
+    assert not sleeper.is_waiting
 
 
 async def test_a_hurry_that_comes_with_the_end_of_a_sleep_does_not_shorten_the_next() -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
+    sleeper = InterruptibleSleep(clock)
 
     async def two_sleeps() -> list[bool]:
-        return [await patience.sleep(30), await patience.sleep(30)]
+        return [await sleeper.sleep(30), await sleeper.sleep(30)]
 
     sleeping = asyncio.create_task(two_sleeps())
     await clock.until_asleep(1)
     clock.advance(30)
-    patience.hurry()
+    sleeper.wake()
     await asyncio.sleep(0)
     await clock.until_asleep(1)
     clock.advance(30)
@@ -106,20 +106,20 @@ async def test_a_hurry_that_comes_with_the_end_of_a_sleep_does_not_shorten_the_n
 
 async def test_it_can_be_slept_with_while_an_error_or_an_earlier_cancel_is_handled() -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
+    sleeper = InterruptibleSleep(clock)
 
     async def clean_up() -> bool:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            return await patience.sleep(30)
+            return await sleeper.sleep(30)
         return False
 
     cleaning = asyncio.create_task(clean_up())
     await asyncio.sleep(0)
     cleaning.cancel()
     await clock.until_asleep(1)
-    patience.hurry()
+    sleeper.wake()
 
     assert await cleaning is True
 
@@ -129,21 +129,21 @@ async def test_an_error_of_the_clock_comes_out_as_it_is() -> None:
         async def sleep(self, seconds: float) -> None:
             raise TimeoutError("the clock is broken")
 
-    patience = Patience(BrokenClock())
+    sleeper = InterruptibleSleep(BrokenClock())
 
     with pytest.raises(TimeoutError, match="broken"):
-        await patience.sleep(1)
-    assert not patience.is_waiting
+        await sleeper.sleep(1)
+    assert not sleeper.is_waiting
 
 
 async def test_it_starts_no_task_of_its_own() -> None:
     clock = VirtualClock(manual=True)
-    patience = Patience(clock)
+    sleeper = InterruptibleSleep(clock)
     before = asyncio.all_tasks()
 
-    sleeping = asyncio.create_task(patience.sleep(30))
+    sleeping = asyncio.create_task(sleeper.sleep(30))
     await clock.until_asleep(1)
 
     assert asyncio.all_tasks() == {*before, sleeping}
-    patience.hurry()
+    sleeper.wake()
     await sleeping

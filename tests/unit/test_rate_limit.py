@@ -16,7 +16,7 @@ from tests.support.clock import VirtualClock
 
 
 @dataclass
-class Bench:
+class Harness:
     """One limiter, and the times at which its callers were let through."""
 
     requests: int | None = None
@@ -51,178 +51,178 @@ async def _settle() -> None:
         await asyncio.sleep(0)
 
 
-async def _pass_time(bench: Bench, seconds: float, step: float = 0.25) -> None:
+async def _pass_time(harness: Harness, seconds: float, step: float = 0.25) -> None:
     """Let time pass in steps, so that naps end when they are due."""
     for _ in range(round(seconds / step)):
-        bench.clock.advance(step)
+        harness.clock.advance(step)
         await _settle()
 
 
 async def test_without_limits_nobody_waits() -> None:
-    bench = Bench()
+    harness = Harness()
 
     for _ in range(1000):
-        await bench.call(tokens=10**9)
-    bench.limiter.correct(10, 10**9)
+        await harness.call(tokens=10**9)
+    harness.limiter.correct(10, 10**9)
 
-    assert (bench.clock.sleeps, bench.told) == ([], {0: []})
+    assert (harness.clock.sleeps, harness.told) == ([], {0: []})
 
 
 async def test_at_once_go_two_seconds_worth_and_then_one_after_another() -> None:
-    bench = Bench(requests=120)
+    harness = Harness(requests=120)
 
-    for task in bench.start(8):
+    for task in harness.start(8):
         await task
 
-    assert bench.order == list(range(8))
-    assert bench.times == pytest.approx([0, 0, 0, 0, 0.5, 1, 1.5, 2])
+    assert harness.order == list(range(8))
+    assert harness.times == pytest.approx([0, 0, 0, 0, 0.5, 1, 1.5, 2])
 
 
 async def test_a_slow_limit_lets_one_through_at_a_time() -> None:
-    bench = Bench(requests=6)
+    harness = Harness(requests=6)
 
-    for task in bench.start(3):
+    for task in harness.start(3):
         await task
 
-    assert bench.times == pytest.approx([0, 10, 20])
+    assert harness.times == pytest.approx([0, 10, 20])
 
 
 async def test_idle_time_saves_up_no_more_than_two_seconds_worth() -> None:
-    bench = Bench(requests=120)
-    bench.clock.advance(3600)
+    harness = Harness(requests=120)
+    harness.clock.advance(3600)
 
-    for task in bench.start(6):
+    for task in harness.start(6):
         await task
 
-    assert [time - 3600 for time in bench.times] == pytest.approx([0, 0, 0, 0, 0.5, 1])
+    assert [time - 3600 for time in harness.times] == pytest.approx([0, 0, 0, 0, 0.5, 1])
 
 
 async def test_both_limits_hold() -> None:
-    bench = Bench(requests=60, tokens=600)
+    harness = Harness(requests=60, tokens=600)
 
-    for task in bench.start(4, tokens=20):
+    for task in harness.start(4, tokens=20):
         await task
 
-    assert bench.times == pytest.approx([0, 2, 4, 6])
+    assert harness.times == pytest.approx([0, 2, 4, 6])
 
 
 async def test_a_call_larger_than_the_bucket_goes_when_it_is_full_and_those_behind_wait_for_its_debt() -> None:
-    bench = Bench(tokens=600)
+    harness = Harness(tokens=600)
 
-    await bench.call(0, tokens=120)
-    await bench.call(1, tokens=20)
+    await harness.call(0, tokens=120)
+    await harness.call(1, tokens=20)
 
-    assert bench.times == pytest.approx([0, 12])
+    assert harness.times == pytest.approx([0, 12])
 
 
 async def test_no_call_costs_more_than_a_minute() -> None:
-    bench = Bench(tokens=600)
+    harness = Harness(tokens=600)
 
-    await bench.call(0, tokens=1_000_000)
-    await bench.call(1, tokens=20)
+    await harness.call(0, tokens=1_000_000)
+    await harness.call(1, tokens=20)
 
-    assert bench.times == pytest.approx([0, 60])
+    assert harness.times == pytest.approx([0, 60])
 
 
 async def test_what_was_reserved_in_vain_is_given_back() -> None:
-    bench = Bench(tokens=600)
+    harness = Harness(tokens=600)
 
-    await bench.call(0, tokens=520)
-    bench.limiter.correct(520, 20)
-    await bench.call(1, tokens=20)
+    await harness.call(0, tokens=520)
+    harness.limiter.correct(520, 20)
+    await harness.call(1, tokens=20)
 
-    assert bench.times == pytest.approx([0, 2])
+    assert harness.times == pytest.approx([0, 2])
 
 
 async def test_what_was_used_beyond_the_guess_is_waited_off() -> None:
-    bench = Bench(tokens=600)
+    harness = Harness(tokens=600)
 
-    await bench.call(0, tokens=20)
-    bench.limiter.correct(20, 120)
-    await bench.call(1, tokens=20)
+    await harness.call(0, tokens=20)
+    harness.limiter.correct(20, 120)
+    await harness.call(1, tokens=20)
 
-    assert bench.times == pytest.approx([0, 12])
+    assert harness.times == pytest.approx([0, 12])
 
 
 async def test_a_guess_far_above_the_limit_is_corrected_by_what_it_had_cost() -> None:
-    bench = Bench(tokens=600)
+    harness = Harness(tokens=600)
 
-    await bench.call(0, tokens=1_000_000)
-    bench.limiter.correct(1_000_000, 20)
-    await bench.call(1, tokens=20)
+    await harness.call(0, tokens=1_000_000)
+    harness.limiter.correct(1_000_000, 20)
+    await harness.call(1, tokens=20)
 
-    assert bench.times == pytest.approx([0, 2])
+    assert harness.times == pytest.approx([0, 2])
 
 
 async def test_a_correction_shortens_a_wait_that_is_under_way() -> None:
-    bench = Bench(tokens=600, clock=VirtualClock(manual=True))
-    await bench.call(0, tokens=520)
-    waiting = asyncio.create_task(bench.call(1, tokens=20))
-    await bench.clock.until_asleep(1)
+    harness = Harness(tokens=600, clock=VirtualClock(manual=True))
+    await harness.call(0, tokens=520)
+    waiting = asyncio.create_task(harness.call(1, tokens=20))
+    await harness.clock.until_asleep(1)
 
-    bench.limiter.correct(520, 20)
-    await _pass_time(bench, 2)
+    harness.limiter.correct(520, 20)
+    await _pass_time(harness, 2)
 
     await waiting
-    assert bench.told[1] == pytest.approx([52, 2])
+    assert harness.told[1] == pytest.approx([52, 2])
 
 
 async def test_each_hears_when_its_own_wait_ends_also_those_behind() -> None:
-    bench = Bench(requests=60, clock=VirtualClock(manual=True))
-    tasks = bench.start(5)
-    await bench.clock.until_asleep(1)
+    harness = Harness(requests=60, clock=VirtualClock(manual=True))
+    tasks = harness.start(5)
+    await harness.clock.until_asleep(1)
 
-    assert bench.told == {0: [], 1: [], 2: [1], 3: [2], 4: [3]}
+    assert harness.told == {0: [], 1: [], 2: [1], 3: [2], 4: [3]}
 
-    await _pass_time(bench, 3)
-    assert bench.times == pytest.approx([0, 0, 1, 2, 3])
-    assert bench.told == {0: [], 1: [], 2: [1], 3: [2], 4: [3]}
+    await _pass_time(harness, 3)
+    assert harness.times == pytest.approx([0, 0, 1, 2, 3])
+    assert harness.told == {0: [], 1: [], 2: [1], 3: [2], 4: [3]}
     assert all(task.done() for task in tasks)
 
 
 @pytest.mark.parametrize("leaver", [2, 3, 4])
 async def test_one_who_is_cancelled_frees_its_place_for_those_behind(leaver: int) -> None:
-    bench = Bench(requests=60, clock=VirtualClock(manual=True))
-    tasks = bench.start(6)
-    await bench.clock.until_asleep(1)
+    harness = Harness(requests=60, clock=VirtualClock(manual=True))
+    tasks = harness.start(6)
+    await harness.clock.until_asleep(1)
 
     tasks[leaver].cancel()
     await _settle()
-    last = [bench.told[number][-1] for number in (2, 3, 4, 5) if number != leaver]
+    last = [harness.told[number][-1] for number in (2, 3, 4, 5) if number != leaver]
     assert last == pytest.approx([1, 2, 3])
 
-    await _pass_time(bench, 3)
-    assert bench.times == pytest.approx([0, 0, 1, 2, 3])
-    assert bench.order == [number for number in range(6) if number != leaver]
+    await _pass_time(harness, 3)
+    assert harness.times == pytest.approx([0, 0, 1, 2, 3])
+    assert harness.order == [number for number in range(6) if number != leaver]
 
 
 async def test_a_cancel_in_the_moment_in_which_the_wait_ends_spends_nothing() -> None:
-    bench = Bench(requests=60, clock=VirtualClock(manual=True))
-    tasks = bench.start(4)
-    await bench.clock.until_asleep(1)
+    harness = Harness(requests=60, clock=VirtualClock(manual=True))
+    tasks = harness.start(4)
+    await harness.clock.until_asleep(1)
 
-    bench.clock.advance(1)
+    harness.clock.advance(1)
     tasks[2].cancel()
     await _settle()
 
-    assert bench.passed == [(0, 0), (1, 0), (3, 1)]
+    assert harness.passed == [(0, 0), (1, 0), (3, 1)]
 
 
 async def test_a_sleep_that_ends_early_lets_nobody_through_early() -> None:
-    bench = Bench(requests=60)
+    harness = Harness(requests=60)
     naps = 0
 
     async def light_sleep(seconds: float) -> bool:
         nonlocal naps
         naps += 1
-        await bench.clock.sleep(seconds / 3 if naps < 5 else seconds)
+        await harness.clock.sleep(seconds / 3 if naps < 5 else seconds)
         return True
 
-    await bench.call()
-    await bench.call()
-    await bench.limiter.acquire(0, sleep=light_sleep, on_wait=lambda until: None)
+    await harness.call()
+    await harness.call()
+    await harness.limiter.acquire(0, sleep=light_sleep, on_wait=lambda until: None)
 
-    assert bench.clock.monotonic() == pytest.approx(1001)
+    assert harness.clock.monotonic() == pytest.approx(1001)
 
 
 @settings(max_examples=60, deadline=None)
@@ -234,27 +234,27 @@ async def test_a_sleep_that_ends_early_lets_nobody_through_early() -> None:
 async def test_in_no_stretch_of_time_does_more_pass_than_the_limits_allow(
     requests: int | None, tokens: int | None, calls: list[tuple[int, float, bool]]
 ) -> None:
-    bench = Bench(requests=requests, tokens=tokens)
+    harness = Harness(requests=requests, tokens=tokens)
     tasks = []
     for number, (amount, pause, cancelled) in enumerate(calls):
-        tasks.append(asyncio.create_task(bench.call(number, amount)))
+        tasks.append(asyncio.create_task(harness.call(number, amount)))
         await asyncio.sleep(0)
-        bench.clock.advance(pause)
+        harness.clock.advance(pause)
         if cancelled:
             tasks[-1].cancel()
     for task in tasks:
         await asyncio.wait({task})
 
-    assert bench.order == sorted(bench.order)
-    assert all(later >= earlier for earlier, later in pairwise(bench.times))
-    for first in range(len(bench.passed)):
-        for last in range(first, len(bench.passed)):
-            seconds = bench.times[last] - bench.times[first]
+    assert harness.order == sorted(harness.order)
+    assert all(later >= earlier for earlier, later in pairwise(harness.times))
+    for first in range(len(harness.passed)):
+        for last in range(first, len(harness.passed)):
+            seconds = harness.times[last] - harness.times[first]
             if requests is not None:
                 assert last - first + 1 <= _allowed(requests, seconds) + 1e-3
             if tokens is not None:
                 # The last one may go with a debt, which is why it does not count here.
-                spent = sum(min(calls[number][0], tokens) for number in bench.order[first:last])
+                spent = sum(min(calls[number][0], tokens) for number in harness.order[first:last])
                 assert spent <= _allowed(tokens, seconds) + 1e-3 * tokens
 
 
@@ -263,15 +263,15 @@ def _allowed(per_minute: int, seconds: float) -> float:
 
 
 async def test_a_listener_is_called_at_once_and_not_for_those_who_need_not_wait() -> None:
-    bench = Bench(requests=60, clock=VirtualClock(manual=True))
+    harness = Harness(requests=60, clock=VirtualClock(manual=True))
     heard: list[float] = []
     listen: Callable[[float], None] = heard.append
 
     for _ in range(2):
-        await bench.limiter.acquire(0, sleep=bench.clock.sleep, on_wait=listen)
+        await harness.limiter.acquire(0, sleep=harness.clock.sleep, on_wait=listen)
     assert heard == []
 
-    waiting = asyncio.create_task(bench.limiter.acquire(0, sleep=bench.clock.sleep, on_wait=listen))
+    waiting = asyncio.create_task(harness.limiter.acquire(0, sleep=harness.clock.sleep, on_wait=listen))
     await asyncio.sleep(0)
     assert heard == [1001]
     waiting.cancel()

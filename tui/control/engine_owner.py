@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SettingsLoader = Callable[[Mapping[str, object]], "Settings"]
 
 
-class EngineLife:
+class EngineOwner:
     """One engine, from its settings to its end.
 
     Attributes:

@@ -53,7 +53,7 @@ TOASTS = {"critical": "error", "warning": "warning", "info": "information"}
 NEWS_OF_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
 
 
-class Reception:
+class EventRouter:
     """Takes every event of a run; `say(message, severity)` shows a toast.
 
     Attributes:

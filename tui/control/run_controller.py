@@ -19,7 +19,7 @@ Severity = Literal["information", "warning", "error"]
 
 
 class Front(Protocol):
-    """The app, as far as the desk needs it."""
+    """The app, as far as the controller needs it."""
 
     main: MainScreen
 
@@ -40,7 +40,7 @@ class Front(Protocol):
         """Show a fault of our own, and return the words for it."""
 
 
-class Desk:
+class RunController:
     """Hands the user's wishes to the engine, and says what came of each.
 
     Attributes:

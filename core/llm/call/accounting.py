@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from core.events import Usage
 from core.llm.call.attempt import Answer
-from core.llm.call.call import Journey
-from core.llm.call.call_events import CallProgress
+from core.llm.call.call import Call
+from core.llm.call.call_events import CallEvents
 from core.llm.endpoint import Endpoint
 from core.llm.request import CallRequest
 from core.llm.window.tokens import estimate_prompt_tokens, estimate_tokens
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Ending = Literal["ok", "error", "cancelled"]
 
 
-class CallAccounts:
+class CallAccounting:
     """The accounts of all calls of one engine.
 
     Args:
@@ -44,25 +44,25 @@ class CallAccounts:
 
     def enter(
         self,
-        journey: Journey,
-        progress: CallProgress,
+        call: Call,
+        progress: CallEvents,
         ending: Ending,
         usage: Usage | None = None,
         *,
         cached: bool = False,
     ) -> None:
         """Count a call that has ended; `usage` is that of a whole answer. What came from the cache costs nothing."""
-        _measure(journey, progress, ending, usage, cached=cached)
+        _measure(call, progress, ending, usage, cached=cached)
         if not cached:
-            self._charge(journey, progress, usage)
+            self._charge(call, progress, usage)
 
-    def _charge(self, journey: Journey, progress: CallProgress, usage: Usage | None) -> None:
+    def _charge(self, call: Call, progress: CallEvents, usage: Usage | None) -> None:
         """Enter what a call has cost; of one that broke off, what had come is paid for too."""
         if usage is None:
             if not progress.has_received:
                 return
-            usage = _estimated_usage(journey.request, progress)
-        request, endpoint = journey.request, journey.endpoint
+            usage = _estimated_usage(call.request, progress)
+        request, endpoint = call.request, call.endpoint
         price = self._prices.price(endpoint.base_url, endpoint.model, usage)
         is_free = self._prices.is_free(endpoint.base_url, endpoint.model)
         cost = Cost(
@@ -77,22 +77,22 @@ class CallAccounts:
             metrics.increment("llm.cost", float(price), tags={"agent": request.agent_id, "model": endpoint.model})
 
 
-def usage_of(answer: Answer, request: CallRequest, progress: CallProgress) -> Usage:
+def usage_of(answer: Answer, request: CallRequest, progress: CallEvents) -> Usage:
     """Return the tokens of a whole answer: as the server has reported them, else estimated."""
     if answer.usage is not None:
         return Usage(answer.usage.input_tokens, answer.usage.output_tokens)
     return _estimated_usage(request, progress)
 
 
-def _estimated_usage(request: CallRequest, progress: CallProgress) -> Usage:
+def _estimated_usage(request: CallRequest, progress: CallEvents) -> Usage:
     return Usage(
         estimate_prompt_tokens(request.messages), estimate_tokens(progress.text + progress.reasoning), estimated=True
     )
 
 
-def _measure(journey: Journey, progress: CallProgress, ending: Ending, usage: Usage | None, *, cached: bool) -> None:
-    agent = {"agent": journey.request.agent_id}
-    model = journey.endpoint.model
+def _measure(call: Call, progress: CallEvents, ending: Ending, usage: Usage | None, *, cached: bool) -> None:
+    agent = {"agent": call.request.agent_id}
+    model = call.endpoint.model
     tags = {**agent, "model": model}
     metrics.increment("llm.requests", tags={**tags, "outcome": ending})
     duration_ms = progress.duration_seconds * 1000
@@ -108,7 +108,7 @@ def _measure(journey: Journey, progress: CallProgress, ending: Ending, usage: Us
             model=model,
             cached=cached,
             content={
-                "prompt": [{"role": said.role, "content": said.content} for said in journey.request.messages],
+                "prompt": [{"role": said.role, "content": said.content} for said in call.request.messages],
                 "answer": progress.text,
             },
         )

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.llm.call.call_events import CallProgress
-from core.llm.call.shared import Surroundings, Target
+from core.llm.call.call_events import CallEvents
+from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.faults import Fault
 from core.llm.servers.facts import is_healthy, is_reachable
 from core.llm.servers.health_probe import PROBE_EVERY_SECONDS
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 
 if TYPE_CHECKING:
-    from core.resilience.breaker import GuardBreaker
-    from core.resilience.breaker_state import Ticket
+    from core.resilience.breaker import Breaker
+    from core.resilience.breaker_state import Permit
 
 POLL_SECONDS = 2.0  # others may have changed the breaker meanwhile
 POLL_JITTER_SECONDS = 1.0
 SHORTEST_WAIT_SECONDS = 0.001  # what is left of a sum of waits may be too little for a clock to move
 
 
-class Admission:
+class AdmissionWaits:
     """The way of one call's attempts to one server; every wait is told, can be cancelled and can be cut short."""
 
-    def __init__(self, target: Target, around: Surroundings, progress: CallProgress, patience: Patience) -> None:
+    def __init__(self, target: RouteEntry, deps: CallDeps, progress: CallEvents, sleeper: InterruptibleSleep) -> None:
         self._target = target
         self._state = target.state
-        self._probe = around.probe(target.endpoint)
-        self._pool = around.pool
-        self._clock = around.clock
-        self._random = around.random
-        self._rules = around.settings.circuit_breaker
+        self._probe = deps.probe(target.endpoint)
+        self._pool = deps.pool
+        self._clock = deps.clock
+        self._random = deps.random
+        self._rules = deps.settings.circuit_breaker
         self._progress = progress
-        self._patience = patience
+        self._sleeper = sleeper
         self._waited_seconds = 0.0  # for a breaker or a server, all attempts of the call together
 
     async def back_off(self, seconds: float) -> None:
         """Wait before the next attempt; somebody who cuts it short also ends the pause that the server asked for."""
-        if await self._patience.sleep(seconds):
+        if await self._sleeper.sleep(seconds):
             self._state.paused_until = float("-inf")
 
     async def wait_out_pause(self) -> None:
@@ -60,17 +60,17 @@ class Admission:
             counted_at = now
             left_seconds = self._seconds_left()
             self._progress.waiting("server", now + left_seconds)
-            if await self._patience.sleep(min(PROBE_EVERY_SECONDS, left_seconds)):
+            if await self._sleeper.sleep(min(PROBE_EVERY_SECONDS, left_seconds)):
                 return True
         return False
 
     async def own_rate(self, tokens: int) -> None:
         """Return when a request of this size keeps to the limits that the user has set."""
         await self._state.limiter.acquire(
-            tokens, sleep=self._patience.sleep, on_wait=lambda until: self._progress.waiting("own_rate", until)
+            tokens, sleep=self._sleeper.sleep, on_wait=lambda until: self._progress.waiting("own_rate", until)
         )
 
-    async def ticket(self, breaker: GuardBreaker, *, may_wait: bool) -> Ticket:
+    async def ticket(self, breaker: Breaker, *, may_wait: bool) -> Permit:
         """Return the breaker's admission of one attempt.
 
         Raises:
@@ -94,11 +94,11 @@ class Admission:
                 await breaker.wait()
             self._waited_seconds += self._clock.monotonic() - began_at
 
-    async def _wait_while_open(self, breaker: GuardBreaker, at_most_seconds: float, retry_in_seconds: float) -> None:
+    async def _wait_while_open(self, breaker: Breaker, at_most_seconds: float, retry_in_seconds: float) -> None:
         now = self._clock.monotonic()
         self._progress.waiting("breaker", now + retry_in_seconds)
         poll_seconds = POLL_SECONDS + self._random.uniform(0.0, POLL_JITTER_SECONDS)
-        if await self._patience.sleep(max(SHORTEST_WAIT_SECONDS, min(at_most_seconds, poll_seconds))):
+        if await self._sleeper.sleep(max(SHORTEST_WAIT_SECONDS, min(at_most_seconds, poll_seconds))):
             await breaker.try_now()
         elif self._probe.claim(self._clock.monotonic()) and await is_healthy(
             self._pool, self._target.endpoint, self._state.facts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock
-from core.llm.call.call_events import CallProgress
+from core.llm.call.call_events import CallEvents
 from core.llm.call.timeouts import (
     DRAIN_SECONDS,
     POOL_TIMEOUT_SECONDS,
@@ -57,7 +57,7 @@ async def run_attempt(
     *,
     correlation_id: str,
     limits: TimeLimits,
-    progress: CallProgress,
+    progress: CallEvents,
     clock: Clock,
 ) -> Answer:
     """Send one request and pass its answer on piece by piece.
@@ -95,7 +95,7 @@ async def _receive(
     body: Mapping[str, Any],  # JSON values
     correlation_id: str,
     limits: TimeLimits,
-    progress: CallProgress,
+    progress: CallEvents,
 ) -> StreamDecoder:
     import httpx2
 
@@ -160,7 +160,7 @@ def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
     return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
-def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streamed: bool) -> _Expired:
+def _expired(total: bool, progress: CallEvents, limits: TimeLimits, *, streamed: bool) -> _Expired:
     if total or not streamed:
         return _Expired("total_timeout", limits.total_seconds)
     if progress.first_token_seconds is None:
@@ -168,7 +168,7 @@ def _expired(total: bool, progress: CallProgress, limits: TimeLimits, *, streame
     return _Expired("stall", limits.stall_seconds)
 
 
-def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallProgress) -> Answer:
+def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallEvents) -> Answer:
     given = decoder.finish_reason or "stop"
     reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
     if reason in {"content_filter", "stream_error"}:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from core.llm.call.attempt import Answer
-from core.llm.call.call_events import CallProgress
-from core.llm.call.endpoint_call import Leg
-from core.llm.call.shared import Surroundings, Target
+from core.llm.call.call_events import CallEvents
+from core.llm.call.endpoint_call import EndpointCall
+from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.endpoint import Endpoint
 from core.llm.faults import FALLBACK_KINDS, LASTING_KINDS, Fault
 from core.llm.request import CallRequest
 from core.llm.servers.state import OUT_SECONDS, ServerStates
 from core.resilience.gate import GateFullError
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.telemetry import metrics
 from core.telemetry.logs import log
 
 
-class Journey:
+class Call:
     """One call; `run` once.
 
     Attributes:
@@ -32,32 +32,32 @@ class Journey:
         request: CallRequest,
         route: tuple[Endpoint, ...],
         servers: ServerStates,
-        around: Surroundings,
-        progress: CallProgress,
-        patience: Patience,
+        deps: CallDeps,
+        progress: CallEvents,
+        sleeper: InterruptibleSleep,
         *,
         refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> None:
         self._asked = request
         self._route = route
         self._servers = servers
-        self._around = around
+        self._deps = deps
         self._progress = progress
-        self._patience = patience
+        self._sleeper = sleeper
         self._refresh = refresh
-        self._leg: Leg | None = None
+        self._endpoint_call: EndpointCall | None = None
 
     @property
     def request(self) -> CallRequest:
-        return self._leg.request if self._leg is not None else self._asked
+        return self._endpoint_call.request if self._endpoint_call is not None else self._asked
 
     @property
     def endpoint(self) -> Endpoint:
-        return self._leg.endpoint if self._leg is not None else self._route[0]
+        return self._endpoint_call.endpoint if self._endpoint_call is not None else self._route[0]
 
     @property
     def is_as_asked(self) -> bool:
-        return self._leg is not None and self._leg.is_as_asked
+        return self._endpoint_call is not None and self._endpoint_call.is_as_asked
 
     async def run(self) -> Answer:
         """Return how the answer ended; its text is with the progress.
@@ -70,14 +70,14 @@ class Journey:
             others = route[place + 1 :]
             state = await self._servers.of(endpoint)
             is_first = endpoint is self._route[0]
-            target = Target(endpoint, state, not is_first, others, self._refresh if is_first else None)
+            target = RouteEntry(endpoint, state, not is_first, others, self._refresh if is_first else None)
             try:
                 return await self._at(target)
             except Fault as fault:
                 if not others or fault.kind not in FALLBACK_KINDS or self._progress.has_received:
                     raise
                 if fault.kind in LASTING_KINDS:
-                    state.model(endpoint.model).out_until = self._around.clock.monotonic() + OUT_SECONDS
+                    state.model(endpoint.model).out_until = self._deps.clock.monotonic() + OUT_SECONDS
                 self._fall_back(fault, others[0])
         raise AssertionError("a route has at least one endpoint")
 
@@ -86,24 +86,24 @@ class Journey:
         kept = tuple(endpoint for endpoint in self._route if not self._servers.is_out(endpoint))
         return kept or self._route[-1:]
 
-    async def _at(self, target: Target) -> Answer:
+    async def _at(self, target: RouteEntry) -> Answer:
         progress, gate = self._progress, target.state.gate
 
         def queued(position: int) -> None:
             measure_queue(self._servers)
             progress.queued(position)
 
-        self._leg = leg = Leg(self.request, target, self._around, progress, self._patience)
+        self._endpoint_call = endpoint_call = EndpointCall(self.request, target, self._deps, progress, self._sleeper)
         try:
             async with gate.slot(queued, priority=self._asked.priority):
                 measure_queue(self._servers)
-                answer = await leg.run()
+                answer = await endpoint_call.run()
         except GateFullError:
             raise Fault("queue_full", host=target.endpoint.host, model=target.endpoint.model) from None
         finally:
             measure_queue(self._servers)
         if target.state.was_away:
-            await self._servers.learn_again(leg.endpoint)
+            await self._servers.learn_again(endpoint_call.endpoint)
         return answer
 
     def _fall_back(self, fault: Fault, to: Endpoint) -> None:

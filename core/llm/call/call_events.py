@@ -43,7 +43,7 @@ class _Ids(TypedDict):
     call_id: str
 
 
-class CallProgress:
+class CallEvents:
     """Keeps the text of the current attempt and tells the sink, and the stream callback, what happens.
 
     Attributes:

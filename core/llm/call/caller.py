@@ -15,18 +15,18 @@ from uuid import uuid4
 from core.clock import Clock
 from core.errors import LLMCallError
 from core.events import EventSink, Usage
-from core.llm.call.accounting import CallAccounts, usage_of
+from core.llm.call.accounting import CallAccounting, usage_of
 from core.llm.call.cache import CachedAnswer, ResponseCache, cache_key
-from core.llm.call.call import Journey
-from core.llm.call.call_events import CallProgress
-from core.llm.call.shared import Surroundings
+from core.llm.call.call import Call
+from core.llm.call.call_events import CallEvents
+from core.llm.call.shared import CallDeps
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
 from core.llm.http.stream_decoder import Read
 from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import ServerStates
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.spending.ledger import Ledger
 from core.status import BreakerStatus, PoolStatus
 from core.telemetry import metrics
@@ -46,11 +46,11 @@ class _Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class _Travel:
+class _ActiveCall:
     """A call on its way: its task, and what its waits can be cut short by."""
 
     task: asyncio.Task[_Whole]
-    patience: Patience
+    sleeper: InterruptibleSleep
     agent_id: str
 
 
@@ -78,9 +78,9 @@ class Caller:
         self._random = random
         self._cache = cache
         self._servers = ServerStates(settings, pool, clock)
-        self._accounts = CallAccounts(settings.pricing)
-        self._travelling: dict[str, _Travel] = {}
-        self._around: Surroundings | None = None
+        self._accounts = CallAccounting(settings.pricing)
+        self._active_calls: dict[str, _ActiveCall] = {}
+        self._deps: CallDeps | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -111,38 +111,38 @@ class Caller:
         if not self._settings.llm.stream_responses:
             request = replace(request, stream=False)
         call_id = uuid4().hex
-        progress = CallProgress(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
+        progress = CallEvents(request, call_id, emit=self._emit, clock=self._clock, stream_callback=stream_callback)
         key = cache_key(request, endpoint) if self._cache is not None else None
-        patience = Patience(self._clock)
-        journey = Journey(
-            request, (endpoint, *fallbacks), self._servers, self._surroundings(), progress, patience, refresh=refresh
+        sleeper = InterruptibleSleep(self._clock)
+        call = Call(
+            request, (endpoint, *fallbacks), self._servers, self._call_deps(), progress, sleeper, refresh=refresh
         )
         # In a task of its own, so that one call can be ended while the one who waits for it goes on.
-        task = asyncio.create_task(self._travel(journey, progress, key), name=f"call {call_id}")
-        self._travelling[call_id] = _Travel(task, patience, request.agent_id)
+        task = asyncio.create_task(self._travel(call, progress, key), name=f"call {call_id}")
+        self._active_calls[call_id] = _ActiveCall(task, sleeper, request.agent_id)
         try:
             answer = await task
         except Fault as fault:
-            raise self._failed(fault, journey, progress) from None
+            raise self._failed(fault, call, progress) from None
         except Exception as bug:
             log("ERROR", "a call ended by an unexpected error", exception=bug, call_id=call_id)
-            unexpected = _fault(f"bug:{type(bug).__name__}", journey.endpoint)
+            unexpected = _fault(f"bug:{type(bug).__name__}", call.endpoint)
             metrics.increment("llm.errors", tags={"agent": request.agent_id, "kind": unexpected.kind})
-            raise self._failed(unexpected, journey, progress) from bug
+            raise self._failed(unexpected, call, progress) from bug
         except BaseException:
             progress.cancelled()
-            self._accounts.enter(journey, progress, "cancelled")
+            self._accounts.enter(call, progress, "cancelled")
             waiting = asyncio.current_task()
             if task.cancelled() and waiting is not None and not waiting.cancelling():
-                stopped = _fault("cancelled", journey.endpoint)
+                stopped = _fault("cancelled", call.endpoint)
                 raise LLMCallError(
                     stopped.kind, stopped.message, attempts=progress.attempt, partial=progress.text
                 ) from None
             raise
         finally:
-            del self._travelling[call_id]
+            del self._active_calls[call_id]
         progress.finished(answer.finish_reason, answer.usage, cached=answer.cached)
-        self._accounts.enter(journey, progress, "ok", answer.usage, cached=answer.cached)
+        self._accounts.enter(call, progress, "ok", answer.usage, cached=answer.cached)
         return Reply(
             text=progress.text,
             finish_reason=answer.finish_reason,
@@ -156,28 +156,28 @@ class Caller:
 
     def cancel(self, call_id: str) -> bool:
         """End one call, which then raises LLMCallError of kind cancelled; False if it is not on its way."""
-        travel = self._travelling.get(call_id)
-        return travel is not None and travel.task.cancel()
+        active = self._active_calls.get(call_id)
+        return active is not None and active.task.cancel()
 
     async def close(self) -> None:
         """End all calls, and return when they have let go of their connections."""
-        tasks = [travel.task for travel in self._travelling.values()]
+        tasks = [active.task for active in self._active_calls.values()]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    def hurry(self, agent_id: str | None = None) -> int:
+    def wake(self, agent_id: str | None = None) -> int:
         """End what the calls of an agent, or all calls, wait for before they send again; returns how many waited."""
         return sum(
-            travel.patience.hurry()
-            for travel in list(self._travelling.values())
-            if agent_id is None or travel.agent_id == agent_id
+            active.sleeper.wake()
+            for active in list(self._active_calls.values())
+            if agent_id is None or active.agent_id == agent_id
         )
 
     def breakers(self) -> tuple[BreakerStatus, ...]:
         """Return the state of every breaker used so far."""
-        return self._around.breakers.statuses() if self._around is not None else ()
+        return self._deps.breakers.statuses() if self._deps is not None else ()
 
     def pool_status(self) -> PoolStatus:
         """Return how busy the connections are, all servers together."""
@@ -192,30 +192,30 @@ class Caller:
             success_rate=stats["success_rate"],
         )
 
-    def _surroundings(self) -> Surroundings:
-        if self._around is None:
+    def _call_deps(self) -> CallDeps:
+        if self._deps is None:
             # On first need: importing purgatory takes longer than the first paint may wait.
-            from core.resilience.breaker import GuardFactory
+            from core.resilience.breaker import BreakerFactory
 
             breaker = self._settings.circuit_breaker
-            breakers = GuardFactory(
+            breakers = BreakerFactory(
                 threshold=breaker.threshold,
                 ttl_seconds=breaker.timeout,
                 successes_to_close=breaker.half_open,
                 clock=self._clock,
             )
-            self._around = Surroundings(self._settings, self._pool, breakers, self._clock, self._random)
-        return self._around
+            self._deps = CallDeps(self._settings, self._pool, breakers, self._clock, self._random)
+        return self._deps
 
-    async def _travel(self, journey: Journey, progress: CallProgress, key: str | None) -> _Whole:
+    async def _travel(self, call: Call, progress: CallEvents, key: str | None) -> _Whole:
         with log_ids(**progress.log_ids):
-            recalled = await self._recall(journey, progress, key)
+            recalled = await self._recall(call, progress, key)
             if recalled is not None:
                 return recalled
-            answer = await journey.run()
-            await self._accounts.load_price(journey.endpoint)
-            usage = usage_of(answer, journey.request, progress)
-            if self._cache is not None and key is not None and answer.finish_reason == "stop" and journey.is_as_asked:
+            answer = await call.run()
+            await self._accounts.load_price(call.endpoint)
+            usage = usage_of(answer, call.request, progress)
+            if self._cache is not None and key is not None and answer.finish_reason == "stop" and call.is_as_asked:
                 kept = CachedAnswer(
                     text=progress.text,
                     reasoning=progress.reasoning,
@@ -227,7 +227,7 @@ class Caller:
                 await self._cache.put(key, kept)
             return _Whole(answer.finish_reason, usage)
 
-    async def _recall(self, journey: Journey, progress: CallProgress, key: str | None) -> _Whole | None:
+    async def _recall(self, call: Call, progress: CallEvents, key: str | None) -> _Whole | None:
         """Replay an answer given before through the same events as a fresh one; None if there is none."""
         if self._cache is None or key is None:
             return None
@@ -235,16 +235,16 @@ class Caller:
         metrics.increment("cache.hit" if cached is not None else "cache.miss")
         if cached is None:
             return None
-        progress.start_attempt(journey.endpoint)
+        progress.start_attempt(call.endpoint)
         progress.received(Read(cached.text, cached.reasoning, progress=True))
         progress.ended()
         usage = Usage(cached.input_tokens, cached.output_tokens, cached.estimated)
         return _Whole(cached.finish_reason, usage, cached=True)
 
-    def _failed(self, fault: Fault, journey: Journey, progress: CallProgress) -> LLMCallError:
+    def _failed(self, fault: Fault, call: Call, progress: CallEvents) -> LLMCallError:
         progress.attempt_failed(fault, will_retry=False)
         progress.failed(fault)
-        self._accounts.enter(journey, progress, "error")
+        self._accounts.enter(call, progress, "error")
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )

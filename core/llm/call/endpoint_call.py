@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from core.errors import ModelUnavailableError, UsageError
-from core.llm.call.admission import Admission
+from core.llm.call.admission import AdmissionWaits
 from core.llm.call.attempt import Answer, run_attempt
-from core.llm.call.call_events import CallProgress
+from core.llm.call.call_events import CallEvents
 from core.llm.call.continuation import continued
 from core.llm.call.fitted_request import FittedRequest
-from core.llm.call.multipart import AnswerInParts
-from core.llm.call.retry_policy import RetryRules
-from core.llm.call.shared import Surroundings, Target
+from core.llm.call.multipart import ContinuedAnswer
+from core.llm.call.retry_policy import RetryPolicy
+from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.call.timeouts import time_limits
 from core.llm.endpoint import Endpoint
 from core.llm.faults import LOST_KINDS, TIMEOUT_KINDS, Action, Fault, clean_detail
 from core.llm.http.request_body import request_body
 from core.llm.request import CallRequest
 from core.llm.servers.models import offered_models
-from core.resilience.interruptible_sleep import Patience
+from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.resilience.outcome import Outcome
 from core.resilience.retry import Backoff, retrying
 from core.telemetry import metrics
@@ -29,22 +29,27 @@ MAX_SHOWN_MODELS = 8
 BREAKER_LEVELS = {"closed": 0, "half-open": 1, "open": 2}
 
 
-class Leg:
+class EndpointCall:
     """One call at one endpoint; `run` once."""
 
     def __init__(
-        self, request: CallRequest, target: Target, around: Surroundings, progress: CallProgress, patience: Patience
+        self,
+        request: CallRequest,
+        target: RouteEntry,
+        deps: CallDeps,
+        progress: CallEvents,
+        sleeper: InterruptibleSleep,
     ) -> None:
         self._target = target
         self._state = target.state
-        self._around = around
+        self._deps = deps
         self._progress = progress
-        llm = around.settings.llm
-        backoff = Backoff(llm.retry_initial_delay, llm.retry_max_delay, around.random)
-        self._rules = RetryRules(backoff, around.retry_budget)
-        self._fitted = FittedRequest(request, target, around, progress)
-        self._probe = around.probe(target.endpoint)
-        self._admission = Admission(target, around, progress, patience)
+        llm = deps.settings.llm
+        backoff = Backoff(llm.retry_initial_delay, llm.retry_max_delay, deps.random)
+        self._rules = RetryPolicy(backoff, deps.retry_budget)
+        self._fitted = FittedRequest(request, target, deps, progress)
+        self._probe = deps.probe(target.endpoint)
+        self._admission = AdmissionWaits(target, deps, progress, sleeper)
         self._adaptations: set[str] = set()
         self._loading_since: float | None = None
         self._stale_seen = False
@@ -52,7 +57,7 @@ class Leg:
         self._is_fitted = False
         self._is_users_try = False
         self._is_failed_trial = False
-        self._answer = AnswerInParts()
+        self._answer = ContinuedAnswer()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -76,7 +81,7 @@ class Leg:
             Fault: this endpoint gives no whole answer.
         """
         loop = retrying(
-            attempts=self._around.settings.llm.max_retries + 1,
+            attempts=self._deps.settings.llm.max_retries + 1,
             may_retry=self._may_retry,
             wait_seconds=self._rules.wait_seconds,
             before_wait=self._before_wait,
@@ -163,7 +168,7 @@ class Leg:
 
     @property
     def _waits_for_breaker(self) -> bool:
-        return self._around.settings.circuit_breaker.when_open == "wait"
+        return self._deps.settings.circuit_breaker.when_open == "wait"
 
     @property
     def _stays(self) -> bool:
@@ -171,7 +176,7 @@ class Leg:
         return not self._target.others or self._progress.has_received
 
     async def _admitted_attempt(self, *, again: bool) -> Answer:
-        breaker = await self._around.breakers.get_breaker(self.endpoint.breaker_name, on_change=self._breaker_changed)
+        breaker = await self._deps.breakers.get_breaker(self.endpoint.breaker_name, on_change=self._breaker_changed)
         if self._is_users_try:
             await breaker.try_now()
         ticket = await self._admission.ticket(breaker, may_wait=self._stays)
@@ -187,7 +192,7 @@ class Leg:
             await self._admission.own_rate(reserved)
             await self._admission.wait_out_pause()  # somebody else may have been told to wait meanwhile
             # What fails from now on cannot belong to an incident of the time in which it still waited.
-            ticket = ticket._replace(started_at=self._around.clock.monotonic())
+            ticket = ticket._replace(started_at=self._deps.clock.monotonic())
             used: int | None = None  # tokens; None while the server has not told
             try:
                 answer = await self._attempt(again=again)
@@ -212,20 +217,20 @@ class Leg:
         return self._progress.first_token_seconds is None
 
     def _breaker_changed(self, name: str, old: str, new: str, retry_at: float | None) -> None:
-        self._probe.breaker_changed(old, new, self._around.clock.monotonic())
+        self._probe.breaker_changed(old, new, self._deps.clock.monotonic())
         self._progress.breaker_changed(name, old, new, retry_at)
         metrics.increment("breaker.transitions", tags={"endpoint": name, "to": new})
         metrics.gauge("breaker.state", BREAKER_LEVELS[new], tags={"endpoint": name})
 
     async def _attempt(self, *, again: bool) -> Answer:
-        around, endpoint = self._around, self.endpoint
-        began_at = around.clock.monotonic()
+        deps, endpoint = self._deps, self.endpoint
+        began_at = deps.clock.monotonic()
         request = self.request
         if self._answer.text_so_far:
             request = continued(request, self._answer.text_so_far, endpoint)
-        limits = time_limits(around.settings, endpoint, self._fitted.estimate(request))
+        limits = time_limits(deps.settings, endpoint, self._fitted.estimate(request))
         try:
-            async with around.pool.lease(endpoint) as lease:
+            async with deps.pool.lease(endpoint) as lease:
                 self._announce(again=again)
                 try:
                     answer = await run_attempt(
@@ -235,7 +240,7 @@ class Leg:
                         correlation_id=request.correlation_id,
                         limits=limits,
                         progress=self._progress,
-                        clock=around.clock,
+                        clock=deps.clock,
                     )
                 except Fault as fault:
                     if fault.kind == "stale_connection" and self._stale_seen:
@@ -244,7 +249,7 @@ class Leg:
                     self._stale_seen = self._stale_seen or fault.kind == "stale_connection"
                     lease.succeeded = {"success": True, "failure": False, "neutral": None}[fault.outcome]
                     if fault.is_overload:
-                        self._state.overloaded(began_at, around.clock.monotonic())
+                        self._state.overloaded(began_at, deps.clock.monotonic())
                     raise
                 lease.succeeded = True
         except UsageError as unusable:
@@ -288,7 +293,7 @@ class Leg:
             self._pause(fault.retry_after_seconds)
 
     def _pause(self, seconds: float) -> None:
-        until = self._around.clock.monotonic() + seconds
+        until = self._deps.clock.monotonic() + seconds
         if until > self._state.paused_until:
             self._state.paused_until = until
             self._progress.rate_limited(until)
@@ -296,10 +301,10 @@ class Leg:
     def _is_left_alone(self) -> bool:
         """Tell whether the breaker holds calls back already: the team's retries are for servers that it does not watch."""
         name = self.endpoint.breaker_name
-        return any(status.name == name and status.state != "closed" for status in self._around.breakers.statuses())
+        return any(status.name == name and status.state != "closed" for status in self._deps.breakers.statuses())
 
     async def _wait_for_model(self, fault: Fault) -> None:
-        clock = self._around.clock
+        clock = self._deps.clock
         if self._loading_since is None:
             self._loading_since = clock.monotonic()
             self._state.was_away = True
@@ -309,7 +314,7 @@ class Leg:
         await self._admission.back_off(LOADING_POLL_SECONDS)
 
     async def _hint_of_models(self) -> str:
-        models = await offered_models(self._around.pool, self.endpoint)
+        models = await offered_models(self._deps.pool, self.endpoint)
         if not models or self.endpoint.model in models:
             return ""
         shown = clean_detail(", ".join(models[:MAX_SHOWN_MODELS]), self.endpoint.api_key)

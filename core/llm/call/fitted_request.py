@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
-from core.llm.call.call_events import CallProgress
-from core.llm.call.shared import Surroundings, Target
+from core.llm.call.call_events import CallEvents
+from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.faults import Fault, Window
 from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest
@@ -28,12 +28,12 @@ class FittedRequest:
         request: what to send now.
     """
 
-    def __init__(self, request: CallRequest, target: Target, around: Surroundings, progress: CallProgress) -> None:
+    def __init__(self, request: CallRequest, target: RouteEntry, deps: CallDeps, progress: CallEvents) -> None:
         self.request = request
         self._target = target
         self._state = target.state
-        self._pool = around.pool
-        self._clock = around.clock
+        self._pool = deps.pool
+        self._clock = deps.clock
         self._progress = progress
         self._truncations = 0
         self._refusals = 0

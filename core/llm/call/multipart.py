@@ -9,7 +9,7 @@ from core.llm.http.stream_decoder import ReportedUsage
 MAX_CONTINUATIONS = 2
 
 
-class AnswerInParts:
+class ContinuedAnswer:
     """One answer in the making.
 
     Attributes:

@@ -10,7 +10,7 @@ from core.resilience.retry_budget import RATE_LIMIT_COST, RETRY_COST, RetryBudge
 MAX_STREAM_RESTARTS = 2  # an answer that breaks half-way three times will break again
 
 
-class RetryRules:
+class RetryPolicy:
     """The memory of one call on one endpoint: what has failed so far, and what its retries have cost the team."""
 
     def __init__(self, backoff: Backoff, budget: RetryBudget) -> None:

@@ -15,17 +15,17 @@ from core.llm.servers.state import ServerState
 from core.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from core.resilience.breaker import GuardFactory
+    from core.resilience.breaker import BreakerFactory
     from core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class CallDeps:
     """What every call needs; `probes` go by the breaker's name."""
 
     settings: Settings
     pool: ClientPool
-    breakers: GuardFactory
+    breakers: BreakerFactory
     clock: Clock
     random: Random
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
@@ -37,7 +37,7 @@ class Surroundings:
 
 
 @dataclass(slots=True)
-class Target:
+class RouteEntry:
     """One endpoint of a call.
 
     Attributes:

@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.bench import Bench, open_bench
+from tests.support.call_harness import CallHarness, open_call_harness
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    async with open_bench() as opened:
+async def harness() -> AsyncIterator[CallHarness]:
+    async with open_call_harness() as opened:
         yield opened
 
 
 @pytest.fixture
-async def still_bench() -> AsyncIterator[Bench]:
-    """A bench whose clock stands still until the test moves it."""
-    async with open_bench(manual_clock=True) as opened:
+async def still_bench() -> AsyncIterator[CallHarness]:
+    """A harness whose clock stands still until the test moves it."""
+    async with open_call_harness(manual_clock=True) as opened:
         yield opened

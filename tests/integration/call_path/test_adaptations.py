@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
     Step,
     error,
@@ -13,11 +13,11 @@ from tests.support.fault_server import (
 )
 
 
-async def test_50_an_unknown_model_is_answered_with_those_that_exist(bench: Bench) -> None:
-    bench.server.models = ("qwen3", "llama3")
-    bench.server.script([error(404, "model not found")])
+async def test_50_an_unknown_model_is_answered_with_those_that_exist(harness: CallHarness) -> None:
+    harness.server.models = ("qwen3", "llama3")
+    harness.server.script([error(404, "model not found")])
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert (failed.kind, failed.hint) == ("not_found", "set LLM_MODEL to one that it offers: qwen3, llama3")
 
@@ -35,38 +35,38 @@ ADAPTATIONS = [
     ("refusal", "gone", "instead"), [case[1:] for case in ADAPTATIONS], ids=[c[0] for c in ADAPTATIONS]
 )
 async def test_86_88_a_refused_parameter_is_changed_once_and_remembered(
-    bench: Bench, refusal: Step, gone: str, instead: str
+    harness: CallHarness, refusal: Step, gone: str, instead: str
 ) -> None:
-    bench.server.script([refusal])
+    harness.server.script([refusal])
 
-    first = await bench.call(max_tokens=100, temperature=0.2)
-    second = await bench.call(max_tokens=100, temperature=0.2)
+    first = await harness.call(max_tokens=100, temperature=0.2)
+    second = await harness.call(max_tokens=100, temperature=0.2)
 
     assert first.attempts == second.attempts == 1
-    refused, *accepted = [request.body for request in bench.server.journal]
+    refused, *accepted = [request.body for request in harness.server.journal]
     assert len(accepted) == 2
     assert gone in refused
     assert all(gone not in body and (not instead or body[instead] == 100) for body in accepted)
-    assert bench.clock.sleeps == []
-    assert bench.counted_failures == 0
+    assert harness.clock.sleeps == []
+    assert harness.counted_failures == 0
 
 
-async def test_87_the_older_name_of_the_token_limit_comes_back(bench: Bench) -> None:
+async def test_87_the_older_name_of_the_token_limit_comes_back(harness: CallHarness) -> None:
     detail = [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"], "msg": "Extra inputs"}]
     newer = error(400, "'max_tokens' is not supported", code="unsupported_parameter", param="max_tokens")
-    bench.server.script([newer, status(422, {"detail": detail}), ok()])
+    harness.server.script([newer, status(422, {"detail": detail}), ok()])
 
-    await bench.call(max_tokens=100)
+    await harness.call(max_tokens=100)
 
-    sent = [sorted(key for key in request.body if "tokens" in key) for request in bench.server.journal]
+    sent = [sorted(key for key in request.body if "tokens" in key) for request in harness.server.journal]
     assert sent == [["max_tokens"], ["max_completion_tokens"], ["max_tokens"]]
 
 
-async def test_89_a_refused_system_role_is_folded_into_the_first_user_message(bench: Bench) -> None:
-    bench.server.script([error(500, "System role not supported")])
+async def test_89_a_refused_system_role_is_folded_into_the_first_user_message(harness: CallHarness) -> None:
+    harness.server.script([error(500, "System role not supported")])
 
-    await bench.call("Say hello.", system="Be terse.")
-    await bench.call("Say hello.", system="Be terse.")
+    await harness.call("Say hello.", system="Be terse.")
+    await harness.call("Say hello.", system="Be terse.")
 
-    assert [len(request.body["messages"]) for request in bench.server.journal] == [2, 1, 1]
-    assert bench.server.journal[2].body["messages"] == [{"role": "user", "content": "Be terse.\n\nSay hello."}]
+    assert [len(request.body["messages"]) for request in harness.server.journal] == [2, 1, 1]
+    assert harness.server.journal[2].body["messages"] == [{"role": "user", "content": "Be terse.\n\nSay hello."}]

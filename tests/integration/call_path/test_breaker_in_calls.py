@@ -9,7 +9,7 @@ import pytest
 
 from core.events import AttemptFailed, BreakerChanged, CallQueued, Event
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import MODEL, Bench
+from tests.support.call_harness import MODEL, CallHarness
 from tests.support.fault_server import (
     DONE,
     error,
@@ -18,233 +18,235 @@ from tests.support.fault_server import (
 )
 
 
-async def test_99_five_streams_cut_at_once_are_one_incident(bench: Bench) -> None:
+async def test_99_five_streams_cut_at_once_are_one_incident(harness: CallHarness) -> None:
     all_started = asyncio.Event()
-    bench.server.script([stream(*HELLO, all_started, then="reset")] * 5)
-    tasks = [asyncio.create_task(bench.call()) for _ in range(5)]
-    await bench.server.requests(5)
-    bench.clock.advance(1)
+    harness.server.script([stream(*HELLO, all_started, then="reset")] * 5)
+    tasks = [asyncio.create_task(harness.call()) for _ in range(5)]
+    await harness.server.requests(5)
+    harness.clock.advance(1)
 
     all_started.set()
     await asyncio.wait(tasks)
 
     assert [task.result().attempts for task in tasks] == [2] * 5
-    assert bench.breaker_states == ["closed"]
-    assert bench.recorder.of(BreakerChanged) == []
+    assert harness.breaker_states == ["closed"]
+    assert harness.recorder.of(BreakerChanged) == []
 
 
-async def test_100_five_failures_open_the_breaker_and_the_sixth_call_sends_nothing(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"when_open": "fail"})
-    bench.server.script([status(503)] * 5)
+async def test_100_five_failures_open_the_breaker_and_the_sixth_call_sends_nothing(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"when_open": "fail"})
+    harness.server.script([status(503)] * 5)
     for _ in range(5):
-        await bench.fail()
+        await harness.fail()
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
-    assert (failed.kind, failed.attempts, len(bench.server.journal)) == ("breaker_open", 0, 5)
-    [change] = bench.recorder.of(BreakerChanged)
-    assert (change.old, change.new, change.retry_at) == ("closed", "open", bench.clock.monotonic() + 60)
-    assert change.name == f"{bench.endpoint().host}/{MODEL}"
+    assert (failed.kind, failed.attempts, len(harness.server.journal)) == ("breaker_open", 0, 5)
+    [change] = harness.recorder.of(BreakerChanged)
+    assert (change.old, change.new, change.retry_at) == ("closed", "open", harness.clock.monotonic() + 60)
+    assert change.name == f"{harness.endpoint().host}/{MODEL}"
 
 
-async def test_101_after_its_time_the_breaker_lets_three_probes_in_and_the_fourth_waits(bench: Bench) -> None:
-    bench.configure(max_retries=0, max_concurrency=4, breaker={"threshold": 1})
-    bench.server.script([status(503)])
-    await bench.fail()
-    bench.clock.advance(60)
+async def test_101_after_its_time_the_breaker_lets_three_probes_in_and_the_fourth_waits(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, max_concurrency=4, breaker={"threshold": 1})
+    harness.server.script([status(503)])
+    await harness.fail()
+    harness.clock.advance(60)
     answer_now = asyncio.Event()
-    bench.server.script([stream(answer_now, *HELLO, DONE)] * 4)
+    harness.server.script([stream(answer_now, *HELLO, DONE)] * 4)
 
-    tasks = [asyncio.create_task(bench.call()) for _ in range(4)]
-    await bench.server.requests(4)
-    assert bench.breaker_states == ["half-open"]
-    assert len(bench.server.journal) == 4
+    tasks = [asyncio.create_task(harness.call()) for _ in range(4)]
+    await harness.server.requests(4)
+    assert harness.breaker_states == ["half-open"]
+    assert len(harness.server.journal) == 4
     answer_now.set()
     await asyncio.wait(tasks)
 
-    assert [(change.old, change.new) for change in bench.recorder.of(BreakerChanged)] == [
+    assert [(change.old, change.new) for change in harness.recorder.of(BreakerChanged)] == [
         ("closed", "open"),
         ("open", "half-open"),
         ("half-open", "closed"),
     ]
 
 
-async def test_as_many_probes_close_the_breaker_as_the_settings_say(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 2, "timeout": 7, "half_open": 1})
-    bench.server.script([status(503), status(503)])
+async def test_as_many_probes_close_the_breaker_as_the_settings_say(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 2, "timeout": 7, "half_open": 1})
+    harness.server.script([status(503), status(503)])
     for _ in range(2):
-        await bench.fail()
-    assert bench.breaker_states == ["open"]
-    bench.clock.advance(7)
+        await harness.fail()
+    assert harness.breaker_states == ["open"]
+    harness.clock.advance(7)
 
-    await bench.call()
+    await harness.call()
 
-    assert bench.breaker_states == ["closed"]
+    assert harness.breaker_states == ["closed"]
 
 
-async def test_102_a_failed_probe_opens_the_breaker_for_its_whole_time(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503), status(503)])
-    await bench.fail()
-    bench.clock.advance(60)
+async def test_102_a_failed_probe_opens_the_breaker_for_its_whole_time(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503), status(503)])
+    await harness.fail()
+    harness.clock.advance(60)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert (failed.kind, failed.attempts) == ("server", 1)
-    assert [told.will_retry for told in bench.recorder.of(AttemptFailed)] == [False, False]
-    assert bench.breaker_states == ["open"]
-    assert bench.caller.breakers()[0].retry_in_seconds == 60
+    assert [told.will_retry for told in harness.recorder.of(AttemptFailed)] == [False, False]
+    assert harness.breaker_states == ["open"]
+    assert harness.caller.breakers()[0].retry_in_seconds == 60
 
 
-async def test_an_open_breaker_is_waited_for_and_its_states_are_told(bench: Bench) -> None:
-    bench.configure(max_retries=5, breaker={"threshold": 2})
-    bench.server.models_answer = status(503)
-    bench.server.script([status(503), status(503)])
-    began_at = bench.clock.monotonic()
+async def test_an_open_breaker_is_waited_for_and_its_states_are_told(harness: CallHarness) -> None:
+    harness.configure(max_retries=5, breaker={"threshold": 2})
+    harness.server.models_answer = status(503)
+    harness.server.script([status(503), status(503)])
+    began_at = harness.clock.monotonic()
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.text == "Hello there"
-    assert [change.new for change in bench.recorder.of(BreakerChanged)] == ["open", "half-open"]
-    [waited] = bench.recorder.of(CallQueued)
+    assert [change.new for change in harness.recorder.of(BreakerChanged)] == ["open", "half-open"]
+    [waited] = harness.recorder.of(CallQueued)
     assert (waited.reason, waited.attempt) == ("breaker", 2)
     assert waited.until is not None
     assert waited.until == pytest.approx(waited.at + 60, abs=7)
-    assert bench.clock.monotonic() - began_at > 60
+    assert harness.clock.monotonic() - began_at > 60
 
 
-async def test_103_a_refused_key_gives_the_probes_permit_back(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503), *[error(401, "key")] * 5])
-    await bench.fail()
-    bench.clock.advance(60)
+async def test_103_a_refused_key_gives_the_probes_permit_back(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503), *[error(401, "key")] * 5])
+    await harness.fail()
+    harness.clock.advance(60)
 
-    kinds = [(await bench.fail()).kind for _ in range(5)]
+    kinds = [(await harness.fail()).kind for _ in range(5)]
 
     assert kinds == ["auth"] * 5
-    assert bench.breaker_states == ["half-open"]
+    assert harness.breaker_states == ["half-open"]
 
 
-async def test_105_a_jump_of_the_wall_clock_does_not_open_the_door(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503)])
-    await bench.fail()
+async def test_105_a_jump_of_the_wall_clock_does_not_open_the_door(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503)])
+    await harness.fail()
 
-    bench.clock.jump_wall(7200)
+    harness.clock.jump_wall(7200)
 
-    assert (await bench.fail()).kind == "breaker_open"
+    assert (await harness.fail()).kind == "breaker_open"
 
 
-async def test_108_a_probe_that_hangs_is_ended_by_the_total_limit(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1}, total_timeout=0.2)
-    bench.server.script([status(503), stream(*HELLO, then="hold")])
-    await bench.fail()
-    bench.clock.advance(60)
+async def test_108_a_probe_that_hangs_is_ended_by_the_total_limit(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1}, total_timeout=0.2)
+    harness.server.script([status(503), stream(*HELLO, then="hold")])
+    await harness.fail()
+    harness.clock.advance(60)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert failed.kind == "total_timeout"
-    assert bench.breaker_states == ["open"]
+    assert harness.breaker_states == ["open"]
 
 
-async def test_106_a_server_that_is_well_again_is_tried_early_and_only_calls_close_the_breaker(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1})
-    bench.server.script([status(503)])
-    await bench.fail()
-    began_at = bench.clock.monotonic()
+async def test_106_a_server_that_is_well_again_is_tried_early_and_only_calls_close_the_breaker(
+    harness: CallHarness,
+) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1})
+    harness.server.script([status(503)])
+    await harness.fail()
+    began_at = harness.clock.monotonic()
 
-    await bench.call()
+    await harness.call()
 
-    assert 5 <= bench.clock.monotonic() - began_at <= 8
-    assert [request.path for request in bench.server.lookups].count("/v1/models") == 2  # first for its size
-    assert bench.breaker_states == ["half-open"]
+    assert 5 <= harness.clock.monotonic() - began_at <= 8
+    assert [request.path for request in harness.server.lookups].count("/v1/models") == 2  # first for its size
+    assert harness.breaker_states == ["half-open"]
     for _ in range(2):
-        await bench.call()
-    assert bench.breaker_states == ["closed"]
+        await harness.call()
+    assert harness.breaker_states == ["closed"]
 
 
-async def test_a_server_that_says_it_is_well_and_is_not_is_believed_once(bench: Bench) -> None:
-    bench.configure(max_retries=3, breaker={"threshold": 1})
-    bench.server.script([status(503)] * 3)
-    began_at = bench.clock.monotonic()
+async def test_a_server_that_says_it_is_well_and_is_not_is_believed_once(harness: CallHarness) -> None:
+    harness.configure(max_retries=3, breaker={"threshold": 1})
+    harness.server.script([status(503)] * 3)
+    began_at = harness.clock.monotonic()
 
-    reply = await bench.call()
+    reply = await harness.call()
 
-    assert (reply.text, reply.attempts, len(bench.server.journal)) == ("Hello there", 2, 4)
-    assert [request.path for request in bench.server.lookups].count("/v1/models") == 2  # first for its size
-    assert bench.clock.monotonic() - began_at > 120
-
-
-async def test_a_server_that_is_still_loading_is_not_well(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1})
-    bench.server.models_answer = error(503, "Loading model")
-    bench.server.script([status(503)])
-    await bench.fail()
-    began_at = bench.clock.monotonic()
-
-    await bench.call()
-
-    assert bench.clock.monotonic() - began_at >= 60
+    assert (reply.text, reply.attempts, len(harness.server.journal)) == ("Hello there", 2, 4)
+    assert [request.path for request in harness.server.lookups].count("/v1/models") == 2  # first for its size
+    assert harness.clock.monotonic() - began_at > 120
 
 
-async def test_the_user_may_try_at_once(still_bench: Bench) -> None:
-    bench = still_bench
-    bench.configure(max_retries=0, breaker={"threshold": 1})
-    bench.server.script([status(503)])
-    await bench.fail()
-    task = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
-    began_at = bench.clock.monotonic()
+async def test_a_server_that_is_still_loading_is_not_well(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1})
+    harness.server.models_answer = error(503, "Loading model")
+    harness.server.script([status(503)])
+    await harness.fail()
+    began_at = harness.clock.monotonic()
 
-    assert bench.caller.hurry("somebody else") == 0
-    assert bench.caller.hurry("developer") == 1
+    await harness.call()
+
+    assert harness.clock.monotonic() - began_at >= 60
+
+
+async def test_the_user_may_try_at_once(still_bench: CallHarness) -> None:
+    harness = still_bench
+    harness.configure(max_retries=0, breaker={"threshold": 1})
+    harness.server.script([status(503)])
+    await harness.fail()
+    task = asyncio.create_task(harness.call())
+    await harness.clock.until_asleep(1)
+    began_at = harness.clock.monotonic()
+
+    assert harness.caller.wake("somebody else") == 0
+    assert harness.caller.wake("developer") == 1
 
     assert (await task).text == "Hello there"
-    assert bench.clock.monotonic() == began_at
-    assert bench.caller.hurry() == 0
+    assert harness.clock.monotonic() == began_at
+    assert harness.caller.wake() == 0
 
 
-async def test_the_user_may_end_a_back_off(still_bench: Bench) -> None:
-    bench = still_bench
-    bench.server.script([error(429, "slow", {"Retry-After": "100"})])
-    task = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
+async def test_the_user_may_end_a_back_off(still_bench: CallHarness) -> None:
+    harness = still_bench
+    harness.server.script([error(429, "slow", {"Retry-After": "100"})])
+    task = asyncio.create_task(harness.call())
+    await harness.clock.until_asleep(1)
 
-    assert bench.caller.hurry() == 1
+    assert harness.caller.wake() == 1
 
     assert (await task).attempts == 2
 
 
-async def test_an_open_breaker_is_not_waited_for_longer_than_allowed(bench: Bench) -> None:
-    bench.configure(max_retries=10, breaker={"threshold": 1, "max_wait": 90})
-    bench.server.models_answer = status(503)
-    bench.server.answer_by(lambda _body: status(503))
+async def test_an_open_breaker_is_not_waited_for_longer_than_allowed(harness: CallHarness) -> None:
+    harness.configure(max_retries=10, breaker={"threshold": 1, "max_wait": 90})
+    harness.server.models_answer = status(503)
+    harness.server.answer_by(lambda _body: status(503))
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
-    assert (failed.kind, failed.attempts, len(bench.server.journal)) == ("unavailable", 2, 2)
+    assert (failed.kind, failed.attempts, len(harness.server.journal)) == ("unavailable", 2, 2)
     assert "90 s" in failed.message
-    assert [told.will_retry for told in bench.recorder.of(AttemptFailed)] == [True, True]
+    assert [told.will_retry for told in harness.recorder.of(AttemptFailed)] == [True, True]
 
 
-async def test_a_refusal_of_an_open_breaker_takes_less_than_5_ms_and_no_packet(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503)])
-    await bench.fail()
-    requests = len(bench.server.journal), len(bench.server.lookups)
+async def test_a_refusal_of_an_open_breaker_takes_less_than_5_ms_and_no_packet(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503)])
+    await harness.fail()
+    requests = len(harness.server.journal), len(harness.server.lookups)
     loop = asyncio.get_running_loop()
     began_at = loop.time()
 
     for _ in range(50):
-        await bench.fail()
+        await harness.fail()
 
     assert (loop.time() - began_at) / 50 < 0.005
-    assert (len(bench.server.journal), len(bench.server.lookups)) == requests
-    assert bench.clock.sleeps == []
+    assert (len(harness.server.journal), len(harness.server.lookups)) == requests
+    assert harness.clock.sleeps == []
 
 
-async def test_107_a_sink_that_raises_when_the_breaker_changes_harms_no_call(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+async def test_107_a_sink_that_raises_when_the_breaker_changes_harms_no_call(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
     told: list[str] = []
 
     def listen(event: Event) -> None:
@@ -255,84 +257,84 @@ async def test_107_a_sink_that_raises_when_the_breaker_changes_harms_no_call(ben
             case _:
                 pass
 
-    bench.recorder.on_event = listen
-    bench.server.script([status(503)])
+    harness.recorder.on_event = listen
+    harness.server.script([status(503)])
 
-    assert (await bench.fail()).kind == "server"
-    assert (await bench.fail()).kind == "breaker_open"
+    assert (await harness.fail()).kind == "server"
+    assert (await harness.fail()).kind == "breaker_open"
     assert told == ["open"]
 
 
-async def test_each_model_of_a_server_has_a_breaker_of_its_own(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503)], model="sick")
+async def test_each_model_of_a_server_has_a_breaker_of_its_own(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503)], model="sick")
 
-    await bench.fail(endpoint=bench.endpoint(model="sick"))
+    await harness.fail(endpoint=harness.endpoint(model="sick"))
 
-    assert (await bench.call()).text == "Hello there"
-    assert {status.name.rpartition("/")[2]: status.state for status in bench.caller.breakers()} == {
+    assert (await harness.call()).text == "Hello there"
+    assert {status.name.rpartition("/")[2]: status.state for status in harness.caller.breakers()} == {
         "sick": "open",
         MODEL: "closed",
     }
 
 
-async def test_what_is_left_of_a_wait_may_be_too_little_for_the_clock_to_move(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1})
-    bench.server.models_answer = status(503)
-    bench.server.script([status(503)])
-    await bench.fail()
-    opened_at = bench.clock.monotonic()
-    bench.clock.advance(nextafter(opened_at + 60, 0) - opened_at)
-    assert bench.caller.breakers()[0].retry_in_seconds > 0
+async def test_what_is_left_of_a_wait_may_be_too_little_for_the_clock_to_move(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1})
+    harness.server.models_answer = status(503)
+    harness.server.script([status(503)])
+    await harness.fail()
+    opened_at = harness.clock.monotonic()
+    harness.clock.advance(nextafter(opened_at + 60, 0) - opened_at)
+    assert harness.caller.breakers()[0].retry_in_seconds > 0
 
     async with asyncio.timeout(5):
-        assert (await bench.call()).text == "Hello there"
+        assert (await harness.call()).text == "Hello there"
 
-    assert len(bench.clock.sleeps) <= 2
-
-
-async def test_an_open_breaker_does_not_even_let_a_prompt_be_counted(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
-    bench.server.script([status(503)])
-    await bench.fail()
-    lookups = len(bench.server.lookups)
-
-    assert (await bench.fail("word " * 6000)).kind == "breaker_open"
-
-    assert len(bench.server.lookups) == lookups
+    assert len(harness.clock.sleeps) <= 2
 
 
-async def test_a_refusal_of_the_breaker_is_no_failed_attempt(bench: Bench) -> None:
-    bench.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
-    bench.server.script([status(503)])
+async def test_an_open_breaker_does_not_even_let_a_prompt_be_counted(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
+    harness.server.script([status(503)])
+    await harness.fail()
+    lookups = len(harness.server.lookups)
+
+    assert (await harness.fail("word " * 6000)).kind == "breaker_open"
+
+    assert len(harness.server.lookups) == lookups
+
+
+async def test_a_refusal_of_the_breaker_is_no_failed_attempt(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, breaker={"threshold": 1, "when_open": "fail"})
+    harness.server.script([status(503)])
     for _ in range(3):
-        await bench.fail()
+        await harness.fail()
 
-    assert bench.metrics.total("llm.errors") == 1
-    assert bench.metrics.total("llm.requests", outcome="error") == 3
+    assert harness.metrics.total("llm.errors") == 1
+    assert harness.metrics.total("llm.requests", outcome="error") == 3
 
 
-async def test_104_a_late_result_of_an_older_state_changes_nothing(bench: Bench) -> None:
-    bench.configure(max_retries=0, max_concurrency=4, breaker={"threshold": 1})
+async def test_104_a_late_result_of_an_older_state_changes_nothing(harness: CallHarness) -> None:
+    harness.configure(max_retries=0, max_concurrency=4, breaker={"threshold": 1})
     late, probed = asyncio.Event(), asyncio.Event()
-    bench.server.script(
+    harness.server.script(
         [stream(late, *HELLO, DONE), stream(late, then="reset"), status(503), stream(probed, *HELLO, DONE)]
     )
-    well = asyncio.create_task(bench.call())
-    await bench.server.requests(1)
-    ill = asyncio.create_task(bench.fail())
-    await bench.server.requests(2)
-    await bench.fail()
-    bench.clock.advance(60)
-    probe = asyncio.create_task(bench.call())
-    await bench.server.requests(4)
+    well = asyncio.create_task(harness.call())
+    await harness.server.requests(1)
+    ill = asyncio.create_task(harness.fail())
+    await harness.server.requests(2)
+    await harness.fail()
+    harness.clock.advance(60)
+    probe = asyncio.create_task(harness.call())
+    await harness.server.requests(4)
 
     late.set()
 
     assert (await well).text == "Hello there"
     assert (await ill).kind == "cut"
-    assert bench.breaker_states == ["half-open"]
+    assert harness.breaker_states == ["half-open"]
     probed.set()
     await probe
-    assert bench.breaker_states == ["half-open"]  # one of three successes, not two
+    assert harness.breaker_states == ["half-open"]  # one of three successes, not two

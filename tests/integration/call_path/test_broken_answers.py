@@ -17,7 +17,7 @@ from core.events import (
     TokensReceived,
 )
 from tests.integration.call_path.scripts import HELLO, QUICK_FIRST, QUICK_STALL, QUICK_TOTAL, SSE_HEAD
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
     DONE,
     Step,
@@ -135,108 +135,108 @@ BAD = [
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.number)
-async def test_a_broken_answer_has_its_name_and_its_treatment(bench: Bench, case: Bad) -> None:
-    bench.configure(max_retries=0, **case.llm)
-    bench.server.script([case.step])
+async def test_a_broken_answer_has_its_name_and_its_treatment(harness: CallHarness, case: Bad) -> None:
+    harness.configure(max_retries=0, **case.llm)
+    harness.server.script([case.step])
 
-    failed = await asyncio.wait_for(bench.fail(), 5)
+    failed = await asyncio.wait_for(harness.fail(), 5)
 
     assert failed.kind == case.kind
-    assert failed.attempts == len(bench.server.journal) == 1
-    assert bench.counted_failures == (case.breaker == "x")
+    assert failed.attempts == len(harness.server.journal) == 1
+    assert harness.counted_failures == (case.breaker == "x")
     assert str(failed).isprintable()
-    assert bench.server.base_url.split("/")[2] in failed.message
+    assert harness.server.base_url.split("/")[2] in failed.message
     assert failed.hint
 
-    bench.configure(**case.llm)
-    bench.server.script([case.step, ok("Second time lucky")])
+    harness.configure(**case.llm)
+    harness.server.script([case.step, ok("Second time lucky")])
     if case.action == "F":
-        assert (await bench.fail()).kind == case.kind
-        assert len(bench.server.journal) == 1
-        assert bench.clock.sleeps == []
+        assert (await harness.fail()).kind == case.kind
+        assert len(harness.server.journal) == 1
+        assert harness.clock.sleeps == []
         return
 
-    reply = await asyncio.wait_for(bench.call(), 5)
+    reply = await asyncio.wait_for(harness.call(), 5)
 
-    assert reply.text == bench.recorder.of(CallFinished)[0].text == "Second time lucky"
-    assert reply.attempts == len(bench.server.journal) == 2
-    assert bench.counted_failures == 0
-    assert bench.breaker_states == ["closed"]
-    [failure] = bench.recorder.of(AttemptFailed)
+    assert reply.text == harness.recorder.of(CallFinished)[0].text == "Second time lucky"
+    assert reply.attempts == len(harness.server.journal) == 2
+    assert harness.counted_failures == 0
+    assert harness.breaker_states == ["closed"]
+    [failure] = harness.recorder.of(AttemptFailed)
     assert (failure.kind, failure.will_retry) == (case.kind, True)
-    assert bench.clock.sleeps[:1] == [failure.wait_seconds]
+    assert harness.clock.sleeps[:1] == [failure.wait_seconds]
     assert 0.5 <= failure.wait_seconds <= 1.5
     streamed = any(
-        isinstance(seen, TokensReceived | ReasoningReceived) and seen.attempt == 1 for seen in bench.recorder.events
+        isinstance(seen, TokensReceived | ReasoningReceived) and seen.attempt == 1 for seen in harness.recorder.events
     )
-    assert len(bench.recorder.of(AttemptReset)) == streamed
+    assert len(harness.recorder.of(AttemptReset)) == streamed
 
 
-async def test_6_a_refused_connection_is_tried_again_and_then_told(bench: Bench) -> None:
-    nowhere = bench.endpoint(base_url=f"http://127.0.0.1:{free_port()}/v1")
+async def test_6_a_refused_connection_is_tried_again_and_then_told(harness: CallHarness) -> None:
+    nowhere = harness.endpoint(base_url=f"http://127.0.0.1:{free_port()}/v1")
 
-    failed = await bench.fail(endpoint=nowhere)
+    failed = await harness.fail(endpoint=nowhere)
 
     assert (failed.kind, failed.attempts) == ("connect", 4)
-    assert [failure.will_retry for failure in bench.recorder.of(AttemptFailed)] == [True, True, True, False]
-    for wait, low, high in zip(bench.clock.sleeps, (0.5, 1, 2), (1.5, 3, 6), strict=True):
+    assert [failure.will_retry for failure in harness.recorder.of(AttemptFailed)] == [True, True, True, False]
+    for wait, low, high in zip(harness.clock.sleeps, (0.5, 1, 2), (1.5, 3, 6), strict=True):
         assert low <= wait <= high
     assert "start the server" in failed.hint
 
 
-async def test_22_23_slow_but_legal_answers_are_waited_for(bench: Bench) -> None:
-    bench.configure(first_token_timeout=0.8, stall_timeout=0.8)  # all waits together are longer than either limit
+async def test_22_23_slow_but_legal_answers_are_waited_for(harness: CallHarness) -> None:
+    harness.configure(first_token_timeout=0.8, stall_timeout=0.8)  # all waits together are longer than either limit
     gates = [asyncio.Event() for _ in range(4)]
-    bench.server.script([stream(gates[0], token("a"), gates[1], token("b"), gates[2], token("c"), gates[3], DONE)])
+    harness.server.script([stream(gates[0], token("a"), gates[1], token("b"), gates[2], token("c"), gates[3], DONE)])
     for number, gate in enumerate(gates, start=1):
         asyncio.get_running_loop().call_later(0.25 * number, gate.set)
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert (reply.text, reply.attempts) == ("abc", 1)
 
 
-async def test_a_call_that_failed_carries_no_exception_with_the_request_in_it(bench: Bench) -> None:
+async def test_a_call_that_failed_carries_no_exception_with_the_request_in_it(harness: CallHarness) -> None:
     for step in (error(401, "key"), hang_up(), stream(*HELLO, then="reset")):
-        bench.configure(max_retries=0)
-        bench.server.script([step, step])  # the first may meet a connection that is reused
+        harness.configure(max_retries=0)
+        harness.server.script([step, step])  # the first may meet a connection that is reused
 
-        failed: BaseException | None = await bench.fail()
+        failed: BaseException | None = await harness.fail()
 
         while failed is not None:
             assert type(failed).__module__.startswith("core.")
             failed = failed.__cause__ or failed.__context__
 
 
-async def test_83_a_second_empty_answer_is_final(bench: Bench) -> None:
-    bench.server.script([stream(finish(), DONE)] * 5)
+async def test_83_a_second_empty_answer_is_final(harness: CallHarness) -> None:
+    harness.server.script([stream(finish(), DONE)] * 5)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
-    assert (failed.kind, failed.attempts, bench.counted_failures) == ("empty", 2, 0)
+    assert (failed.kind, failed.attempts, harness.counted_failures) == ("empty", 2, 0)
 
 
-async def test_70_an_answer_cut_at_any_byte_is_whole_or_a_named_fault(bench: Bench) -> None:
+async def test_70_an_answer_cut_at_any_byte_is_whole_or_a_named_fault(harness: CallHarness) -> None:
     body = b"".join([token("Grüße"), token(" 🎉"), finish(), DONE])
     end = body.index(finish()) + len(finish())
     for length in range(len(body) + 1):
-        bench.configure(max_retries=0)
-        bench.server.script([Step((SSE_HEAD, body[:length]), "close")])
+        harness.configure(max_retries=0)
+        harness.server.script([Step((SSE_HEAD, body[:length]), "close")])
         if length < end:
-            assert (await bench.fail()).kind == "truncated_stream"
-            [told] = bench.recorder.of(AttemptFailed)
+            assert (await harness.fail()).kind == "truncated_stream"
+            [told] = harness.recorder.of(AttemptFailed)
             assert (told.kind, told.will_retry) == ("truncated_stream", False)
         else:
-            assert (await bench.call()).text == "Grüße 🎉"
+            assert (await harness.call()).text == "Grüße 🎉"
 
 
 @pytest.mark.parametrize("code", [400, 500])
-async def test_an_error_answer_without_an_end_is_not_read_for_ever(bench: Bench, code: int) -> None:
-    bench.configure(max_retries=0)
+async def test_an_error_answer_without_an_end_is_not_read_for_ever(harness: CallHarness, code: int) -> None:
+    harness.configure(max_retries=0)
     head = response_head(code, {"Content-Type": "application/json", "Content-Length": str(1 << 40)})
-    bench.server.script([Step((head, b"x" * (1 << 20)), "flood")])
+    harness.server.script([Step((head, b"x" * (1 << 20)), "flood")])
 
-    failed = await asyncio.wait_for(bench.fail(), 10)
+    failed = await asyncio.wait_for(harness.fail(), 10)
 
     assert failed.kind == "cut"
     assert "bytes" in failed.message

@@ -15,7 +15,7 @@ from core.errors import LLMCallError
 from core.events import CallCancelled
 from core.llm.call.cache import ResponseCache
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import MODEL, Bench, open_bench
+from tests.support.call_harness import MODEL, CallHarness, open_call_harness
 from tests.support.fault_server import Step, error, hang_up, ok, status, stream, token
 from tests.support.stepping import watch_steps
 
@@ -25,7 +25,7 @@ MOST_STEPS = 400
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the server does, how the bench is set up, and what is asked.
+    """What the server does, how the harness is set up, and what is asked.
 
     Attributes:
         before: calls that are made before the one that is cancelled.
@@ -90,23 +90,25 @@ SCRIPTS = {
 
 
 @asynccontextmanager
-async def _prepared(bench: Bench, script: Script, folder: Path) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    """Set the bench up as the script says, and give what makes the call."""
-    cache = ResponseCache(folder / "answers.sqlite", bench.clock) if script.cached else None
-    bench.configure(breaker=script.breaker, cache=cache, **script.llm)
-    bench.server.routes = dict(script.routes)
-    bench.server.script(script.steps, model=MODEL)
-    fallbacks = (bench.endpoint(model="spare"),) if script.spare else ()
+async def _prepared(
+    harness: CallHarness, script: Script, folder: Path
+) -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """Set the harness up as the script says, and give what makes the call."""
+    cache = ResponseCache(folder / "answers.sqlite", harness.clock) if script.cached else None
+    harness.configure(breaker=script.breaker, cache=cache, **script.llm)
+    harness.server.routes = dict(script.routes)
+    harness.server.script(script.steps, model=MODEL)
+    fallbacks = (harness.endpoint(model="spare"),) if script.spare else ()
     try:
         for _ in range(script.before):
-            await _ended([asyncio.create_task(bench.call(**script.request))])
-        bench.clock.advance(script.then_seconds)
-        others = [asyncio.create_task(bench.call(**script.request)) for _ in range(script.besides)]
-        await bench.server.requests(len(bench.server.journal) + len(others))
+            await _ended([asyncio.create_task(harness.call(**script.request))])
+        harness.clock.advance(script.then_seconds)
+        others = [asyncio.create_task(harness.call(**script.request)) for _ in range(script.besides)]
+        await harness.server.requests(len(harness.server.journal) + len(others))
 
         async def call() -> object:
-            others.extend(asyncio.create_task(bench.call(**script.request)) for _ in range(script.behind))
-            return await bench.call(fallbacks=fallbacks, **script.request)
+            others.extend(asyncio.create_task(harness.call(**script.request)) for _ in range(script.behind))
+            return await harness.call(fallbacks=fallbacks, **script.request)
 
         yield call
         async with asyncio.timeout(10):
@@ -123,27 +125,27 @@ async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
         task.exception()  # was asked for, so that nobody complains of it
 
 
-async def _usable(bench: Bench) -> None:
+async def _usable(harness: CallHarness) -> None:
     """Assert that whoever calls next is served."""
-    bench.server.script([], model=MODEL)
-    bench.clock.advance(3600)
+    harness.server.script([], model=MODEL)
+    harness.clock.advance(3600)
     async with asyncio.timeout(5):
-        await bench.call()
+        await harness.call()
 
 
-Stop = Callable[[Bench, "asyncio.Task[Any]", "asyncio.Task[Any]"], None]
+Stop = Callable[[CallHarness, "asyncio.Task[Any]", "asyncio.Task[Any]"], None]
 
 
-def _cancel(_bench: Bench, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
+def _cancel(_bench: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
     outer.cancel()
 
 
-def _stop_the_call(bench: Bench, _outer: asyncio.Task[Any], inner: asyncio.Task[Any]) -> None:
-    bench.caller.cancel(inner.get_name().removeprefix("call "))
+def _stop_the_call(harness: CallHarness, _outer: asyncio.Task[Any], inner: asyncio.Task[Any]) -> None:
+    harness.caller.cancel(inner.get_name().removeprefix("call "))
 
 
-def _hurry_and_cancel(bench: Bench, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
-    bench.caller.hurry()
+def _hurry_and_cancel(harness: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
+    harness.caller.wake()
     outer.cancel()
 
 
@@ -160,13 +162,13 @@ STOPS: dict[str, tuple[Stop, int]] = {
 async def test_a_call_can_be_cancelled_at_every_step(script: Script, stop: Stop, times: int, tmp_path: Path) -> None:
     unheard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
-    async with open_bench() as bench:
+    async with open_call_harness() as harness:
         for at in range(1, MOST_STEPS):
             (tmp_path / str(at)).mkdir()
-            async with _prepared(bench, script, tmp_path / str(at)) as call:
-                reached = await _cancelled_at(bench, call, at, stop, times)
-            bench.check()
-            await _usable(bench)
+            async with _prepared(harness, script, tmp_path / str(at)) as call:
+                reached = await _cancelled_at(harness, call, at, stop, times)
+            harness.check()
+            await _usable(harness)
             if not reached:
                 break
         else:
@@ -174,7 +176,9 @@ async def test_a_call_can_be_cancelled_at_every_step(script: Script, stop: Stop,
     assert unheard == []
 
 
-async def _cancelled_at(bench: Bench, call: Callable[[], Awaitable[object]], at: int, stop: Stop, times: int) -> bool:
+async def _cancelled_at(
+    harness: CallHarness, call: Callable[[], Awaitable[object]], at: int, stop: Stop, times: int
+) -> bool:
     """Make the call and cancel it at its step; False if it came to its end without reaching it."""
     reached = False
     first: asyncio.Task[Any] | None = None
@@ -184,14 +188,14 @@ async def _cancelled_at(bench: Bench, call: Callable[[], Awaitable[object]], at:
         first = first or inner
         if inner is first and at <= step < at + times:
             reached = True
-            stop(bench, outer, inner)
+            stop(harness, outer, inner)
 
-    cancelled_before = len(bench.recorder.of(CallCancelled))
+    cancelled_before = len(harness.recorder.of(CallCancelled))
     with watch_steps("Caller._travel", on_step):
         outer = asyncio.ensure_future(call())
         async with asyncio.timeout(10):
             await asyncio.wait([outer])
-    cancelled = len(bench.recorder.of(CallCancelled)) - cancelled_before
+    cancelled = len(harness.recorder.of(CallCancelled)) - cancelled_before
     if outer.cancelled():
         assert cancelled == 1
     elif outer.exception() is None:

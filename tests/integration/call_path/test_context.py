@@ -6,7 +6,7 @@ import pytest
 
 from core.events import AttemptFailed, ContextTruncated, Warned
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
     DONE,
     Step,
@@ -51,107 +51,109 @@ CONTEXT = [
 
 
 @pytest.mark.parametrize("step", [step for _, step in CONTEXT], ids=[name for name, _ in CONTEXT])
-async def test_a_prompt_that_is_too_long_is_cut_in_the_middle_and_sent_again_at_once(bench: Bench, step: Step) -> None:
-    bench.server.script([step, ok()])
+async def test_a_prompt_that_is_too_long_is_cut_in_the_middle_and_sent_again_at_once(
+    harness: CallHarness, step: Step
+) -> None:
+    harness.server.script([step, ok()])
 
-    reply = await bench.call(f"HEAD {LONG} TAIL", max_tokens=900)
+    reply = await harness.call(f"HEAD {LONG} TAIL", max_tokens=900)
 
-    first, second = (request.body["messages"][1]["content"] for request in bench.server.journal)
+    first, second = (request.body["messages"][1]["content"] for request in harness.server.journal)
     assert len(second) < len(first) * 0.9
     assert second.startswith("HEAD word")
     assert second.endswith("word  TAIL")
     assert "left out" in second
     assert reply.text == "Hello there"
-    [cut] = bench.recorder.of(ContextTruncated)
+    [cut] = harness.recorder.of(ContextTruncated)
     assert cut.after < cut.before
-    assert bench.clock.sleeps == []
-    assert bench.counted_failures == 0
+    assert harness.clock.sleeps == []
+    assert harness.counted_failures == 0
 
 
-async def test_27_the_answer_is_shortened_before_the_prompt(bench: Bench) -> None:
-    bench.server.script([error(400, VLLM, type="invalid_request_error"), ok()])
+async def test_27_the_answer_is_shortened_before_the_prompt(harness: CallHarness) -> None:
+    harness.server.script([error(400, VLLM, type="invalid_request_error"), ok()])
 
-    await bench.call(max_tokens=4000)
+    await harness.call(max_tokens=4000)
 
-    first, second = bench.server.journal
+    first, second = harness.server.journal
     assert first.body["messages"] == second.body["messages"]
     assert second.body["max_tokens"] == 4096 - 596 - 1
 
 
-async def test_33_a_prompt_is_cut_twice_at_most(bench: Bench) -> None:
+async def test_33_a_prompt_is_cut_twice_at_most(harness: CallHarness) -> None:
     too_long = error(400, "exceeds the available context size (1500 tokens)")
-    bench.server.script([too_long] * 5)
+    harness.server.script([too_long] * 5)
 
-    failed = await bench.fail(LONG)
+    failed = await harness.fail(LONG)
 
-    assert (failed.kind, failed.attempts, len(bench.server.journal)) == ("context", 3, 3)
-    assert len(bench.recorder.of(ContextTruncated)) == 2
-    assert bench.counted_failures == 0
+    assert (failed.kind, failed.attempts, len(harness.server.journal)) == ("context", 3, 3)
+    assert len(harness.recorder.of(ContextTruncated)) == 2
+    assert harness.counted_failures == 0
 
 
-async def test_34_an_empty_answer_to_a_prompt_of_the_windows_size_means_too_long(bench: Bench) -> None:
-    bench.server.script([stream(finish(), usage(16_300, 0), DONE), ok()])
+async def test_34_an_empty_answer_to_a_prompt_of_the_windows_size_means_too_long(harness: CallHarness) -> None:
+    harness.server.script([stream(finish(), usage(16_300, 0), DONE), ok()])
 
-    await bench.call(f"HEAD {LONG} TAIL", endpoint=bench.endpoint(context_tokens=16_384))
+    await harness.call(f"HEAD {LONG} TAIL", endpoint=harness.endpoint(context_tokens=16_384))
 
-    first, second = (request.body["messages"][1]["content"] for request in bench.server.journal)
+    first, second = (request.body["messages"][1]["content"] for request in harness.server.journal)
     assert len(second) < len(first) * 0.9
-    assert len(bench.recorder.of(ContextTruncated)) == 1
+    assert len(harness.recorder.of(ContextTruncated)) == 1
 
 
-async def test_35_a_prompt_that_was_cut_in_silence_is_told_once_and_its_window_learned(bench: Bench) -> None:
-    bench.server.answer_by(lambda _body: stream(*HELLO, finish(), usage(4096, 3), DONE))
+async def test_35_a_prompt_that_was_cut_in_silence_is_told_once_and_its_window_learned(harness: CallHarness) -> None:
+    harness.server.answer_by(lambda _body: stream(*HELLO, finish(), usage(4096, 3), DONE))
 
-    reply = await bench.call(LONG)
+    reply = await harness.call(LONG)
     assert reply.text == "Hello there"
-    [warning] = bench.recorder.of(Warned)
+    [warning] = harness.recorder.of(Warned)
     assert "4096" in warning.message
     assert "OLLAMA_CONTEXT_LENGTH" in warning.hint
-    assert not bench.recorder.of(ContextTruncated)
+    assert not harness.recorder.of(ContextTruncated)
 
-    await bench.call(LONG)
+    await harness.call(LONG)
 
-    first, second = bench.server.journal
+    first, second = harness.server.journal
     assert len(second.body["messages"][1]["content"]) < len(first.body["messages"][1]["content"]) / 2
-    assert len(bench.recorder.of(ContextTruncated)) == 1
-    assert len(bench.recorder.of(Warned)) == 1
+    assert len(harness.recorder.of(ContextTruncated)) == 1
+    assert len(harness.recorder.of(Warned)) == 1
 
 
-async def test_a_prompt_known_to_be_too_long_is_cut_before_it_is_sent(bench: Bench) -> None:
-    reply = await bench.call(f"HEAD {LONG} TAIL", endpoint=bench.endpoint(context_tokens=4096))
+async def test_a_prompt_known_to_be_too_long_is_cut_before_it_is_sent(harness: CallHarness) -> None:
+    reply = await harness.call(f"HEAD {LONG} TAIL", endpoint=harness.endpoint(context_tokens=4096))
 
-    [request] = bench.server.journal
+    [request] = harness.server.journal
     sent = request.body["messages"][1]["content"]
     assert len(sent) < 4096 * 3
     assert sent.startswith("HEAD word")
     assert sent.endswith("word  TAIL")
     assert reply.attempts == 1
-    [cut] = bench.recorder.of(ContextTruncated)
+    [cut] = harness.recorder.of(ContextTruncated)
     assert cut.attempt == 0
-    assert not bench.recorder.of(AttemptFailed)
+    assert not harness.recorder.of(AttemptFailed)
 
 
-async def test_the_servers_own_count_decides_whether_a_prompt_is_cut(bench: Bench) -> None:
-    bench.server.routes = {
+async def test_the_servers_own_count_decides_whether_a_prompt_is_cut(harness: CallHarness) -> None:
+    harness.server.routes = {
         "/props": status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 8192}}),
         "/apply-template": status(200, {"prompt": "<s>" + LONG}),
         "/tokenize": status(200, {"tokens": list(range(6010))}),
     }
 
-    await bench.call(LONG, max_tokens=1000)
+    await harness.call(LONG, max_tokens=1000)
 
-    [request] = bench.server.journal
+    [request] = harness.server.journal
     assert request.body["messages"][1]["content"] == LONG
-    assert not bench.recorder.of(ContextTruncated)
-    assert bench.caller.pool_status().slots == 2
+    assert not harness.recorder.of(ContextTruncated)
+    assert harness.caller.pool_status().slots == 2
 
 
-async def test_a_window_that_a_refusal_has_named_is_remembered(bench: Bench) -> None:
-    bench.server.script([error(400, "exceeds the available context size (4000 tokens)")])
-    await bench.call(LONG)
-    assert len(bench.server.journal) == 2
+async def test_a_window_that_a_refusal_has_named_is_remembered(harness: CallHarness) -> None:
+    harness.server.script([error(400, "exceeds the available context size (4000 tokens)")])
+    await harness.call(LONG)
+    assert len(harness.server.journal) == 2
 
-    await bench.call(LONG)
+    await harness.call(LONG)
 
-    assert len(bench.server.journal) == 3
-    assert len(bench.recorder.of(ContextTruncated)) == 2
+    assert len(harness.server.journal) == 3
+    assert len(harness.recorder.of(ContextTruncated)) == 2

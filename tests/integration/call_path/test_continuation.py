@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.events import AttemptFailed, AttemptReset, AttemptStarted, CallFinished
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import Step, error, finish, hang_up, ok, status, stream, token, usage
 
 GO_ON = "Go on exactly where you stopped."
@@ -17,63 +17,63 @@ def cut_off(text: str) -> Step:
     return ok(text, reason="length")
 
 
-async def test_a_cut_off_answer_is_gone_on_with(bench: Bench) -> None:
-    bench.server.script([cut_off(FIRST), ok(REST)])
+async def test_a_cut_off_answer_is_gone_on_with(harness: CallHarness) -> None:
+    harness.server.script([cut_off(FIRST), ok(REST)])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.text, reply.finish_reason, reply.complete) == (FIRST + REST, "stop", True)
     assert reply.attempts == 1
     assert (reply.usage.input_tokens, reply.usage.output_tokens) == (22, 14)
-    assert [message["content"] for message in bench.server.journal[1].body["messages"]][-2:] == [FIRST, GO_ON]
-    assert len(bench.recorder.of(AttemptStarted)) == 1
+    assert [message["content"] for message in harness.server.journal[1].body["messages"]][-2:] == [FIRST, GO_ON]
+    assert len(harness.recorder.of(AttemptStarted)) == 1
 
 
-async def test_what_the_rest_repeats_is_shown_once(bench: Bench) -> None:
-    bench.server.script([cut_off(FIRST), ok("a long answer that stops in the mid" + REST)])
+async def test_what_the_rest_repeats_is_shown_once(harness: CallHarness) -> None:
+    harness.server.script([cut_off(FIRST), ok("a long answer that stops in the mid" + REST)])
 
-    assert (await bench.call(continue_with=GO_ON)).text == FIRST + REST
+    assert (await harness.call(continue_with=GO_ON)).text == FIRST + REST
 
 
-async def test_it_is_gone_on_twice_and_then_the_answer_is_marked_as_cut_off(bench: Bench) -> None:
-    bench.server.script([cut_off(FIRST), cut_off("dle of a word, then "), cut_off("another piece, and")])
+async def test_it_is_gone_on_twice_and_then_the_answer_is_marked_as_cut_off(harness: CallHarness) -> None:
+    harness.server.script([cut_off(FIRST), cut_off("dle of a word, then "), cut_off("another piece, and")])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.finish_reason, reply.complete) == ("length", False)
     assert reply.text == FIRST + "dle of a word, then another piece, and"
-    assert len(bench.server.journal) == 3
+    assert len(harness.server.journal) == 3
 
 
-async def test_the_embedded_model_goes_on_after_the_text_in_its_mouth(bench: Bench) -> None:
-    bench.server.script([cut_off(" def f():\n    return"), ok("```python\n def f():\n    return 1\n")])
+async def test_the_embedded_model_goes_on_after_the_text_in_its_mouth(harness: CallHarness) -> None:
+    harness.server.script([cut_off(" def f():\n    return"), ok("```python\n def f():\n    return 1\n")])
 
-    reply = await bench.call(continue_with=GO_ON, prefill="```python\n", endpoint=bench.endpoint(kind="embedded"))
+    reply = await harness.call(continue_with=GO_ON, prefill="```python\n", endpoint=harness.endpoint(kind="embedded"))
 
     assert reply.text == "```python\n def f():\n    return 1\n"
-    last = bench.server.journal[1].body["messages"][-1]
+    last = harness.server.journal[1].body["messages"][-1]
     assert last == {"role": "assistant", "content": "```python\n def f():\n    return"}
 
 
 @pytest.mark.parametrize(
     ("text", "words"), [(FIRST, ""), ("again and " * 60, GO_ON), ("", GO_ON)], ids=["not asked", "a loop", "nothing"]
 )
-async def test_what_is_not_worth_it_is_not_gone_on_with(bench: Bench, text: str, words: str) -> None:
-    bench.server.script([cut_off(text)])
+async def test_what_is_not_worth_it_is_not_gone_on_with(harness: CallHarness, text: str, words: str) -> None:
+    harness.server.script([cut_off(text)])
 
-    reply = await bench.call(continue_with=words)
+    reply = await harness.call(continue_with=words)
 
-    assert (reply.finish_reason, len(bench.server.journal)) == ("length", 1)
+    assert (reply.finish_reason, len(harness.server.journal)) == ("length", 1)
 
 
-async def test_a_rest_that_breaks_is_asked_for_again_without_losing_the_first_half(bench: Bench) -> None:
-    bench.server.script([cut_off(FIRST), stream(token("dle of"), then="reset"), ok(REST)])
+async def test_a_rest_that_breaks_is_asked_for_again_without_losing_the_first_half(harness: CallHarness) -> None:
+    harness.server.script([cut_off(FIRST), stream(token("dle of"), then="reset"), ok(REST)])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.text, reply.attempts) == (FIRST + REST, 2)
-    assert len(bench.recorder.of(AttemptReset)) == 1
-    [failure] = bench.recorder.of(AttemptFailed)
+    assert len(harness.recorder.of(AttemptReset)) == 1
+    [failure] = harness.recorder.of(AttemptFailed)
     assert (failure.kind, failure.will_retry) == ("cut", True)
 
 
@@ -82,28 +82,28 @@ async def test_a_rest_that_breaks_is_asked_for_again_without_losing_the_first_ha
     [error(401, "the key has expired"), error(400, "exceeds the available context size (1500 tokens)"), status(422)],
     ids=["auth", "context", "bad_request"],
 )
-async def test_a_rest_that_cannot_be_had_leaves_a_cut_off_answer(bench: Bench, step: Step) -> None:
-    bench.server.script([cut_off(FIRST), step])
+async def test_a_rest_that_cannot_be_had_leaves_a_cut_off_answer(harness: CallHarness, step: Step) -> None:
+    harness.server.script([cut_off(FIRST), step])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.text, reply.finish_reason, reply.complete) == (FIRST, "length", False)
-    assert len(bench.server.journal) == 2
-    assert bench.recorder.of(CallFinished)[0].finish_reason == "length"
+    assert len(harness.server.journal) == 2
+    assert harness.recorder.of(CallFinished)[0].finish_reason == "length"
 
 
-async def test_a_rest_that_never_comes_costs_its_retries_and_leaves_a_cut_off_answer(bench: Bench) -> None:
-    bench.configure(max_retries=1)
-    bench.server.script([cut_off(FIRST), hang_up(), hang_up(), hang_up()])
+async def test_a_rest_that_never_comes_costs_its_retries_and_leaves_a_cut_off_answer(harness: CallHarness) -> None:
+    harness.configure(max_retries=1)
+    harness.server.script([cut_off(FIRST), hang_up(), hang_up(), hang_up()])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.text, reply.finish_reason) == (FIRST, "length")
 
 
-async def test_an_empty_rest_ends_a_cut_off_answer(bench: Bench) -> None:
-    bench.server.script([cut_off(FIRST), stream(finish(), usage())])
+async def test_an_empty_rest_ends_a_cut_off_answer(harness: CallHarness) -> None:
+    harness.server.script([cut_off(FIRST), stream(finish(), usage())])
 
-    reply = await bench.call(continue_with=GO_ON)
+    reply = await harness.call(continue_with=GO_ON)
 
     assert (reply.text, reply.finish_reason) == (FIRST, "stop")

@@ -11,7 +11,7 @@ import pytest
 from core.errors import LLMCallError
 from core.llm.call.cache import ResponseCache
 from core.telemetry.logs import setup_logging, stop_logging
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
     DONE,
     FaultServer,
@@ -62,49 +62,51 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 @pytest.mark.parametrize("step", ECHOES.values(), ids=ECHOES.keys())
 async def test_a_key_that_a_server_repeats_is_written_nowhere(
-    bench: Bench, tmp_path: Path, log_file: Path, step: Step
+    harness: CallHarness, tmp_path: Path, log_file: Path, step: Step
 ) -> None:
-    cache = ResponseCache(tmp_path / "cache" / "answers.sqlite", bench.clock)
-    bench.configure(max_retries=1, cache=cache)
-    bench.server.models = (f"model-for-{KEY}",)
-    bench.server.script([step, step])
+    cache = ResponseCache(tmp_path / "cache" / "answers.sqlite", harness.clock)
+    harness.configure(max_retries=1, cache=cache)
+    harness.server.models = (f"model-for-{KEY}",)
+    harness.server.script([step, step])
     shown: list[str] = []
 
     try:
-        reply = await bench.call("word " * 3000, temperature=0, endpoint=bench.endpoint(api_key=KEY))
+        reply = await harness.call("word " * 3000, temperature=0, endpoint=harness.endpoint(api_key=KEY))
         shown.append(f"{reply!r}")
     except LLMCallError as failed:
         shown.extend(f"{one} {one!r} {vars(one)}" for one in _chain(failed))
 
     await cache.close()
     stop_logging()
-    assert bench.server.journal[0].headers["authorization"] == f"Bearer {KEY}"
-    shown.append(f"{bench.recorder.events!r} {bench.metrics.snapshot()} {bench.pool.stats()} {bench.pool!r}")
-    shown.append(f"{bench.caller.breakers()} {bench.caller.pool_status()} {bench.endpoint(api_key=KEY)!r}")
+    assert harness.server.journal[0].headers["authorization"] == f"Bearer {KEY}"
+    shown.append(f"{harness.recorder.events!r} {harness.metrics.snapshot()} {harness.pool.stats()} {harness.pool!r}")
+    shown.append(f"{harness.caller.breakers()} {harness.caller.pool_status()} {harness.endpoint(api_key=KEY)!r}")
     shown.extend(file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file())
     assert log_file.stat().st_size > 0
     for secret in (KEY, IN_AN_ADDRESS, quote(KEY)):
         assert [text for text in shown if secret in text] == []
 
 
-async def test_a_fallback_does_not_get_the_key_of_the_first_choice(bench: Bench) -> None:
+async def test_a_fallback_does_not_get_the_key_of_the_first_choice(harness: CallHarness) -> None:
     async with FaultServer() as other:
-        bench.configure(max_retries=0)
-        bench.server.script([status(503)])
-        spare = bench.endpoint(base_url=other.base_url)
+        harness.configure(max_retries=0)
+        harness.server.script([status(503)])
+        spare = harness.endpoint(base_url=other.base_url)
 
-        await bench.call(endpoint=bench.endpoint(api_key=KEY), fallbacks=(spare,))
+        await harness.call(endpoint=harness.endpoint(api_key=KEY), fallbacks=(spare,))
 
         asked = [*other.journal, *other.lookups]
         assert len(other.journal) == 1
         assert KEY not in f"{asked}"
 
 
-async def test_a_redirect_is_not_followed_with_the_key(bench: Bench) -> None:
+async def test_a_redirect_is_not_followed_with_the_key(harness: CallHarness) -> None:
     async with FaultServer() as other:
-        bench.server.script([status(307, "", {"Location": f"{other.base_url}/chat/completions"})])
-        bench.server.routes["/props"] = bench.server.routes["/health"] = status(307, "", {"Location": other.base_url})
+        harness.server.script([status(307, "", {"Location": f"{other.base_url}/chat/completions"})])
+        harness.server.routes["/props"] = harness.server.routes["/health"] = status(
+            307, "", {"Location": other.base_url}
+        )
 
-        await bench.fail(endpoint=bench.endpoint(api_key=KEY))
+        await harness.fail(endpoint=harness.endpoint(api_key=KEY))
 
         assert (other.journal, other.lookups, other.connections) == ([], [], 0)

@@ -8,7 +8,7 @@ import pytest
 
 from core.events import AttemptFailed, CallQueued, RateLimited
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
     DONE,
     Step,
@@ -21,33 +21,33 @@ from tests.support.fault_server import (
 )
 
 
-async def test_110_one_rate_limit_pauses_all_agents(still_bench: Bench) -> None:
-    bench = still_bench
-    bench.configure(max_concurrency=5)
-    bench.server.script([error(429, "slow", {"Retry-After": "20"})])
-    first = asyncio.create_task(bench.call())
-    await bench.recorder.seen(RateLimited)
+async def test_110_one_rate_limit_pauses_all_agents(still_bench: CallHarness) -> None:
+    harness = still_bench
+    harness.configure(max_concurrency=5)
+    harness.server.script([error(429, "slow", {"Retry-After": "20"})])
+    first = asyncio.create_task(harness.call())
+    await harness.recorder.seen(RateLimited)
 
-    others = [asyncio.create_task(bench.call()) for _ in range(4)]
-    await bench.clock.until_asleep(5)
-    assert len(bench.server.journal) == 1
-    assert [(queued.reason, queued.until) for queued in bench.recorder.of(CallQueued)] == [
-        ("rate_limit", bench.recorder.of(RateLimited)[0].until)
+    others = [asyncio.create_task(harness.call()) for _ in range(4)]
+    await harness.clock.until_asleep(5)
+    assert len(harness.server.journal) == 1
+    assert [(queued.reason, queued.until) for queued in harness.recorder.of(CallQueued)] == [
+        ("rate_limit", harness.recorder.of(RateLimited)[0].until)
     ] * 4
 
-    bench.clock.advance(22)
+    harness.clock.advance(22)
     await asyncio.wait([first, *others])
-    assert len(bench.server.journal) == 6
+    assert len(harness.server.journal) == 6
 
 
-async def test_112_the_line_before_the_gate_has_an_end(bench: Bench) -> None:
-    bench.configure(max_concurrency=1)
-    bench.server.script([silence()])
-    tasks = [asyncio.create_task(bench.call()) for _ in range(33)]
-    await bench.server.requests(1)
-    await bench.recorder.seen(CallQueued, 32)
+async def test_112_the_line_before_the_gate_has_an_end(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=1)
+    harness.server.script([silence()])
+    tasks = [asyncio.create_task(harness.call()) for _ in range(33)]
+    await harness.server.requests(1)
+    await harness.recorder.seen(CallQueued, 32)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert (failed.kind, failed.attempts) == ("queue_full", 0)
     for task in reversed(tasks):
@@ -55,181 +55,183 @@ async def test_112_the_line_before_the_gate_has_an_end(bench: Bench) -> None:
     await asyncio.wait(tasks)
 
 
-async def test_waiting_calls_hear_their_place_in_the_line(bench: Bench) -> None:
-    bench.configure(max_concurrency=1)
+async def test_waiting_calls_hear_their_place_in_the_line(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=1)
     go_on = asyncio.Event()
-    bench.server.script([stream(go_on, *HELLO, DONE)])
-    tasks = [asyncio.create_task(bench.call()) for _ in range(3)]
-    await bench.recorder.seen(CallQueued, 2)
+    harness.server.script([stream(go_on, *HELLO, DONE)])
+    tasks = [asyncio.create_task(harness.call()) for _ in range(3)]
+    await harness.recorder.seen(CallQueued, 2)
 
     go_on.set()
     await asyncio.wait(tasks)
 
-    assert [queued.position for queued in bench.recorder.of(CallQueued)] == [0, 1, 0]
+    assert [queued.position for queued in harness.recorder.of(CallQueued)] == [0, 1, 0]
 
 
-async def test_109_when_the_teams_retries_are_used_up_a_call_fails_at_once(bench: Bench) -> None:
-    bench.configure(max_retries=10, breaker={"threshold": 100})
-    bench.server.script([status(503)] * 20)
+async def test_109_when_the_teams_retries_are_used_up_a_call_fails_at_once(harness: CallHarness) -> None:
+    harness.configure(max_retries=10, breaker={"threshold": 100})
+    harness.server.script([status(503)] * 20)
 
-    assert (await bench.fail()).attempts == 11
-    bench.server.journal.clear()
-    other = await bench.fail(agent_id="qa_engineer")
-    assert (other.kind, other.attempts, len(bench.server.journal)) == ("retry_budget", 1, 1)
+    assert (await harness.fail()).attempts == 11
+    harness.server.journal.clear()
+    other = await harness.fail(agent_id="qa_engineer")
+    assert (other.kind, other.attempts, len(harness.server.journal)) == ("retry_budget", 1, 1)
     assert "503" in other.message
-    [told] = [failed for failed in bench.recorder.of(AttemptFailed) if failed.agent_id == "qa_engineer"]
+    [told] = [failed for failed in harness.recorder.of(AttemptFailed) if failed.agent_id == "qa_engineer"]
     assert (told.kind, told.will_retry) == ("server", False)
 
 
-async def test_109_successes_fill_the_teams_retries_again(bench: Bench) -> None:
-    bench.configure(max_retries=10, breaker={"threshold": 100})
-    bench.server.script([status(503)] * 11)
-    await bench.fail()
+async def test_109_successes_fill_the_teams_retries_again(harness: CallHarness) -> None:
+    harness.configure(max_retries=10, breaker={"threshold": 100})
+    harness.server.script([status(503)] * 11)
+    await harness.fail()
 
     for _ in range(5):
-        await bench.call()
-    bench.server.script([status(503), ok("after a retry")])
+        await harness.call()
+    harness.server.script([status(503), ok("after a retry")])
 
-    assert (await bench.call()).text == "after a retry"
+    assert (await harness.call()).text == "after a retry"
 
 
-async def test_111_a_remote_server_gets_as_many_calls_as_it_bears(bench: Bench) -> None:
-    remote = bench.endpoint(kind="remote")
+async def test_111_a_remote_server_gets_as_many_calls_as_it_bears(harness: CallHarness) -> None:
+    remote = harness.endpoint(kind="remote")
     held = [asyncio.Event() for _ in range(4)]
-    bench.server.script([stream(gate, *HELLO, finish(), DONE) for gate in held])
-    tasks = [asyncio.create_task(bench.call(endpoint=remote)) for _ in range(4)]
-    await bench.server.requests(4)
-    assert bench.caller.pool_status().slots == 5
+    harness.server.script([stream(gate, *HELLO, finish(), DONE) for gate in held])
+    tasks = [asyncio.create_task(harness.call(endpoint=remote)) for _ in range(4)]
+    await harness.server.requests(4)
+    assert harness.caller.pool_status().slots == 5
     for gate in held:
         gate.set()
     await asyncio.wait(tasks)
-    grown = bench.caller.pool_status().slots
+    grown = harness.caller.pool_status().slots
     assert grown > 5
 
-    bench.server.script([error(429, "slow")] * 3)
-    await bench.call(endpoint=remote)
-    assert bench.caller.pool_status().slots == grown - 3
-    assert [request.path for request in bench.server.lookups] == []
+    harness.server.script([error(429, "slow")] * 3)
+    await harness.call(endpoint=remote)
+    assert harness.caller.pool_status().slots == grown - 3
+    assert [request.path for request in harness.server.lookups] == []
 
 
-async def test_111_no_number_of_overloads_takes_the_last_slot(bench: Bench) -> None:
-    remote = bench.endpoint(kind="remote")
-    bench.configure(max_retries=0)
-    bench.server.script([error(429, "slow")] * 12)
+async def test_111_no_number_of_overloads_takes_the_last_slot(harness: CallHarness) -> None:
+    remote = harness.endpoint(kind="remote")
+    harness.configure(max_retries=0)
+    harness.server.script([error(429, "slow")] * 12)
     for _ in range(12):
-        await bench.fail(endpoint=remote)
+        await harness.fail(endpoint=remote)
 
-    assert bench.caller.pool_status().slots == 1
-    assert (await bench.call(endpoint=remote)).text == "Hello there"
+    assert harness.caller.pool_status().slots == 1
+    assert (await harness.call(endpoint=remote)).text == "Hello there"
 
 
 @pytest.mark.parametrize(
     "step", [silence(), error(529, "Overloaded"), status(503, "busy")], ids=["silence", "529", "503"]
 )
-async def test_111_too_much_to_do_takes_a_slot_away_and_success_gives_it_back(bench: Bench, step: Step) -> None:
-    remote = bench.endpoint(kind="remote")
-    bench.configure(max_retries=0, first_token_timeout=0.4)
-    bench.server.script([step])
-    await bench.fail(endpoint=remote)
-    assert bench.caller.pool_status().slots == 4
+async def test_111_too_much_to_do_takes_a_slot_away_and_success_gives_it_back(harness: CallHarness, step: Step) -> None:
+    remote = harness.endpoint(kind="remote")
+    harness.configure(max_retries=0, first_token_timeout=0.4)
+    harness.server.script([step])
+    await harness.fail(endpoint=remote)
+    assert harness.caller.pool_status().slots == 4
 
     gates = [asyncio.Event() for _ in range(4)]
-    bench.server.script([stream(gate, *HELLO, DONE) for gate in gates])
-    tasks = [asyncio.create_task(bench.call(endpoint=remote)) for _ in range(4)]
-    await bench.server.requests(5)
+    harness.server.script([stream(gate, *HELLO, DONE) for gate in gates])
+    tasks = [asyncio.create_task(harness.call(endpoint=remote)) for _ in range(4)]
+    await harness.server.requests(5)
     gates[0].set()
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    assert bench.caller.pool_status().slots == 5
+    assert harness.caller.pool_status().slots == 5
     for gate in gates:
         gate.set()
     await asyncio.wait(tasks)
 
 
-async def test_a_local_server_gets_as_many_calls_as_it_has_slots(bench: Bench) -> None:
-    bench.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
+async def test_a_local_server_gets_as_many_calls_as_it_has_slots(harness: CallHarness) -> None:
+    harness.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
     go_on = asyncio.Event()
-    bench.server.script([stream(go_on, *HELLO, finish(), DONE)] * 4)
-    tasks = [asyncio.create_task(bench.call()) for _ in range(4)]
-    await bench.server.requests(2)
-    await bench.recorder.seen(CallQueued, 2)
+    harness.server.script([stream(go_on, *HELLO, finish(), DONE)] * 4)
+    tasks = [asyncio.create_task(harness.call()) for _ in range(4)]
+    await harness.server.requests(2)
+    await harness.recorder.seen(CallQueued, 2)
 
-    assert len(bench.server.journal) == 2
+    assert len(harness.server.journal) == 2
     go_on.set()
     await asyncio.wait(tasks)
-    assert bench.caller.pool_status().slots == 2
+    assert harness.caller.pool_status().slots == 2
 
 
-async def test_what_the_user_waits_for_goes_before_what_the_team_waits_for(bench: Bench) -> None:
-    bench.configure(max_concurrency=1)
+async def test_what_the_user_waits_for_goes_before_what_the_team_waits_for(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=1)
     go_on = asyncio.Event()
-    bench.server.script([stream(go_on, *HELLO, DONE)])
-    tasks = [asyncio.create_task(bench.call("first"))]
-    await bench.server.requests(1)
+    harness.server.script([stream(go_on, *HELLO, DONE)])
+    tasks = [asyncio.create_task(harness.call("first"))]
+    await harness.server.requests(1)
     for text, priority in (("summary", "summary"), ("agent", "agent"), ("user", "user")):
-        queued = len(bench.recorder.of(CallQueued))
-        tasks.append(asyncio.create_task(bench.call(text, priority=priority)))
-        await bench.recorder.seen(CallQueued, queued + 1)
+        queued = len(harness.recorder.of(CallQueued))
+        tasks.append(asyncio.create_task(harness.call(text, priority=priority)))
+        await harness.recorder.seen(CallQueued, queued + 1)
 
     go_on.set()
     await asyncio.wait(tasks)
 
-    asked = [request.body["messages"][1]["content"] for request in bench.server.journal]
+    asked = [request.body["messages"][1]["content"] for request in harness.server.journal]
     assert asked == ["first", "user", "agent", "summary"]
 
 
-async def test_our_own_rate_is_kept_and_every_wait_is_told(bench: Bench) -> None:
-    bench.configure(requests_per_minute=30)
-    began_at = bench.clock.monotonic()
+async def test_our_own_rate_is_kept_and_every_wait_is_told(harness: CallHarness) -> None:
+    harness.configure(requests_per_minute=30)
+    began_at = harness.clock.monotonic()
 
     for _ in range(6):
-        await bench.call()
+        await harness.call()
 
-    assert bench.clock.monotonic() - began_at == pytest.approx(10, abs=1)
-    waits = [queued for queued in bench.recorder.of(CallQueued) if queued.reason == "own_rate"]
+    assert harness.clock.monotonic() - began_at == pytest.approx(10, abs=1)
+    waits = [queued for queued in harness.recorder.of(CallQueued) if queued.reason == "own_rate"]
     assert len(waits) >= 5
     assert all(wait.until is not None and wait.until > wait.at for wait in waits)
-    assert bench.counted_failures == 0
+    assert harness.counted_failures == 0
 
 
-async def test_our_own_token_rate_counts_what_was_really_used(bench: Bench) -> None:
-    bench.configure(tokens_per_minute=60_000)
-    began_at = bench.clock.monotonic()
+async def test_our_own_token_rate_counts_what_was_really_used(harness: CallHarness) -> None:
+    harness.configure(tokens_per_minute=60_000)
+    began_at = harness.clock.monotonic()
 
     for _ in range(20):
-        await bench.call(max_tokens=1900)
+        await harness.call(max_tokens=1900)
 
-    assert bench.clock.monotonic() - began_at < 1  # 18 tokens each, not 1,900
-
-
-async def test_110_a_call_that_gives_up_pauses_the_others_all_the_same(bench: Bench) -> None:
-    bench.configure(max_retries=0)
-    bench.server.script([error(429, "slow", {"Retry-After": "20"})])
-    await bench.fail()
-    began_at = bench.clock.monotonic()
-
-    await bench.call()
-
-    assert bench.clock.monotonic() - began_at >= 20
-    assert len(bench.recorder.of(RateLimited)) == 1
+    assert harness.clock.monotonic() - began_at < 1  # 18 tokens each, not 1,900
 
 
-async def test_110_a_call_that_waited_for_our_own_rate_keeps_to_a_pause_that_came_meanwhile(still_bench: Bench) -> None:
-    bench = still_bench
-    bench.configure(max_retries=0, requests_per_minute=60, max_concurrency=5)
+async def test_110_a_call_that_gives_up_pauses_the_others_all_the_same(harness: CallHarness) -> None:
+    harness.configure(max_retries=0)
+    harness.server.script([error(429, "slow", {"Retry-After": "20"})])
+    await harness.fail()
+    began_at = harness.clock.monotonic()
+
+    await harness.call()
+
+    assert harness.clock.monotonic() - began_at >= 20
+    assert len(harness.recorder.of(RateLimited)) == 1
+
+
+async def test_110_a_call_that_waited_for_our_own_rate_keeps_to_a_pause_that_came_meanwhile(
+    still_bench: CallHarness,
+) -> None:
+    harness = still_bench
+    harness.configure(max_retries=0, requests_per_minute=60, max_concurrency=5)
     refuse = asyncio.Event()
     late = error(429, "slow", {"Retry-After": "100"})
-    bench.server.script([Step((refuse, *late.pieces))])
-    first = asyncio.create_task(bench.fail())
-    await bench.server.requests(1)
-    await bench.call()
-    third = asyncio.create_task(bench.call())
-    await bench.clock.until_asleep(1)
+    harness.server.script([Step((refuse, *late.pieces))])
+    first = asyncio.create_task(harness.fail())
+    await harness.server.requests(1)
+    await harness.call()
+    third = asyncio.create_task(harness.call())
+    await harness.clock.until_asleep(1)
 
     refuse.set()
     await first
-    bench.clock.advance(1)
-    await bench.recorder.until(lambda: bench.recorder.of(CallQueued)[-1].reason == "rate_limit")
+    harness.clock.advance(1)
+    await harness.recorder.until(lambda: harness.recorder.of(CallQueued)[-1].reason == "rate_limit")
 
-    assert len(bench.server.journal) == 2
-    bench.clock.advance(100)
+    assert len(harness.server.journal) == 2
+    harness.clock.advance(100)
     await third

@@ -10,7 +10,7 @@ import pytest
 
 from core.events import CallFinished, ContextTruncated
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import DONE, Step, error, event, finish, ok, status, stream, usage
 
 LONG = "word " * 3000
@@ -28,38 +28,42 @@ BROKEN_NUMBERS = [
 @pytest.mark.parametrize(
     ("step", "kind"), [case[1:] for case in BROKEN_NUMBERS], ids=[case[0] for case in BROKEN_NUMBERS]
 )
-async def test_a_number_beyond_all_measure_is_no_bug(bench: Bench, step: Step, kind: str) -> None:
-    bench.configure(max_retries=0)
-    bench.server.answer_by(lambda _body: step)
+async def test_a_number_beyond_all_measure_is_no_bug(harness: CallHarness, step: Step, kind: str) -> None:
+    harness.configure(max_retries=0)
+    harness.server.answer_by(lambda _body: step)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert failed.kind == kind
     assert len(str(failed)) < 1000
 
 
 @pytest.mark.parametrize("tokens", [10**4000, 2**70, 10**12], ids=["10^4000", "2^70", "10^12"])
-async def test_usage_beyond_all_measure_is_estimated(bench: Bench, tokens: int) -> None:
-    bench.server.script([stream(*HELLO, finish(), usage(tokens, 3), DONE), stream(*HELLO, finish(), usage(3, tokens))])
+async def test_usage_beyond_all_measure_is_estimated(harness: CallHarness, tokens: int) -> None:
+    harness.server.script(
+        [stream(*HELLO, finish(), usage(tokens, 3), DONE), stream(*HELLO, finish(), usage(3, tokens))]
+    )
 
     for _ in range(2):
-        reply = await bench.call()
+        reply = await harness.call()
         assert (reply.text, reply.usage.estimated) == ("Hello there", True)
 
 
-async def test_an_unknown_ending_is_told_in_a_few_clean_words(bench: Bench) -> None:
-    bench.server.script([ok(reason="\x1b[31mtired " * 1000)])
+async def test_an_unknown_ending_is_told_in_a_few_clean_words(harness: CallHarness) -> None:
+    harness.server.script([ok(reason="\x1b[31mtired " * 1000)])
 
-    reply = await bench.call()
+    reply = await harness.call()
 
-    [told] = bench.recorder.of(CallFinished)
+    [told] = harness.recorder.of(CallFinished)
     assert reply.finish_reason == told.finish_reason
     assert told.finish_reason.startswith("tired")
     assert told.finish_reason.isprintable()
     assert len(told.finish_reason) < 100
 
 
-async def test_a_window_that_shrinks_with_every_refusal_does_not_cost_a_request_for_each_size(bench: Bench) -> None:
+async def test_a_window_that_shrinks_with_every_refusal_does_not_cost_a_request_for_each_size(
+    harness: CallHarness,
+) -> None:
     windows = iter(range(90_000, 1000, -1))
 
     def refuse(_body: dict[str, Any]) -> Step:
@@ -70,91 +74,91 @@ async def test_a_window_that_shrinks_with_every_refusal_does_not_cost_a_request_
             "messages, 89981 in the completion).",
         )
 
-    bench.server.answer_by(refuse)
+    harness.server.answer_by(refuse)
 
-    failed = await asyncio.wait_for(bench.fail(max_tokens=100_000), 10)
+    failed = await asyncio.wait_for(harness.fail(max_tokens=100_000), 10)
 
     assert failed.kind == "context"
-    assert len(bench.server.journal) <= 4
+    assert len(harness.server.journal) <= 4
 
 
-async def test_a_window_named_once_in_error_is_forgotten_after_a_while(bench: Bench) -> None:
-    bench.server.script([error(400, "exceeds the available context size (300 tokens)")])
-    await bench.call(LONG)
-    await bench.call(LONG)
-    assert len(bench.recorder.of(ContextTruncated)) == 2
+async def test_a_window_named_once_in_error_is_forgotten_after_a_while(harness: CallHarness) -> None:
+    harness.server.script([error(400, "exceeds the available context size (300 tokens)")])
+    await harness.call(LONG)
+    await harness.call(LONG)
+    assert len(harness.recorder.of(ContextTruncated)) == 2
 
-    bench.clock.advance(600)
-    await bench.call(LONG)
+    harness.clock.advance(600)
+    await harness.call(LONG)
 
-    assert bench.server.journal[-1].body["messages"][1]["content"] == LONG
-    assert len(bench.recorder.of(ContextTruncated)) == 2
+    assert harness.server.journal[-1].body["messages"][1]["content"] == LONG
+    assert len(harness.recorder.of(ContextTruncated)) == 2
 
 
-async def test_a_window_that_is_named_again_is_believed_again(bench: Bench) -> None:
+async def test_a_window_that_is_named_again_is_believed_again(harness: CallHarness) -> None:
     too_long = error(400, "exceeds the available context size (3000 tokens)")
     for _ in range(2):
-        bench.server.script([too_long])
-        await bench.call(LONG)
-        await bench.call(LONG)
-        bench.clock.advance(600)
+        harness.server.script([too_long])
+        await harness.call(LONG)
+        await harness.call(LONG)
+        harness.clock.advance(600)
 
-    assert len(bench.server.journal) == 6
-    assert len(bench.recorder.of(ContextTruncated)) == 4
-
-
-async def test_a_window_found_by_a_silent_cut_is_not_forgotten(bench: Bench) -> None:
-    bench.server.answer_by(lambda _body: stream(*HELLO, finish(), usage(2048, 3), DONE))
-    await bench.call(LONG)
-
-    bench.clock.advance(6000)
-    await bench.call(LONG)
-
-    assert len(bench.recorder.of(ContextTruncated)) == 1
+    assert len(harness.server.journal) == 6
+    assert len(harness.recorder.of(ContextTruncated)) == 4
 
 
-async def test_what_one_model_refuses_is_not_kept_from_the_other_models_of_its_server(bench: Bench) -> None:
+async def test_a_window_found_by_a_silent_cut_is_not_forgotten(harness: CallHarness) -> None:
+    harness.server.answer_by(lambda _body: stream(*HELLO, finish(), usage(2048, 3), DONE))
+    await harness.call(LONG)
+
+    harness.clock.advance(6000)
+    await harness.call(LONG)
+
+    assert len(harness.recorder.of(ContextTruncated)) == 1
+
+
+async def test_what_one_model_refuses_is_not_kept_from_the_other_models_of_its_server(harness: CallHarness) -> None:
     refusal = error(400, "Unsupported value: 'temperature' does not support 0.2.", param="temperature")
-    bench.server.script([refusal], model="thinker")
-    await bench.call(temperature=0.2, endpoint=bench.endpoint(model="thinker"))
+    harness.server.script([refusal], model="thinker")
+    await harness.call(temperature=0.2, endpoint=harness.endpoint(model="thinker"))
 
-    await bench.call(temperature=0.2)
+    await harness.call(temperature=0.2)
 
-    assert ["temperature" in request.body for request in bench.server.journal] == [True, False, True]
+    assert ["temperature" in request.body for request in harness.server.journal] == [True, False, True]
 
 
 @pytest.mark.parametrize("key", ["a/b+c=d-0123456789", "secret-0123456789"])
-async def test_a_key_in_a_redirects_address_is_not_shown(bench: Bench, key: str) -> None:
+async def test_a_key_in_a_redirects_address_is_not_shown(harness: CallHarness, key: str) -> None:
     from urllib.parse import quote
 
     location = f"https://user:{quote(key, safe='')}@example.org/login?api_key={quote(key, safe='')}&token={key}"
-    bench.server.script([status(302, "", {"Location": location})])
+    harness.server.script([status(302, "", {"Location": location})])
 
-    failed = await bench.fail(endpoint=bench.endpoint(api_key=key))
+    failed = await harness.fail(endpoint=harness.endpoint(api_key=key))
 
-    shown = f"{failed} {failed.__dict__} {bench.recorder.events!r}"
+    shown = f"{failed} {failed.__dict__} {harness.recorder.events!r}"
     assert key not in shown
     assert quote(key, safe="") not in shown
     assert "https://" in failed.message
 
 
-async def test_credentials_in_an_address_are_shown_nowhere(bench: Bench) -> None:
-    address = re.sub("//", "//me:swordfish-123@", bench.server.base_url)
-    bench.server.script([ok(), error(500, "boom"), error(404, "what?"), error(401, "no")])
+async def test_credentials_in_an_address_are_shown_nowhere(harness: CallHarness) -> None:
+    address = re.sub("//", "//me:swordfish-123@", harness.server.base_url)
+    harness.server.script([ok(), error(500, "boom"), error(404, "what?"), error(401, "no")])
 
-    await bench.call(endpoint=bench.endpoint(base_url=address))
+    await harness.call(endpoint=harness.endpoint(base_url=address))
     for _ in range(2):
-        failed = await bench.fail(endpoint=bench.endpoint(base_url=address))
+        failed = await harness.fail(endpoint=harness.endpoint(base_url=address))
         assert "swordfish" not in f"{failed} {failed.__dict__}"
 
-    assert "swordfish" not in f"{bench.recorder.events!r} {bench.pool.stats()} {bench.metrics.snapshot()}"
-    assert "swordfish" not in f"{bench.caller.breakers()} {bench.caller.pool_status()}"
+    assert "swordfish" not in f"{harness.recorder.events!r} {harness.pool.stats()} {harness.metrics.snapshot()}"
+    assert "swordfish" not in f"{harness.caller.breakers()} {harness.caller.pool_status()}"
 
 
-async def test_an_error_without_an_end_is_not_read_for_ever(bench: Bench) -> None:
-    bench.server.script([stream(event({"error": {"message": "x" * 3_000_000, "code": 400}}), DONE)])
+async def test_an_error_without_an_end_is_not_read_for_ever(harness: CallHarness) -> None:
+    harness.server.script([stream(event({"error": {"message": "x" * 3_000_000, "code": 400}}), DONE)])
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert failed.kind == "bad_request"
     assert len(str(failed)) < 1000

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import LLMCallError
-from tests.support.bench import MODEL, Bench
+from tests.support.call_harness import MODEL, CallHarness
 from tests.support.fault_server import (
     error,
     ok,
@@ -15,10 +15,12 @@ from tests.support.fault_server import (
 )
 
 
-async def test_the_request_carries_everything_that_was_asked_for(bench: Bench) -> None:
-    await bench.call(max_tokens=50, temperature=0.5, stop=("END",), endpoint=bench.endpoint(api_key="sk-secret-123456"))
+async def test_the_request_carries_everything_that_was_asked_for(harness: CallHarness) -> None:
+    await harness.call(
+        max_tokens=50, temperature=0.5, stop=("END",), endpoint=harness.endpoint(api_key="sk-secret-123456")
+    )
 
-    [request] = bench.server.journal
+    [request] = harness.server.journal
     assert request.headers["x-client-request-id"] == "corr"
     assert request.headers["authorization"] == "Bearer sk-secret-123456"
     assert request.body == {
@@ -32,44 +34,44 @@ async def test_the_request_carries_everything_that_was_asked_for(bench: Bench) -
     }
 
 
-async def test_the_stream_callback_gets_the_text_and_may_not_harm_the_call(bench: Bench) -> None:
+async def test_the_stream_callback_gets_the_text_and_may_not_harm_the_call(harness: CallHarness) -> None:
     heard: list[str] = []
 
     def listen(text: str) -> None:
         heard.append(text)
         raise RuntimeError("the listener is broken")
 
-    reply = await bench.call(stream_callback=heard.append)
+    reply = await harness.call(stream_callback=heard.append)
     assert "".join(heard) == reply.text
     heard.clear()
 
-    reply = await bench.call(stream_callback=listen)
+    reply = await harness.call(stream_callback=listen)
 
     assert reply.text == "Hello there"
     assert len(heard) == 1
 
 
-async def test_the_key_is_in_no_message_even_if_the_server_repeats_it(bench: Bench) -> None:
+async def test_the_key_is_in_no_message_even_if_the_server_repeats_it(harness: CallHarness) -> None:
     key = "secret-key-0123456789"
-    bench.server.script([error(401, f"Incorrect API key provided: {key} \x1b[31m\n see sk-abcdef123456")])
+    harness.server.script([error(401, f"Incorrect API key provided: {key} \x1b[31m\n see sk-abcdef123456")])
 
-    failed = await bench.fail(endpoint=bench.endpoint(api_key=key))
+    failed = await harness.fail(endpoint=harness.endpoint(api_key=key))
 
-    shown = f"{failed} {failed!r} {failed.__dict__} {bench.recorder.events!r} {failed.__context__!r}"
+    shown = f"{failed} {failed!r} {failed.__dict__} {harness.recorder.events!r} {failed.__context__!r}"
     assert key not in shown
     assert "sk-abcdef" not in shown
     assert "\x1b" not in str(failed)
-    assert str(failed).startswith(f"the server at {bench.endpoint().host} refused the API key: 401")
+    assert str(failed).startswith(f"the server at {harness.endpoint().host} refused the API key: 401")
     assert str(failed).endswith("set LLM_API_KEY or check the key")
 
 
-async def test_metrics_tell_of_calls_errors_retries_and_tokens(bench: Bench) -> None:
-    bench.server.script([status(503), ok()])
+async def test_metrics_tell_of_calls_errors_retries_and_tokens(harness: CallHarness) -> None:
+    harness.server.script([status(503), ok()])
 
-    await bench.call()
+    await harness.call()
 
     names = ("llm.requests", "llm.errors", "llm.retries", "llm.tokens")
-    assert {name: bench.metrics.total(name, agent="developer") for name in names} == {
+    assert {name: harness.metrics.total(name, agent="developer") for name in names} == {
         "llm.requests": 1,
         "llm.errors": 1,
         "llm.retries": 1,
@@ -77,11 +79,11 @@ async def test_metrics_tell_of_calls_errors_retries_and_tokens(bench: Bench) -> 
     }
 
 
-async def test_an_unexpected_error_ends_the_call_under_its_own_name(bench: Bench) -> None:
+async def test_an_unexpected_error_ends_the_call_under_its_own_name(harness: CallHarness) -> None:
     unserialisable: Any = object()
 
     with pytest.raises(LLMCallError) as raised:
-        await bench.call(temperature=unserialisable)
+        await harness.call(temperature=unserialisable)
 
     assert raised.value.kind == "bug:TypeError"
 
@@ -92,11 +94,11 @@ async def test_an_unexpected_error_ends_the_call_under_its_own_name(bench: Bench
     ids=["address", "proxy"],
 )
 async def test_an_address_or_a_proxy_that_cannot_be_used_is_told_at_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, host: str, proxy: str, words: str
+    harness: CallHarness, monkeypatch: pytest.MonkeyPatch, host: str, proxy: str, words: str
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
 
-    failed = await bench.fail(endpoint=bench.endpoint(base_url=f"http://{host}/v1"))
+    failed = await harness.fail(endpoint=harness.endpoint(base_url=f"http://{host}/v1"))
 
     assert (failed.kind, failed.attempts) == ("connect", 1)
     assert words in failed.message

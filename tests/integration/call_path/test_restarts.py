@@ -10,7 +10,7 @@ from typing import Any
 from core.events import AttemptFailed, AttemptStarted
 from core.llm.http.pool import ClientPool
 from tests.integration.call_path.scripts import HELLO
-from tests.support.bench import MODEL, Bench
+from tests.support.call_harness import MODEL, CallHarness
 from tests.support.fault_server import (
     DONE,
     FaultServer,
@@ -25,69 +25,73 @@ from tests.support.fault_server import (
 )
 
 
-async def test_90_a_restarted_answer_holds_no_character_of_the_first_one(bench: Bench) -> None:
-    bench.server.script([stream(*[token(f"old{number} ") for number in range(300)], then="reset"), ok("A new answer.")])
+async def test_90_a_restarted_answer_holds_no_character_of_the_first_one(harness: CallHarness) -> None:
+    harness.server.script(
+        [stream(*[token(f"old{number} ") for number in range(300)], then="reset"), ok("A new answer.")]
+    )
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.text == "A new answer."
-    names = bench.recorder.names()
+    names = harness.recorder.names()
     assert names == [
         "attempt_started", "first_token_received", "tokens_received", "attempt_failed", "attempt_reset",
         "attempt_started", "first_token_received", "tokens_received", "call_finished",
     ]  # fmt: skip
 
 
-async def test_91_an_answer_that_always_breaks_is_given_up_after_two_restarts(bench: Bench) -> None:
-    bench.server.script([stream(*HELLO, then="reset")] * 4)
+async def test_91_an_answer_that_always_breaks_is_given_up_after_two_restarts(harness: CallHarness) -> None:
+    harness.server.script([stream(*HELLO, then="reset")] * 4)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
     assert (failed.kind, failed.attempts, failed.partial) == ("cut", 3, "Hello there")
 
 
-async def test_92_a_connection_the_server_had_closed_costs_nothing(bench: Bench) -> None:
-    bench.server.script([ok(), hang_up(reset=True), ok("again")])
-    await bench.call()
+async def test_92_a_connection_the_server_had_closed_costs_nothing(harness: CallHarness) -> None:
+    harness.server.script([ok(), hang_up(reset=True), ok("again")])
+    await harness.call()
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert (reply.text, reply.attempts) == ("again", 1)
-    assert len(bench.server.journal) == 3
-    assert bench.server.journal[1].on_reused_connection
-    assert bench.clock.sleeps == []
-    assert bench.counted_failures == 0
-    assert [started.attempt for started in bench.recorder.of(AttemptStarted)] == [1, 1, 1]
+    assert len(harness.server.journal) == 3
+    assert harness.server.journal[1].on_reused_connection
+    assert harness.clock.sleeps == []
+    assert harness.counted_failures == 0
+    assert [started.attempt for started in harness.recorder.of(AttemptStarted)] == [1, 1, 1]
 
 
 async def test_93_a_pool_that_others_have_filled_is_waited_for_and_counts_nowhere() -> None:
     async with FaultServer() as server, ClientPool(max_connections=1) as pool:
-        bench = Bench(server, pool)
-        bench.configure(max_retries=0, connect_timeout=0.3)
-        client = await pool.client(bench.endpoint())
+        harness = CallHarness(server, pool)
+        harness.configure(max_retries=0, connect_timeout=0.3)
+        client = await pool.client(harness.endpoint())
         held = asyncio.Event()
         server.script([stream(*HELLO, held, DONE)])
         somebody = await client.chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "hi"}], stream=True
         )
 
-        failed = await bench.fail()
+        failed = await harness.fail()
 
-        assert (failed.kind, bench.counted_failures, len(server.journal)) == ("pool_timeout", 0, 1)
+        assert (failed.kind, harness.counted_failures, len(server.journal)) == ("pool_timeout", 0, 1)
         await somebody.close()
-        assert (await bench.call()).text == "Hello there"
+        assert (await harness.call()).text == "Hello there"
 
 
-async def test_95_a_server_that_closes_connections_after_100_requests_is_no_fault_over_250_calls(bench: Bench) -> None:
-    bench.configure(max_concurrency=1)
-    bench.server.answer_by(_closing_after_100())
+async def test_95_a_server_that_closes_connections_after_100_requests_is_no_fault_over_250_calls(
+    harness: CallHarness,
+) -> None:
+    harness.configure(max_concurrency=1)
+    harness.server.answer_by(_closing_after_100())
 
     for _ in range(250):
-        assert (await bench.call()).attempts == 1
+        assert (await harness.call()).attempts == 1
 
-    assert len({request.connection for request in bench.server.journal}) == 3
-    assert bench.clock.sleeps == []
-    assert bench.recorder.of(AttemptFailed) == []
+    assert len({request.connection for request in harness.server.journal}) == 3
+    assert harness.clock.sleeps == []
+    assert harness.recorder.of(AttemptFailed) == []
 
 
 def _closing_after_100() -> Callable[[dict[str, Any]], Step]:
@@ -103,8 +107,8 @@ def _closing_after_100() -> Callable[[dict[str, Any]], Step]:
     return answer
 
 
-async def test_95_a_server_that_closes_every_connection_is_no_fault(bench: Bench) -> None:
-    bench.server.answer_by(lambda body: stream(*HELLO, finish(), DONE, framing="close"))
+async def test_95_a_server_that_closes_every_connection_is_no_fault(harness: CallHarness) -> None:
+    harness.server.answer_by(lambda body: stream(*HELLO, finish(), DONE, framing="close"))
 
     for _ in range(25):
-        assert (await bench.call()).attempts == 1
+        assert (await harness.call()).attempts == 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.events import AttemptFailed, BreakerChanged, RateLimited
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.fault_server import Step, error, ok, status
 
 
@@ -17,31 +17,33 @@ from tests.support.fault_server import Step, error, ok, status
     ("header", "value", "at_least"),
     [("Retry-After", "7", 7.0), ("retry-after-ms", "9250", 9.25), ("x-ms-retry-after-ms", "8000", 8.0)],
 )
-async def test_36_37_the_servers_wait_is_honoured(bench: Bench, header: str, value: str, at_least: float) -> None:
-    bench.server.script([error(429, "slow", {header: value}), ok()])
+async def test_36_37_the_servers_wait_is_honoured(
+    harness: CallHarness, header: str, value: str, at_least: float
+) -> None:
+    harness.server.script([error(429, "slow", {header: value}), ok()])
 
-    await bench.call()
+    await harness.call()
 
-    assert at_least <= bench.clock.sleeps[0] <= at_least * 1.1
-    assert len(bench.recorder.of(RateLimited)) == 1
+    assert at_least <= harness.clock.sleeps[0] <= at_least * 1.1
+    assert len(harness.recorder.of(RateLimited)) == 1
 
 
-async def test_38_the_servers_wait_may_be_a_date(bench: Bench) -> None:
-    date = format_datetime(bench.clock.now() + timedelta(seconds=30), usegmt=True)
-    bench.server.script([error(429, "slow", {"Retry-After": date}), ok()])
+async def test_38_the_servers_wait_may_be_a_date(harness: CallHarness) -> None:
+    date = format_datetime(harness.clock.now() + timedelta(seconds=30), usegmt=True)
+    harness.server.script([error(429, "slow", {"Retry-After": date}), ok()])
 
-    await bench.call()
+    await harness.call()
 
-    assert 30 <= bench.clock.sleeps[0] <= 33
+    assert 30 <= harness.clock.sleeps[0] <= 33
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "0", "inf", "nan", ""])
-async def test_40_a_senseless_wait_is_ignored(bench: Bench, value: str) -> None:
-    bench.server.script([error(429, "slow", {"Retry-After": value}), ok()])
+async def test_40_a_senseless_wait_is_ignored(harness: CallHarness, value: str) -> None:
+    harness.server.script([error(429, "slow", {"Retry-After": value}), ok()])
 
-    await bench.call()
+    await harness.call()
 
-    assert 0.5 <= bench.clock.sleeps[0] <= 1.5
+    assert 0.5 <= harness.clock.sleeps[0] <= 1.5
 
 
 @pytest.mark.parametrize(
@@ -55,58 +57,62 @@ async def test_40_a_senseless_wait_is_ignored(bench: Bench, value: str) -> None:
     ],
     ids=["44 500", "44 502", "44 503", "44 504", "44 529"],
 )
-async def test_44_two_server_errors_cost_two_waits(bench: Bench, steps: tuple[Step, Step]) -> None:
-    bench.configure(breaker={"threshold": 2})
-    bench.server.models_answer = status(503)
-    bench.server.script([*steps, ok()])
+async def test_44_two_server_errors_cost_two_waits(harness: CallHarness, steps: tuple[Step, Step]) -> None:
+    harness.configure(breaker={"threshold": 2})
+    harness.server.models_answer = status(503)
+    harness.server.script([*steps, ok()])
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.attempts == 3
-    failures = bench.recorder.of(AttemptFailed)
+    failures = harness.recorder.of(AttemptFailed)
     for failure, least, most in zip(failures, (0.5, 1.0), (1.5, 3.0), strict=True):
         assert (failure.kind, failure.will_retry) == ("server", True)
         assert least <= failure.wait_seconds <= most
-    assert bench.clock.sleeps[:2] == [failure.wait_seconds for failure in failures]
-    assert bench.metrics.total("llm.errors", kind="server") == bench.metrics.total("llm.retries", kind="server") == 2
-    assert [change.new for change in bench.recorder.of(BreakerChanged)] == ["open", "half-open"]  # both were counted
-    assert bench.counted_failures == 0
+    assert harness.clock.sleeps[:2] == [failure.wait_seconds for failure in failures]
+    assert (
+        harness.metrics.total("llm.errors", kind="server") == harness.metrics.total("llm.retries", kind="server") == 2
+    )
+    assert [change.new for change in harness.recorder.of(BreakerChanged)] == ["open", "half-open"]  # both were counted
+    assert harness.counted_failures == 0
 
 
-async def test_46_a_loading_model_is_waited_for_and_costs_no_attempt(bench: Bench) -> None:
+async def test_46_a_loading_model_is_waited_for_and_costs_no_attempt(harness: CallHarness) -> None:
     loading = error(503, "Loading model", type="unavailable_error", code=503)
-    bench.server.script([*[loading] * 5, ok()])
+    harness.server.script([*[loading] * 5, ok()])
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.attempts == 1
-    assert len(bench.server.journal) == 6
-    assert bench.clock.sleeps == [1.0] * 5
-    assert bench.counted_failures == 0
+    assert len(harness.server.journal) == 6
+    assert harness.clock.sleeps == [1.0] * 5
+    assert harness.counted_failures == 0
 
 
-async def test_46_a_server_that_has_loaded_its_model_tells_its_size(bench: Bench) -> None:
-    bench.server.routes["/props"] = loading = error(503, "Loading model")
+async def test_46_a_server_that_has_loaded_its_model_tells_its_size(harness: CallHarness) -> None:
+    harness.server.routes["/props"] = loading = error(503, "Loading model")
 
     slots: list[int] = []
 
     def answer(_body: dict[str, Any]) -> str | Step:
-        slots.append(bench.caller.pool_status().slots)
+        slots.append(harness.caller.pool_status().slots)
         if len(slots) < 3:
             return loading
-        bench.server.routes["/props"] = status(200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}})
+        harness.server.routes["/props"] = status(
+            200, {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}}
+        )
         return "Hello there"
 
-    bench.server.answer_by(answer)
+    harness.server.answer_by(answer)
 
-    assert (await bench.call()).attempts == 1
+    assert (await harness.call()).attempts == 1
     assert slots == [5, 5, 5]
-    assert bench.caller.pool_status().slots == 2
+    assert harness.caller.pool_status().slots == 2
 
 
-async def test_47_an_error_that_only_repeats_itself_is_not_tried_a_third_time(bench: Bench) -> None:
-    bench.server.script([error(500, "Failed to parse messages")] * 5)
+async def test_47_an_error_that_only_repeats_itself_is_not_tried_a_third_time(harness: CallHarness) -> None:
+    harness.server.script([error(500, "Failed to parse messages")] * 5)
 
-    failed = await bench.fail()
+    failed = await harness.fail()
 
-    assert (failed.kind, len(bench.server.journal), bench.counted_failures) == ("server", 2, 1)
+    assert (failed.kind, len(harness.server.journal), harness.counted_failures) == ("server", 2, 1)

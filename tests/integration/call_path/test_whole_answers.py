@@ -16,7 +16,7 @@ from core.events import (
     TokensReceived,
 )
 from tests.integration.call_path.scripts import HELLO, SSE_HEAD
-from tests.support.bench import Bench
+from tests.support.call_harness import CallHarness
 from tests.support.events import check_call_contract
 from tests.support.fault_server import (
     DONE,
@@ -78,56 +78,56 @@ GOOD = [
 
 
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: case.number)
-async def test_an_unusual_but_whole_answer_is_accepted_at_once(bench: Bench, case: Good) -> None:
-    bench.server.script([case.step])
+async def test_an_unusual_but_whole_answer_is_accepted_at_once(harness: CallHarness, case: Good) -> None:
+    harness.server.script([case.step])
 
-    reply = await asyncio.wait_for(bench.call(), 5)
+    reply = await asyncio.wait_for(harness.call(), 5)
 
     assert reply.text == case.text
     assert (reply.finish_reason, reply.complete) == (case.reason, case.reason == "stop")
-    assert reply.attempts == len(bench.server.journal) == 1
-    assert bench.clock.sleeps == []
-    assert bench.counted_failures == 0
-    assert not bench.recorder.of(AttemptFailed)
-    assert not bench.recorder.of(AttemptReset)
-    assert bench.recorder.of(CallFinished)[0].text == case.text
+    assert reply.attempts == len(harness.server.journal) == 1
+    assert harness.clock.sleeps == []
+    assert harness.counted_failures == 0
+    assert not harness.recorder.of(AttemptFailed)
+    assert not harness.recorder.of(AttemptReset)
+    assert harness.recorder.of(CallFinished)[0].text == case.text
     if case.text:
-        assert len(bench.recorder.of(FirstTokenReceived)) == 1
+        assert len(harness.recorder.of(FirstTokenReceived)) == 1
 
 
-async def test_24_the_end_mark_ends_the_call_although_the_socket_stays_open(bench: Bench) -> None:
+async def test_24_the_end_mark_ends_the_call_although_the_socket_stays_open(harness: CallHarness) -> None:
     first_half, second_half = asyncio.Event(), asyncio.Event()
-    bench.server.script([stream(*HELLO, finish(), first_half, DONE, second_half, then="hold")])
-    call = asyncio.create_task(bench.call())
-    await bench.recorder.seen(TokensReceived)
+    harness.server.script([stream(*HELLO, finish(), first_half, DONE, second_half, then="hold")])
+    call = asyncio.create_task(harness.call())
+    await harness.recorder.seen(TokensReceived)
     first_half.set()
 
     async with asyncio.timeout(1):
         assert (await call).text == "Hello there"
 
 
-async def test_a_call_without_streaming_reads_one_json_body(bench: Bench) -> None:
-    reply = await bench.call(stream=False)
+async def test_a_call_without_streaming_reads_one_json_body(harness: CallHarness) -> None:
+    reply = await harness.call(stream=False)
 
     assert reply.text == "Hello there"
-    assert bench.server.journal[0].body["stream"] is False
+    assert harness.server.journal[0].body["stream"] is False
     assert (reply.usage.input_tokens, reply.usage.estimated) == (11, False)
 
 
-async def test_usage_is_estimated_and_marked_when_the_server_sends_none(bench: Bench) -> None:
-    bench.server.script([ok("x" * 30, with_usage=False)])
+async def test_usage_is_estimated_and_marked_when_the_server_sends_none(harness: CallHarness) -> None:
+    harness.server.script([ok("x" * 30, with_usage=False)])
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.usage.estimated
     assert reply.usage.output_tokens == 10
 
 
-async def test_69_an_answer_that_comes_byte_by_byte_is_the_same_answer(bench: Bench) -> None:
+async def test_69_an_answer_that_comes_byte_by_byte_is_the_same_answer(harness: CallHarness) -> None:
     body = b"".join([token("Grüße 🎉"), finish(), DONE])
-    bench.server.script([Step((SSE_HEAD, *[body[place : place + 1] for place in range(len(body))]), "close")])
+    harness.server.script([Step((SSE_HEAD, *[body[place : place + 1] for place in range(len(body))]), "close")])
 
-    reply = await bench.call()
+    reply = await harness.call()
 
     assert reply.text == "Grüße 🎉"
     assert json.dumps(reply.text)
@@ -136,18 +136,18 @@ async def test_69_an_answer_that_comes_byte_by_byte_is_the_same_answer(bench: Be
 @pytest.mark.parametrize("answer", [" PASS", "VERDICT: PASS"])
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_answer_begins_with_its_prefill_once_in_text_and_events(
-    bench: Bench, answer: str, *, streamed: bool
+    harness: CallHarness, answer: str, *, streamed: bool
 ) -> None:
-    bench.server.script([ok(answer) if streamed else whole(answer)])
+    harness.server.script([ok(answer) if streamed else whole(answer)])
 
-    reply = await bench.call(prefill="VERDICT:", stream=streamed)
+    reply = await harness.call(prefill="VERDICT:", stream=streamed)
 
     assert reply.text == "VERDICT: PASS"
-    assert bench.server.journal[0].body["messages"][-1] == {"role": "assistant", "content": "VERDICT:"}
-    check_call_contract(bench.recorder.events)
+    assert harness.server.journal[0].body["messages"][-1] == {"role": "assistant", "content": "VERDICT:"}
+    check_call_contract(harness.recorder.events)
 
 
-async def test_nothing_but_a_prefill_is_an_empty_answer(bench: Bench) -> None:
-    bench.server.script([ok(""), ok("")])
+async def test_nothing_but_a_prefill_is_an_empty_answer(harness: CallHarness) -> None:
+    harness.server.script([ok(""), ok("")])
 
-    assert (await bench.fail(prefill="VERDICT:")).kind == "empty"
+    assert (await harness.fail(prefill="VERDICT:")).kind == "empty"

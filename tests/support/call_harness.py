@@ -28,12 +28,12 @@ CLOSES_WITHIN_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Bench:
+class CallHarness:
     """A caller with all its surroundings; `configure` makes a new caller on the same server and pool.
 
     Attributes:
         recorder: what a test looks at, and may clear.
-        metrics: the registry of all calls made through this bench since it was configured.
+        metrics: the registry of all calls made through this harness since it was configured.
         cache: what its caller answers from; None without one.
     """
 
@@ -134,20 +134,20 @@ class Bench:
         )
 
     def _probes_in_flight(self) -> int:
-        around = self.caller._around
-        if around is None:
+        deps = self.caller._deps
+        if deps is None:
             return 0
-        states = [context._state for context in around.breakers._contexts.values()]
+        states = [context._state for context in deps.breakers._contexts.values()]
         return sum(getattr(state, "in_flight", 0) for state in states)
 
 
 @asynccontextmanager
-async def open_bench(*, manual_clock: bool = False) -> AsyncIterator[Bench]:
-    """Give a bench; at its end every call must have kept the contract, been counted, and let go of everything."""
+async def open_call_harness(*, manual_clock: bool = False) -> AsyncIterator[CallHarness]:
+    """Give a harness; at its end every call must have kept the contract, been counted, and let go of everything."""
     async with FaultServer() as server:
         async with ClientPool() as pool:
-            bench = Bench(server, pool, VirtualClock(manual=manual_clock))
-            yield bench
-            bench.check()
+            harness = CallHarness(server, pool, VirtualClock(manual=manual_clock))
+            yield harness
+            harness.check()
         async with asyncio.timeout(CLOSES_WITHIN_SECONDS):
             assert await server.all_closed()
