@@ -10,7 +10,7 @@ import pytest
 
 from core.events import Event, RunFinished, TokensReceived
 from core.settings import Settings, load_config
-from tests.tui.still import STILL
+from tests.support.tui.app import STILL
 from tui.app import QuintetApp
 
 

@@ -20,8 +20,8 @@ from tests.support.call_watch import CallWatch
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy
 from tests.support.fault_server import FaultServer, chunk, error, stream, token
 from tests.support.team import ScriptedTeam, team_settings, write_team
-from tests.tui.still import STILL
-from tests.tui.test_with_engine import until
+from tests.support.tui.app import STILL
+from tests.tui.app.test_with_engine import until
 from tui.app import QuintetApp
 from tui.screens.help import HelpScreen
 

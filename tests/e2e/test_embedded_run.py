@@ -21,8 +21,8 @@ from core.events import AttemptFailed, TokensReceived
 from core.settings import load_config
 from core.workspace.checks.checks import check_file
 from tests.support.events import Recorder, check_call_contract
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 TASK = "Write a Python function that reverses a string, with tests"
 
 

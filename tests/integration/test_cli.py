@@ -16,9 +16,8 @@ import pytest
 
 from core.settings.schema.leaves import all_leaves
 from tests.support.fault_server import FaultServer, Step, status, stream, token
+from tests.support.repository import ROOT
 from tests.support.team import ScriptedTeam, write_team
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,11 @@ from core.llm.embedded.model_file import find_model_file
 from core.llm.embedded.plan import ServerPlan
 from core.llm.embedded.server import CHILD_PROGRAM, EmbeddedServer, ServerAddress
 from tests.support.gguf_file import write_model
+from tests.support.repository import ROOT
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends the child only on Linux")
 SMALL_PLAN = ServerPlan(slots=2, context_tokens=1024, threads=1)
-ROOT = Path(__file__).parents[2]
 
 # A stand-in for the child program. It reports its birth to the test, and the test sees its death in that connection.
 STAND_IN = """

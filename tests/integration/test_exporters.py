@@ -28,9 +28,9 @@ from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
 from tests.support.otlp_receiver import Posted, Receiver, attributes_of
+from tests.support.repository import ROOT
 from tests.support.team import engine_harness
 
-ROOT = Path(__file__).parents[2]
 KEY, DATADOG_KEY = "sk-live-0123456789abcdefghij", "dd-0123456789abcdefghijklmnop"
 TASK, ANSWER, LEAK = "Reverse MARKERTASK text", "MARKERANSWER it depends", "MARKERLEAK"
 MOST_READ_BYTES = 32_000_000  # what two connections may hold in the buffers of the system, and more

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fault_server import FaultServer
+from tests.support.repository import ROOT
 from tests.support.team import ScriptedTeam, write_team
-
-ROOT = Path(__file__).parents[2]
 
 # The interpreter tells the hook of everything that leaves the process, whichever library does it.
 PROGRAM = """

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from tests.support.repository import ROOT
+
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
@@ -43,7 +45,7 @@ async def test_no_byte_reaches_a_tracing_service_that_the_environment_names(tmp_
         "LANGSMITH_ENDPOINT": address,
         "LANGCHAIN_ENDPOINT": address,
         "LANGSMITH_API_KEY": "invented",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, str(tmp_path), env=environment, stderr=asyncio.subprocess.PIPE

@@ -6,14 +6,14 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.integration import call_path, test_pool
+from tests.support.repository import ROOT
 
-CATALOGUE = Path(__file__).parents[3] / "docs" / "SCENARIOS.md"
+CATALOGUE = ROOT / "docs" / "SCENARIOS.md"
 
 _NUMBERS = re.compile(r"^(?:test_)?((?:\d+_)*\d+)(?=[_ ]|$)")
 

@@ -1,0 +1,265 @@
+"""The app and the real engine on a scripted server: run, steer, stop, switch off, leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.command import CommandList
+from textual.pilot import Pilot
+
+from core.settings import Settings
+from tests.support.fault_server import FaultServer, Step, silence, status
+from tests.support.team import ANSWERS, ScriptedTeam, team_settings, write_team
+from tests.support.tui.app import STILL
+from tui.app import QuintetApp
+from tui.control.palette import ActionProvider
+from tui.widgets.header_bar import HeaderBar
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.welcome import SAMPLE_TASK
+
+
+@asynccontextmanager
+async def working_app(
+    folder: Path,
+    answers: dict[str, Any] | None = None,
+    *,
+    task: str | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> AsyncIterator[tuple[QuintetApp, Pilot[int], FaultServer]]:
+    """Yield an app whose team is answered by a script."""
+    if not (folder / "team").exists():
+        write_team(folder / "team")
+    (folder / "project").mkdir()
+    async with FaultServer() as server:
+        server.answer_by(ScriptedTeam(answers or {}))
+
+        def load(_: Mapping[str, object]) -> Settings:
+            return team_settings(folder, server.base_url, **{**STILL, **(settings or {})})
+
+        app = QuintetApp(task=task, overrides=STILL, load_settings=load)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: app.engine is not None)
+            yield app, pilot, server
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; looks again whenever the app has dealt with its messages."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await pilot.pause()
+
+
+def footer(app: QuintetApp) -> str:
+    bar = app.main.query_one(KeyBar)
+    return "".join(segment.text for segment in bar.render_line(0)).rstrip()
+
+
+def toasts(app: QuintetApp) -> str:
+    return "\n".join(notification.message for notification in app._notifications)
+
+
+async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+        engine = app.engine
+        assert engine is not None
+        await until(pilot, lambda: not engine.status().running)
+        assert all(pane.state.look.word == "done" for pane in app.main.panes)
+        assert any(not row.why for row in app.main.activity.files)
+
+
+async def test_a_task_of_the_command_line_starts_by_itself(tmp_path: Path) -> None:
+    async with working_app(tmp_path, task="slice") as (app, pilot, _):
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+
+async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        provider = ActionProvider(app.main)
+        offered = [str(hit.text) async for hit in provider.discover()]
+        await pilot.press("ctrl+p", *"workflow: round")
+        await until(pilot, lambda: palette_is_filled(app))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "workflow of the next run: Round table" in toasts(app))
+        header = str(app.main.query_one("#header").render())
+        placeholder = str(app.main.prompt.placeholder)
+        await pilot.press("enter")  # the sample is no task for it
+        await until(pilot, lambda: "type what the team should do" in toasts(app))
+        await pilot.press(*"why", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+
+        assert offered[-4:] == ["Workflow: Delivery", "Workflow: Bug fix", "Workflow: Review", "Workflow: Round table"]
+        assert "Quintet · Round table" in header
+        assert "Round table" in placeholder
+        assert app.engine is not None
+        assert [row.path for row in app.main.activity.files] == ["ANSWER.md"]
+
+
+async def test_w_goes_through_the_workflows_and_during_a_run_chooses_that_of_the_next_one(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press("escape", *"www")
+        shown = [line.rpartition(": ")[2] for line in toasts(app).splitlines()]
+        header = app.main.query_one(HeaderBar)
+        await pilot.press("w", "i", *"task", "enter")
+        await server.requests(1)
+        app.clear_notifications()
+        await pilot.press("escape", "w")
+        await pilot.pause()
+        during = header.render().plain
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Quintet · Bug fix" in header.render().plain)
+
+        assert shown == ["Bug fix", "Review", "Round table"]
+        assert "workflow of the next run: Bug fix" in toasts(app)
+        assert "Bug fix" not in during
+
+
+async def test_a_workflow_that_is_not_there_is_named_before_the_first_run(tmp_path: Path) -> None:
+    async with working_app(tmp_path, settings={"team.workflow": "nonsense"}) as (app, pilot, _):
+        await until(pilot, lambda: "there is no workflow 'nonsense'" in toasts(app))
+
+
+def palette_is_filled(app: QuintetApp) -> bool:
+    return app.screen.query_one(CommandList).option_count > 0
+
+
+@pytest.mark.parametrize(("task", "keys"), [("slice", ()), (None, ("enter",))], ids=["command line", "sample"])
+async def test_up_brings_back_a_task_that_nobody_typed(tmp_path: Path, task: str | None, keys: tuple[str, ...]) -> None:
+    async with working_app(tmp_path, {"brief": silence()}, task=task) as (app, pilot, server):
+        await pilot.press(*keys)
+        await server.requests(1)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "run stopped" in toasts(app))
+        await pilot.press("up")
+
+        assert app.main.prompt.text == (task or SAMPLE_TASK)
+
+
+async def test_an_agent_of_the_users_own_gets_a_pane(tmp_path: Path) -> None:
+    write_team(tmp_path / "team")
+    developer = (tmp_path / "team/agents/developer.yaml").read_text()
+    reviewer = developer.replace("id: developer", "id: reviewer").replace("title: Developer", "title: Reviewer")
+    (tmp_path / "team/agents/reviewer.yaml").write_text(reviewer.replace("order: 2", "order: 9"))
+
+    async with working_app(tmp_path) as (app, _, __):
+        assert [pane.card.title for pane in app.main.panes][-1] == "Reviewer"
+        assert len(app.main.panes) == 6
+
+
+async def test_words_typed_during_a_run_steer_it(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await pilot.press(*"@dev be brief", "enter")
+        await until(pilot, lambda: "you: be brief" in app.main.panes[1].view.source)
+
+        assert "you: be brief" not in app.main.panes[0].view.source
+        assert app.main.prompt.text == ""
+
+
+async def test_escape_twice_stops_the_run_and_up_brings_the_task_back(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await until(pilot, lambda: app.main._status is not None and app.main._status.running)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "run stopped" in toasts(app))
+        await pilot.press("i", "up")
+
+        assert app.main.prompt.text == "slice"
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal", "wait"),
+    [
+        ({}, status(503, "busy", {"Retry-After": "50"}), "retry 2 in"),
+        ({"circuit_breaker.threshold": 1, "circuit_breaker.timeout": 600.0}, status(500, "no"), "breaker open"),
+    ],
+    ids=["back-off", "breaker"],
+)
+@pytest.mark.parametrize("active", ["1", "5"], ids=["of the active agent", "of all"])
+async def test_a_key_ends_a_wait_and_the_run_goes_on(
+    tmp_path: Path, settings: dict[str, object], refusal: Step, wait: str, active: str
+) -> None:
+    answers = {"brief": [refusal, ANSWERS["brief"]]}
+    async with working_app(tmp_path, answers, settings=settings) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: wait in app.main.panes[0].border_text()[0])
+        footer_while_typing = footer(app)
+        await pilot.press("escape", active)
+        await until(pilot, lambda: "R Retry now" in footer(app))
+        await pilot.press("R")
+        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: "Retry now" not in footer(app))
+
+        assert "Retry now" not in footer_while_typing
+        assert ("1 wait ended: Business Analyst tries now" in toasts(app)) is (active == "1")
+        assert "1 wait ended" in toasts(app)
+
+
+async def test_the_key_that_ends_waits_says_when_nobody_waits(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press("escape", "R")
+        await until(pilot, lambda: "nobody waits" in toasts(app))
+
+
+async def test_f6_switches_the_second_agent_off_while_typing(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"abc", "f6")
+        await until(pilot, lambda: app.main.panes[1].border_text()[0] == "2 Developer ○ off")
+        assert app.main.prompt.text == "abc"
+
+        await pilot.press("f6")
+        await until(pilot, lambda: "idle" in app.main.panes[1].border_text()[0])
+
+
+async def test_leaving_in_the_middle_of_a_run_ends_it(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+        await pilot.press(*"slice", "enter")
+        await server.requests(1)
+        await pilot.press("ctrl+q")
+        await server.all_closed()
+
+        assert app.return_value == 0
+        assert app.engine is None
+
+
+async def test_a_folder_that_cannot_be_used_gives_the_task_back(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    async with working_app(tmp_path, settings={"workspace.output_dir": blocked / "out"}) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: app.main.prompt.text == "slice")
+
+        assert "blocked" in toasts(app)
+        assert "blocked" in app.main.panes[0].view.source
+
+
+async def test_an_idle_app_stops_asking_for_the_state(tmp_path: Path) -> None:
+    async with working_app(tmp_path) as (app, pilot, _):
+        await until(pilot, lambda: app._pulling is not None and not app._pulling._active.is_set())
+
+
+async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    async with working_app(tmp_path) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: "run passed" in toasts(app))
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("escape", "2", "y")
+        await until(pilot, lambda: "sent to terminal" in toasts(app))
+
+        file = Path(toasts(app).rpartition("also in ")[2])
+        assert file.read_text(encoding="utf-8") == app.main.panes[1].view.answer_source
+        assert any(text.startswith("\x1b]52;c;") for text in written)
+        assert "copied" not in toasts(app).casefold()

@@ -1,0 +1,85 @@
+"""Themes are files of colours; what cannot be used is named, and the app still starts."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from core.errors import UsageError
+from core.resources import shipped_folder
+from tests.support.tui.app import still_app
+from tests.tui.app.test_with_engine import until
+from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, read_fields, shipped_theme_names, theme_from_fields
+
+
+@pytest.mark.parametrize("name", shipped_theme_names())
+def test_every_shipped_theme_can_be_used(name: str) -> None:
+    assert load_theme(name).name == name
+
+
+def test_the_three_themes_are_shipped() -> None:
+    assert set(shipped_theme_names()) == {"high-contrast", "quintet-dark", "quintet-light"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (None, "no primary colour"),
+        ({"dark": True}, "no primary colour"),
+        ({"primary": "#123456", "font": "big"}, "unknown field 'font'"),
+        ({"primary": "nearly blue"}, "no colour in 'primary'"),
+    ],
+)
+def test_a_theme_that_holds_no_colours_is_refused(fields: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        theme_from_fields("mine", fields)
+
+
+async def test_an_unknown_theme_is_named_and_the_default_is_used() -> None:
+    app = still_app(theme="sunset")
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, lambda: len(app._notifications) > 0)
+
+        assert app.theme == DEFAULT_THEME
+        assert "there is no theme 'sunset'" in next(iter(app._notifications)).message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "environment", "name"),
+    [
+        ({"ui.theme": "high-contrast"}, {"QUINTET_THEME": "nord"}, "high-contrast"),
+        ({}, {"QUINTET_THEME": "nord"}, "nord"),
+        ({}, {"COLORTERM": "truecolor"}, "quintet-dark"),
+        ({}, {"TERM": "xterm-direct"}, "quintet-dark"),
+        ({}, {"TERM": "xterm-256color"}, "ansi-dark"),
+    ],
+)
+def test_the_first_paint_has_the_theme_that_was_asked_for(
+    overrides: dict[str, object], environment: dict[str, str], name: str
+) -> None:
+    assert first_theme_name(overrides, environment) == name
+
+
+async def test_t_goes_through_the_themes() -> None:
+    app = still_app()
+    async with app.run_test() as pilot:
+        await pilot.press("escape")
+        seen = []
+        for _ in shipped_theme_names():
+            await pilot.press("t")
+            seen.append(app.theme)
+
+    assert sorted(seen) == list(shipped_theme_names())
+
+
+@pytest.mark.parametrize("name", shipped_theme_names())
+def test_the_files_mean_the_same_to_a_yaml_library(name: str) -> None:
+    text = (shipped_folder("themes") / f"{name}.yaml").read_text(encoding="utf-8")
+
+    assert read_fields(name, text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("line", ["primary", "primary:", "- primary", "primary: '#fff", "a: b c", " primary: red"])
+def test_a_line_that_is_no_field_is_named(line: str) -> None:
+    with pytest.raises(UsageError, match="line 2"):
+        read_fields("mine", f"dark: true\n{line}\n")
