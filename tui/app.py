@@ -119,7 +119,7 @@ class QuintetApp(App[int]):
         if self._connect and not self.is_headless:
             watch_signals(self._leave_soon)
 
-    @on(MainScreen.Painted)
+    @on(MainScreen.FirstFramePainted)
     def _first_frame_stands(self) -> None:
         self._owner = self._complete()
 
@@ -224,7 +224,7 @@ class QuintetApp(App[int]):
         """Show the state of the whole."""
         if self._router is not None:
             self._router.expect_note(status.endpoint.note)
-            self._router.watch.take(status, self.clock.monotonic())
+            self._router.history.take(status, self.clock.monotonic())
         self.main.show_status(status)
 
     def start_run(self, task: str) -> None:
@@ -308,8 +308,8 @@ class QuintetApp(App[int]):
             keys = " or ".join(key_label(key) for key in self.main.table.find("quit").all_keys)
             self.say(f"nothing runs; to leave press {keys}")
 
-    @on(MainScreen.StopWished)
-    def _stop_wished(self) -> None:
+    @on(MainScreen.StopRequested)
+    def _stop_requested(self) -> None:
         self._controller.stop_run()
 
     # Other keys.
@@ -326,13 +326,13 @@ class QuintetApp(App[int]):
         from tui.pages import dashboard_of
 
         if self.screen is self.main and self._router is not None:
-            self.push_screen(dashboard_of(self, self._router.watch))
+            self.push_screen(dashboard_of(self, self._router.history))
 
     def action_show_log(self) -> None:
         from tui.pages import log_of
 
         if self.screen is self.main and self._router is not None:
-            self.push_screen(log_of(self, self._router.watch))
+            self.push_screen(log_of(self, self._router.history))
 
     @work(group="settings", exclusive=True)
     async def action_settings(self) -> None:

@@ -40,7 +40,7 @@ from core.waits import countdown
 from tui.bindings import key_label
 from tui.screens.main import MainScreen
 from tui.widgets.activity import FileRow
-from tui.widgets.dashboard.session_history import Watch
+from tui.widgets.dashboard.session_history import SessionHistory
 from tui.widgets.header_bar import OUTCOMES
 from tui.words.alert_words import SEVERITIES
 from tui.words.numbers import clock_time, counted
@@ -57,11 +57,11 @@ class EventRouter:
     """Takes every event of a run; `say(message, severity)` shows a toast.
 
     Attributes:
-        watch: what the dashboard and the log want to know of what has been.
+        history: what the dashboard and the log want to know of what has been.
     """
 
     def __init__(self, main: MainScreen, *, say: Callable[..., None]) -> None:
-        self.watch = Watch()
+        self.history = SessionHistory()
         self._main = main
         self._say = say
         self._started_at: float | None = None
@@ -74,7 +74,7 @@ class EventRouter:
 
     def receive(self, event: Event) -> None:
         """Show one event."""
-        self.watch.follow(event)
+        self.history.follow(event)
         main = self._main
         match event:
             case (

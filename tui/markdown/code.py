@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tui.markdown.inline import Run
+from tui.markdown.inline import TextSpan
 
 MOST_CODE_CHARACTERS = 100_000  # a longer block stays plain
 _ROLES = (
@@ -25,8 +25,8 @@ _ROLES = (
 )
 
 
-def colour_code(language: str, texts: Sequence[str], columns: Sequence[int]) -> list[tuple[Run, ...]] | None:
-    """Give the runs of each line of code; `columns` says where each line's text starts in its source.
+def colour_code(language: str, texts: Sequence[str], columns: Sequence[int]) -> list[tuple[TextSpan, ...]] | None:
+    """Give the spans of each line of code; `columns` says where each line's text starts in its source.
 
     None if the language is unknown, the block too long, or the lexer does not give the same text back.
     """
@@ -39,7 +39,7 @@ def colour_code(language: str, texts: Sequence[str], columns: Sequence[int]) -> 
     if lexer is None:
         return None
     lexer_any: Any = lexer  # pygments ships no types
-    lines: list[list[Run]] = [[]]
+    lines: list[list[TextSpan]] = [[]]
     length = 0
     shown: list[str] = []
     for token, text in lexer_any.get_tokens(code):
@@ -50,16 +50,16 @@ def colour_code(language: str, texts: Sequence[str], columns: Sequence[int]) -> 
                 shown.append("\n")
                 length = 0
             if part and len(lines) <= len(texts):
-                runs = lines[-1]
-                if not runs or runs[-1].role != role:
+                spans = lines[-1]
+                if not spans or spans[-1].role != role:
                     column = columns[len(lines) - 1]
-                    runs.append(Run(length, role, column if column < 0 else column + length))
+                    spans.append(TextSpan(length, role, column if column < 0 else column + length))
                 length += len(part)
                 shown.append(part)
     if "".join(shown).rstrip("\n") != code.rstrip("\n"):
         return None
     lines += [[] for _ in range(len(texts) - len(lines))]
-    return [tuple(runs) for runs in lines[: len(texts)]]
+    return [tuple(spans) for spans in lines[: len(texts)]]
 
 
 def _role_of(token: str) -> str:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tui.markdown.inline import Run
+from tui.markdown.inline import TextSpan
 from tui.markdown.lines import LONGEST_LINE_CHARACTERS, Fence, Line, ScanState, code_of, plain_line, scan_line
 from tui.markdown.strips import count_rows, row_starts
 from tui.markdown.tables import read_table
@@ -45,8 +45,8 @@ class ClosedFence:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the text that survives every change of width: a line, and an index into its shown text."""
+class TextPosition:
+    """A position in the text that survives every change of width: a line, and an index into its shown text."""
 
     line: int
     character: int
@@ -129,15 +129,15 @@ class MarkdownDocument:
             return 0
         return self._row_ends[min(line_number, len(self._row_ends)) - 1]
 
-    def place_at(self, row: int) -> Place:
+    def position_at(self, row: int) -> TextPosition:
         line_number, number = self.locate(row)
         starts = row_starts(self.line_at(line_number), self.width)
-        return Place(line_number, starts[min(number, len(starts) - 1)])
+        return TextPosition(line_number, starts[min(number, len(starts) - 1)])
 
-    def row_at(self, place: Place) -> int:
-        """Give the row that shows `place` at the present width."""
-        starts = row_starts(self.line_at(place.line), self.width)
-        return self.first_row_of(place.line) + max(0, bisect_right(starts, place.character) - 1)
+    def row_at(self, position: TextPosition) -> int:
+        """Give the row that shows `position` at the present width."""
+        starts = row_starts(self.line_at(position.line), self.width)
+        return self.first_row_of(position.line) + max(0, bisect_right(starts, position.character) - 1)
 
     # -- what is told --
 
@@ -195,7 +195,9 @@ class MarkdownDocument:
             self._append(plain_line(status, STATUS_ROLE))
         if self._is_stale:
             self._is_stale = False
-            stale = [replace(line, role="stale", runs=_without_roles(line)) for line in self.lines[self._answer_line :]]
+            stale = [
+                replace(line, role="stale", spans=_without_roles(line)) for line in self.lines[self._answer_line :]
+            ]
             self.lines[self._answer_line :] = stale
             self._mark_changed(self.first_row_of(self._answer_line))
 
@@ -220,7 +222,7 @@ class MarkdownDocument:
         self._mark_changed(first_row)
         return at, len(lines)
 
-    def colour(self, fence: ClosedFence, runs: Sequence[tuple[Run, ...]]) -> range | None:
+    def colour(self, fence: ClosedFence, spans: Sequence[tuple[TextSpan, ...]]) -> range | None:
         """Give the code of a closed fence its colours and tell which lines these are; None if it is no longer there."""
         opening = fence.lines[0]
         for number in range(len(self.lines) - len(fence.lines), -1, -1):
@@ -228,9 +230,9 @@ class MarkdownDocument:
                 break
         else:
             return None
-        for offset, line_runs in enumerate(runs, 1):
-            self.lines[number + offset] = replace(self.lines[number + offset], runs=line_runs)
-        return range(number + 1, number + 1 + len(runs))
+        for offset, line_spans in enumerate(spans, 1):
+            self.lines[number + offset] = replace(self.lines[number + offset], spans=line_spans)
+        return range(number + 1, number + 1 + len(spans))
 
     # -- how --
 
@@ -335,5 +337,5 @@ class MarkdownDocument:
         self.changed_from = row if self.changed_from is None else min(self.changed_from, row)
 
 
-def _without_roles(line: Line) -> tuple[Run, ...]:
-    return tuple(run._replace(role="") for run in line.runs)
+def _without_roles(line: Line) -> tuple[TextSpan, ...]:
+    return tuple(span._replace(role="") for span in line.spans)

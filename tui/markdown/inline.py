@@ -26,8 +26,8 @@ _MARK = re.compile(r"\\[!-/:-@\[-`{-~]|`+|\*{1,3}|_{1,3}|~~|!?\[|\]\(|<https?://
 _TARGET_END = re.compile(r"[^\s()]*+(?:\([^\s()]*+\)[^\s()]*+)?+(?:\s++\"[^\"]*+\")?+\)")
 
 
-class Run(NamedTuple):
-    """A stretch of shown text in one role, up to the next run's start."""
+class TextSpan(NamedTuple):
+    """A stretch of shown text in one role, up to the next span's start."""
 
     start: int
     """Index into the shown text."""
@@ -38,35 +38,35 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Inline:
-    """Shown text and its runs; the runs cover the text without gaps."""
+class InlineText:
+    """Shown text and its spans; the spans cover the text without gaps."""
 
     text: str
-    runs: tuple[Run, ...]
+    spans: tuple[TextSpan, ...]
 
 
 @dataclass(slots=True)
-class _Piece:
+class _Token:
     text: str
     source: int
     flags: int = 0
 
 
 @dataclass(slots=True)
-class _Reading:
-    """Pieces read so far and the marks that may still find their partner."""
+class _InlineParser:
+    """Tokens read so far and the marks that may still find their partner."""
 
-    pieces: list[_Piece] = field(default_factory=list)
+    tokens: list[_Token] = field(default_factory=list)
     open_marks: list[tuple[str, int]] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
 
     def open(self, mark: str, text: str, source: int) -> None:
-        self.open_marks.append((mark, len(self.pieces)))
+        self.open_marks.append((mark, len(self.tokens)))
         self.waiting[mark] = self.waiting.get(mark, 0) + 1
-        self.pieces.append(_Piece(text, source))
+        self.tokens.append(_Token(text, source))
 
     def close(self, mark: str) -> int | None:
-        """Give the index of the piece that opened `mark`, and forget the marks opened inside; None if there is none."""
+        """Give the index of the token that opened `mark`, and forget the marks opened inside; None if there is none."""
         if not self.waiting.get(mark):
             return None
         while True:
@@ -76,93 +76,95 @@ class _Reading:
                 return index
 
     def style_from(self, index: int, flags: int) -> None:
-        for piece in self.pieces[index:]:
-            piece.flags |= flags
+        for token in self.tokens[index:]:
+            token.flags |= flags
 
 
-def plain(text: str, source: int = 0) -> Inline:
-    """Give `text` as it is, one run."""
-    return Inline(text, (Run(0, "", source),) if text else ())
+def plain(text: str, source: int = 0) -> InlineText:
+    """Give `text` as it is, one span."""
+    return InlineText(text, (TextSpan(0, "", source),) if text else ())
 
 
-def read_inline(text: str, source: int = 0) -> Inline:
+def read_inline(text: str, source: int = 0) -> InlineText:
     """Read the marks of `text`, which starts at column `source` of its line; what has no partner stays as written."""
     if _MARK.search(text) is None:
         return plain(text, source)
-    reading = _Reading()
+    parser = _InlineParser()
     ticks = _backticks_by_length(text)
     at = 0
     while match := _MARK.search(text, at):
         mark, start = match.group(), match.start()
         if start > at:
-            reading.pieces.append(_Piece(text[at:start], source + at))
-        at = _read_mark(reading, text, source, mark, start, ticks)
+            parser.tokens.append(_Token(text[at:start], source + at))
+        at = _read_mark(parser, text, source, mark, start, ticks)
     if at < len(text):
-        reading.pieces.append(_Piece(text[at:], source + at))
-    return _join(reading.pieces)
+        parser.tokens.append(_Token(text[at:], source + at))
+    return _join(parser.tokens)
 
 
-def _read_mark(reading: _Reading, text: str, source: int, mark: str, start: int, ticks: dict[int, list[int]]) -> int:
+def _read_mark(
+    parser: _InlineParser, text: str, source: int, mark: str, start: int, ticks: dict[int, list[int]]
+) -> int:
     """Handle one mark and give the position after it."""
     end = start + len(mark)
     column = source + start
     if mark[0] == "\\":
-        reading.pieces.append(_Piece(mark[1], column + 1))
+        parser.tokens.append(_Token(mark[1], column + 1))
     elif mark[0] == "`":
-        partners = ticks.get(len(mark), [])  # the rest of a run whose first one is escaped has none
+        partners = ticks.get(len(mark), [])  # the rest of backticks whose first one is escaped has none
         while partners and partners[0] <= start:
             partners.pop(0)
         if partners:
             close = partners[0]
-            reading.pieces.append(_Piece(text[end:close], source + end, _CODE))
+            parser.tokens.append(_Token(text[end:close], source + end, _CODE))
             return close + len(mark)
-        reading.pieces.append(_Piece(mark, column))
+        parser.tokens.append(_Token(mark, column))
     elif mark[0] == "<":
-        reading.pieces.append(_Piece(mark[1:-1], column + 1, _URL))
+        parser.tokens.append(_Token(mark[1:-1], column + 1, _URL))
     elif mark in {"[", "!["}:
-        reading.open("[", mark, column)
+        parser.open("[", mark, column)
     elif mark == "](":
-        return _read_target(reading, text, source, start, end)
+        return _read_target(parser, text, source, start, end)
     else:
-        _read_emphasis(reading, text, mark, start, end, column)
+        _read_emphasis(parser, text, mark, start, end, column)
     return end
 
 
-def _read_emphasis(reading: _Reading, text: str, mark: str, start: int, end: int, column: int) -> None:
+def _read_emphasis(parser: _InlineParser, text: str, mark: str, start: int, end: int, column: int) -> None:
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
     inside_word = mark[0] == "_" and before.isalnum() and after.isalnum()
     if not inside_word and not before.isspace():
-        opened = reading.close(mark)
+        opened = parser.close(mark)
         if opened is not None:
-            if opened + 1 < len(reading.pieces):
-                reading.pieces[opened].text = ""
-                reading.style_from(opened + 1, _EMPHASIS[mark])
+            if opened + 1 < len(parser.tokens):
+                parser.tokens[opened].text = ""
+                parser.style_from(opened + 1, _EMPHASIS[mark])
             else:
-                reading.pieces.append(_Piece(mark, column))
+                parser.tokens.append(_Token(mark, column))
             return
     if not inside_word and not after.isspace():
-        reading.open(mark, mark, column)
+        parser.open(mark, mark, column)
     else:
-        reading.pieces.append(_Piece(mark, column))
+        parser.tokens.append(_Token(mark, column))
 
 
-def _read_target(reading: _Reading, text: str, source: int, start: int, end: int) -> int:
+def _read_target(parser: _InlineParser, text: str, source: int, start: int, end: int) -> int:
     target = _TARGET_END.match(text, end)
-    opened = reading.close("[") if target else None
+    opened = parser.close("[") if target else None
     if target is None or opened is None:
-        reading.pieces.append(_Piece("](", source + start))
+        parser.tokens.append(_Token("](", source + start))
         return end
     url = text[end : target.end() - 1].split(" ", 1)[0]
-    shown = "".join(piece.text for piece in reading.pieces[opened + 1 :])
-    reading.pieces[opened].text = ""
-    reading.style_from(opened + 1, _LINK)
+    shown = "".join(token.text for token in parser.tokens[opened + 1 :])
+    parser.tokens[opened].text = ""
+    parser.style_from(opened + 1, _LINK)
     if not shown:
-        reading.pieces.append(_Piece(url, source + end, _URL))
+        parser.tokens.append(_Token(url, source + end, _URL))
     elif url and url != shown:
-        reading.pieces.append(_Piece(" (", NOT_IN_SOURCE, _URL))
-        reading.pieces.append(_Piece(url, source + end, _URL))
-        reading.pieces.append(_Piece(")", NOT_IN_SOURCE, _URL))
+        parser.tokens.append(_Token(" (", NOT_IN_SOURCE, _URL))
+        parser.tokens.append(_Token(url, source + end, _URL))
+        parser.tokens.append(_Token(")", NOT_IN_SOURCE, _URL))
     return target.end()
 
 
@@ -173,25 +175,25 @@ def _backticks_by_length(text: str) -> dict[int, list[int]]:
     return ticks
 
 
-def _join(pieces: list[_Piece]) -> Inline:
-    runs: list[Run] = []
+def _join(tokens: list[_Token]) -> InlineText:
+    spans: list[TextSpan] = []
     shown: list[str] = []
     length = 0
-    for piece in pieces:
-        if not piece.text:
+    for token in tokens:
+        if not token.text:
             continue
-        role = _role_of(piece.flags)
-        if not runs or runs[-1].role != role or not _continues(runs[-1], length, piece.source):
-            runs.append(Run(length, role, piece.source))
-        shown.append(piece.text)
-        length += len(piece.text)
-    return Inline("".join(shown), tuple(runs))
+        role = _role_of(token.flags)
+        if not spans or spans[-1].role != role or not _continues(spans[-1], length, token.source):
+            spans.append(TextSpan(length, role, token.source))
+        shown.append(token.text)
+        length += len(token.text)
+    return InlineText("".join(shown), tuple(spans))
 
 
-def _continues(run: Run, shown: int, source: int) -> bool:
-    if run.source == NOT_IN_SOURCE or source == NOT_IN_SOURCE:
-        return run.source == source
-    return run.source + shown - run.start == source
+def _continues(span: TextSpan, shown: int, source: int) -> bool:
+    if span.source == NOT_IN_SOURCE or source == NOT_IN_SOURCE:
+        return span.source == source
+    return span.source + shown - span.start == source
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tui.markdown.inline import NOT_IN_SOURCE, Inline, Run, plain, read_inline
+from tui.markdown.inline import NOT_IN_SOURCE, InlineText, TextSpan, plain, read_inline
 from tui.markdown.safe import TAB_CELLS, make_harmless
 from tui.markdown.tables import TableRow, is_delimiter, is_row
 
@@ -36,7 +36,7 @@ class Line:
     """As written, without its newline."""
     text: str
     """What is shown after the prefix: harmless, tabs expanded."""
-    runs: tuple[Run, ...] = ()
+    spans: tuple[TextSpan, ...] = ()
     role: str = "text"
     """The role of everything in the line that has none of its own."""
     first: str = ""
@@ -125,7 +125,7 @@ def _scan_block(source: str, shown: str) -> Line:
 
 
 def _without_source(line: Line) -> Line:
-    return replace(line, runs=tuple(run._replace(source=NOT_IN_SOURCE) for run in line.runs))
+    return replace(line, spans=tuple(span._replace(source=NOT_IN_SOURCE) for span in line.spans))
 
 
 def _scan_expanded(source: str, shown: str) -> Line:
@@ -140,7 +140,7 @@ def _scan_expanded(source: str, shown: str) -> Line:
         if without_closing.endswith((" ", "\t")):
             title = without_closing.rstrip()
         inline = read_inline(title[heading.end() :], heading.end())
-        return Line(source, inline.text, inline.runs, role=f"heading-{level}")
+        return Line(source, inline.text, inline.spans, role=f"heading-{level}")
     return _scan_nested(source, shown)
 
 
@@ -167,23 +167,23 @@ def _scan_nested(source: str, shown: str) -> Line:
 
 def _prefixed(source: str, shown: str, at: int, role: str, first: str, rest: str) -> Line:
     inline = read_inline(shown[at:], at)
-    return Line(source, inline.text, inline.runs, role=role, first=first, rest=rest)
+    return Line(source, inline.text, inline.spans, role=role, first=first, rest=rest)
 
 
 def _styled(source: str, shown: str, at: int) -> Line:
     inline = read_inline(shown, at)
-    return Line(source, inline.text, inline.runs)
+    return Line(source, inline.text, inline.spans)
 
 
 def plain_line(text: str, role: str, *, ends: bool = True) -> Line:
     """Give a line of ours (a heading, a note, a status) in which no mark means anything."""
     shown = make_harmless(text).expandtabs(TAB_CELLS)
-    inline: Inline = plain(shown)
-    return Line(text, shown, inline.runs, role=role, ends=ends)
+    inline: InlineText = plain(shown)
+    return Line(text, shown, inline.spans, role=role, ends=ends)
 
 
-def _whole(text: str, source_column: int) -> tuple[Run, ...]:
-    return (Run(0, "", source_column),) if text else ()
+def _whole(text: str, source_column: int) -> tuple[TextSpan, ...]:
+    return (TextSpan(0, "", source_column),) if text else ()
 
 
 def _shown_indent(spaces: str) -> str:

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from tui.markdown.document import MarkdownDocument
 from tui.markdown.lines import Line
 from tui.markdown.selection import selected_span
-from tui.markdown.strips import Row, StyleOf, paint_row, rows_of, with_offsets, with_selection
+from tui.markdown.strips import StyleOf, TextRow, paint_row, rows_of, with_offsets, with_selection
 
 MOST_CACHED_LINES = 600  # more than the tallest terminal shows; what scrolled away is laid out again when needed
 
@@ -25,7 +25,7 @@ class _LaidOut:
     line: Line
     is_stale: bool
     width: int
-    rows: list[Row]
+    rows: list[TextRow]
     strips: list[Strip]
 
 

@@ -20,7 +20,7 @@ LINE_ROLES = (
     "note-warning",
     "note-error",
 )
-RUN_ROLES = (
+SPAN_ROLES = (
     "strong",
     "em",
     "strike",
@@ -39,7 +39,7 @@ RUN_ROLES = (
 )
 MUTE_ROLES = {"stale", "status"}  # nothing inside these lines has a look of its own
 
-COMPONENT_CLASSES = {f"markdown--{role}" for role in (*LINE_ROLES, *RUN_ROLES)}
+COMPONENT_CLASSES = {f"markdown--{role}" for role in (*LINE_ROLES, *SPAN_ROLES)}
 
 PALETTE_CSS = """
 StreamView {
@@ -82,15 +82,15 @@ class Palette:
         self._widget = widget
         self._styles: dict[tuple[str, str], Style] = {}
 
-    def style_of(self, role: str, run_roles: str) -> Style:
-        """Give the style of a run: the role of its line, and its own roles separated by spaces."""
-        key = (role, run_roles)
+    def style_of(self, role: str, span_roles: str) -> Style:
+        """Give the style of a span: the role of its line, and its own roles separated by spaces."""
+        key = (role, span_roles)
         style = self._styles.get(key)
         if style is None:
             style = self._widget.rich_style if role == "text" else self._line_style(role)
             if role not in MUTE_ROLES:
-                for run_role in run_roles.split():
-                    style += self._run_style(run_role)
+                for span_role in span_roles.split():
+                    style += self._span_style(span_role)
             self._styles[key] = style
         return style
 
@@ -100,7 +100,7 @@ class Palette:
     def _line_style(self, role: str) -> Style:
         return self._widget.get_component_rich_style(f"markdown--{role}")
 
-    def _run_style(self, role: str) -> Style:
+    def _span_style(self, role: str) -> Style:
         styles = self._widget.get_component_styles(f"markdown--{role}")
         is_coloured = styles.has_rule("color") or styles.has_rule("auto_color")
         return Style(color=styles.rich_style.color if is_coloured else None) + styles.text_style

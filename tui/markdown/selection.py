@@ -42,7 +42,7 @@ def selected_source(document: MarkdownDocument, selection: Selection) -> str | N
 
 
 def _is_whole_only(line: Line) -> bool:
-    return line.table_row is not None or any(run.source == NOT_IN_SOURCE for run in line.runs)
+    return line.table_row is not None or any(span.source == NOT_IN_SOURCE for span in line.spans)
 
 
 def _source_of(line: Line, begin: int, end: int) -> str:
@@ -55,8 +55,8 @@ def _source_of(line: Line, begin: int, end: int) -> str:
 
 def _column_of(line: Line, character: int) -> int:
     column = character
-    for run in line.runs:
-        if run.start > character:
+    for span in line.spans:
+        if span.start > character:
             break
-        column = run.source + character - run.start
+        column = span.source + character - span.start
     return column

@@ -10,23 +10,23 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.markdown.inline import NOT_IN_SOURCE, Inline, Run
+from tui.markdown.inline import NOT_IN_SOURCE, InlineText, TextSpan
 from tui.markdown.lines import Line
-from tui.markdown.tables import clip_runs, table_rows
+from tui.markdown.tables import clip_spans, table_rows
 from tui.markdown.wrap import break_positions
 
 StyleOf = Callable[[str, str], Style]
-"""Gives the style of a run: the role of its line, and its own roles (may be empty)."""
+"""Gives the style of a span: the role of its line, and its own roles (may be empty)."""
 
 NARROWEST_TEXT_CELLS = 8  # prefixes give way before the text gets narrower than this
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TextRow:
     """One row of a line: its prefix, and the part of the line's text it shows."""
 
     prefix: str
-    shown: Inline
+    shown: InlineText
     begin: int
     """Index of the row's first character in the line's text."""
 
@@ -49,14 +49,14 @@ def row_starts(line: Line, width: int) -> list[int]:
     return [row.begin for row in rows_of(line, width)]
 
 
-def rows_of(line: Line, width: int) -> list[Row]:
+def rows_of(line: Line, width: int) -> list[TextRow]:
     """Lay `line` out at `width`."""
     if line.wrap == "rule":
-        return [Row("", Inline("─" * width, (Run(0, "", NOT_IN_SOURCE),)), 0)]
+        return [TextRow("", InlineText("─" * width, (TextSpan(0, "", NOT_IN_SOURCE),)), 0)]
     if line.table_row is not None:
         columns = line.table_row.table.columns_for(width)
         if columns is not None:
-            return [Row("", shown, 0) for shown in table_rows(line.table_row, columns)]
+            return [TextRow("", shown, 0) for shown in table_rows(line.table_row, columns)]
     starts = _starts(line, width)
     first, rest = _prefixes(line, width)
     rows = []
@@ -65,12 +65,12 @@ def rows_of(line: Line, width: int) -> list[Row]:
         text = line.text[begin:] if is_last else line.text[begin : starts[number + 1]]
         if not is_last and line.wrap == "words":
             text = text.rstrip(" ")
-        runs = tuple(clip_runs(line.runs, begin, begin + len(text), 0))
-        rows.append(Row(rest if number else first, Inline(text, runs), begin))
+        spans = tuple(clip_spans(line.spans, begin, begin + len(text), 0))
+        rows.append(TextRow(rest if number else first, InlineText(text, spans), begin))
     return rows
 
 
-def paint_row(line: Line, row: Row, width: int, style_of: StyleOf) -> Strip:
+def paint_row(line: Line, row: TextRow, width: int, style_of: StyleOf) -> Strip:
     """Give `row` as a Strip exactly `width` cells wide."""
     base = style_of(line.role, "")
     segments: list[Segment] = []
@@ -78,10 +78,10 @@ def paint_row(line: Line, row: Row, width: int, style_of: StyleOf) -> Strip:
     if row.prefix:
         segments.append(Segment(row.prefix, style_of(line.role, "mark")))
         used = cell_len(row.prefix)
-    text, runs = row.shown.text, row.shown.runs
-    for number, run in enumerate(runs):
-        part = text[run.start : runs[number + 1].start] if number + 1 < len(runs) else text[run.start :]
-        segments.append(Segment(part, style_of(line.role, run.role) if run.role else base))
+    text, spans = row.shown.text, row.shown.spans
+    for number, span in enumerate(spans):
+        part = text[span.start : spans[number + 1].start] if number + 1 < len(spans) else text[span.start :]
+        segments.append(Segment(part, style_of(line.role, span.role) if span.role else base))
         used += cell_len(part)
     if used < width:
         segments.append(Segment(" " * (width - used), base))
@@ -90,7 +90,7 @@ def paint_row(line: Line, row: Row, width: int, style_of: StyleOf) -> Strip:
     return strip if used == width else strip.adjust_cell_length(width, base)
 
 
-def with_offsets(row: Row, strip: Strip, line_number: int) -> Strip:
+def with_offsets(row: TextRow, strip: Strip, line_number: int) -> Strip:
     """Give `strip` with the meta data from which Textual tells the selected text: index in the line, line."""
     segments: list[Segment] = []
     prefix_left = len(row.prefix)
@@ -112,7 +112,7 @@ def with_offsets(row: Row, strip: Strip, line_number: int) -> Strip:
     return Strip(segments, strip.cell_length)
 
 
-def with_selection(row: Row, strip: Strip, begin: int, end: int, style: Style) -> Strip:
+def with_selection(row: TextRow, strip: Strip, begin: int, end: int, style: Style) -> Strip:
     """Give `strip` with the line's characters from `begin` to `end` in `style` as well."""
     left = cell_len(row.prefix) + cell_len(row.shown.text[: max(0, begin - row.begin)])
     right = cell_len(row.prefix) + cell_len(row.shown.text[: max(0, end - row.begin)])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from tui.markdown.inline import NOT_IN_SOURCE, Inline, Run, read_inline
+from tui.markdown.inline import NOT_IN_SOURCE, InlineText, TextSpan, read_inline
 from tui.markdown.wrap import break_positions
 
 Align = Literal["left", "center", "right"]
@@ -51,7 +51,7 @@ class TableRow:
     """One line of a table; no cells means the line between head and body."""
 
     table: Table
-    cells: tuple[Inline, ...]
+    cells: tuple[InlineText, ...]
     role: str = ""
 
 
@@ -78,7 +78,7 @@ def read_table(lines: list[str]) -> list[TableRow]:
     aligns = [_align_of(cell) for cell in split_cells(lines[1])]
     read = [[read_inline(cell, NOT_IN_SOURCE) for cell in split_cells(line)] for line in lines]
     count = max(len(aligns), *(len(row) for row in read))
-    rows = [row + [Inline("", ())] * (count - len(row)) for row in read]
+    rows = [row + [InlineText("", ())] * (count - len(row)) for row in read]
     aligns += ["left"] * (count - len(aligns))
     widths = [NARROWEST_COLUMN_CELLS] * count
     for number, row in enumerate(rows):
@@ -91,10 +91,10 @@ def read_table(lines: list[str]) -> list[TableRow]:
     ]
 
 
-def table_rows(row: TableRow, columns: tuple[int, ...]) -> list[Inline]:
+def table_rows(row: TableRow, columns: tuple[int, ...]) -> list[InlineText]:
     """Give the shown rows of one line of a table, each exactly as wide as the table."""
     if not row.cells:
-        return [Inline("─┼─".join("─" * width for width in columns), (Run(0, "mark", NOT_IN_SOURCE),))]
+        return [InlineText("─┼─".join("─" * width for width in columns), (TextSpan(0, "mark", NOT_IN_SOURCE),))]
     starts = [
         break_positions(cell.text, width, width, at_words=True) for cell, width in zip(row.cells, columns, strict=True)
     ]
@@ -102,12 +102,12 @@ def table_rows(row: TableRow, columns: tuple[int, ...]) -> list[Inline]:
     return [_shown_row(row, columns, starts, number) for number in range(height)]
 
 
-def _shown_row(row: TableRow, columns: tuple[int, ...], starts: list[list[int]], number: int) -> Inline:
+def _shown_row(row: TableRow, columns: tuple[int, ...], starts: list[list[int]], number: int) -> InlineText:
     text = ""
-    runs: list[Run] = []
+    spans: list[TextSpan] = []
     for column, (cell, width) in enumerate(zip(row.cells, columns, strict=True)):
         if column:
-            runs.append(Run(len(text), "mark", NOT_IN_SOURCE))
+            spans.append(TextSpan(len(text), "mark", NOT_IN_SOURCE))
             text += SEPARATOR
         begin, end = 0, 0
         if number < len(starts[column]):
@@ -116,26 +116,26 @@ def _shown_row(row: TableRow, columns: tuple[int, ...], starts: list[list[int]],
         shown = cell.text[begin:end].rstrip(" ")
         spare = max(0, width - cell_len(shown))
         before = {"left": 0, "center": spare // 2, "right": spare}[row.table.aligns[column]]
-        runs.append(Run(len(text), row.role, NOT_IN_SOURCE))
+        spans.append(TextSpan(len(text), row.role, NOT_IN_SOURCE))
         text += " " * before
-        runs += clip_runs(cell.runs, begin, begin + len(shown), len(text), row.role)
+        spans += clip_spans(cell.spans, begin, begin + len(shown), len(text), row.role)
         text += shown
-        runs.append(Run(len(text), row.role, NOT_IN_SOURCE))
+        spans.append(TextSpan(len(text), row.role, NOT_IN_SOURCE))
         text += " " * (spare - before)
-    return Inline(text, tuple(run for run in runs if run.start < len(text)))
+    return InlineText(text, tuple(span for span in spans if span.start < len(text)))
 
 
-def clip_runs(runs: tuple[Run, ...], begin: int, end: int, offset: int, role: str = "") -> list[Run]:
-    """Give the runs of the text from `begin` to `end`, moved to start at `offset`; `role` is added to each."""
+def clip_spans(spans: tuple[TextSpan, ...], begin: int, end: int, offset: int, role: str = "") -> list[TextSpan]:
+    """Give the spans of the text from `begin` to `end`, moved to start at `offset`; `role` is added to each."""
     clipped = []
-    for number, run in enumerate(runs):
-        run_end = runs[number + 1].start if number + 1 < len(runs) else end
-        if run_end <= begin or run.start >= end:
+    for number, span in enumerate(spans):
+        span_end = spans[number + 1].start if number + 1 < len(spans) else end
+        if span_end <= begin or span.start >= end:
             continue
-        skipped = max(0, begin - run.start)
-        source = run.source if run.source == NOT_IN_SOURCE else run.source + skipped
-        names = f"{role} {run.role}".strip() if role else run.role
-        clipped.append(Run(offset + max(run.start, begin) - begin, names, source))
+        skipped = max(0, begin - span.start)
+        source = span.source if span.source == NOT_IN_SOURCE else span.source + skipped
+        names = f"{role} {span.role}".strip() if role else span.role
+        clipped.append(TextSpan(offset + max(span.start, begin) - begin, names, source))
     return clipped
 
 

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.widgets.dashboard.page import dashboard_page
-from tui.widgets.dashboard.session_history import Reading
+from tui.widgets.dashboard.session_history import DashboardData
 from tui.widgets.key_line import key_line
 
 READ_SECONDS = 0.5
@@ -28,7 +28,7 @@ KEYS = (
 class DashboardPage(VerticalScroll, can_focus=True):
     """The text of the dashboard; lays out again only when the number of its lines has changed."""
 
-    def __init__(self, read: Callable[[], Reading]) -> None:
+    def __init__(self, read: Callable[[], DashboardData]) -> None:
         super().__init__(id="dashboard")
         self._read = read
         self._text = Static(id="dashboard-text")
@@ -62,7 +62,7 @@ class DashboardScreen(Screen[None]):
         Binding("G", "bottom", "Bottom", show=False),
     ]
 
-    def __init__(self, read: Callable[[], Reading]) -> None:
+    def __init__(self, read: Callable[[], DashboardData]) -> None:
         super().__init__(id="dashboard-screen")
         self._page = DashboardPage(read)
 

@@ -24,7 +24,7 @@ from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import LAYOUT_NAMES, TeamView, is_too_small, layout_for
-from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Known, Welcome
+from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Welcome, WelcomeInfo
 from tui.words.plain import one_line
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*make_bindings("always"), *make_bindings("panes")]
 
-    class Painted(Message):
+    class FirstFramePainted(Message):
         """The first frame is on the screen: now there is time for everything else."""
 
-    class StopWished(Message):
+    class StopRequested(Message):
         """The user pressed Esc twice, which stops the run that may be on."""
 
     class WorkflowChosen(Message):
@@ -109,7 +109,7 @@ class MainScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         if not self._is_painted:  # not again when another screen gives way
             self._is_painted = True
-            self.call_after_refresh(self.post_message, self.Painted())
+            self.call_after_refresh(self.post_message, self.FirstFramePainted())
 
     # What the app tells the screen.
 
@@ -167,7 +167,7 @@ class MainScreen(Screen[None]):
         if self.has_wait_to_end != self._keys_offer_retry:
             self._show_keys()
         if self.has_class("-welcome"):
-            self._welcome.show(self._known())
+            self._welcome.show(self._welcome_info())
         if self._sidebar.display and self.panes:
             self._sidebar.show(self._status, self.panes, now, self._problem)
 
@@ -283,7 +283,9 @@ class MainScreen(Screen[None]):
         is_second = before is not None and now - before <= TWICE_SECONDS
         if is_second:
             self._escape_at = None
-            self.post_message(self.StopWished())  # whether a run is on is asked there: what is shown may be a bit old
+            self.post_message(
+                self.StopRequested()
+            )  # whether a run is on is asked there: what is shown may be a bit old
         if is_second and self._status is not None and self._status.running:
             return
         if self.prompt.has_focus:
@@ -379,9 +381,9 @@ class MainScreen(Screen[None]):
         is_running = self._status is not None and self._status.running
         self.prompt.placeholder = PLACEHOLDER_RUNNING if is_running else words
 
-    def _known(self) -> Known:
+    def _welcome_info(self) -> WelcomeInfo:
         status = self._status
-        return Known(
+        return WelcomeInfo(
             self.cards,
             frozenset(agent.agent_id for agent in status.agents if not agent.enabled) if status else frozenset(),
             status.endpoint if status else None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.words.numbers import clock_time, counted, open_words, seconds
+from tui.widgets.breaker import breaker_summary
+from tui.words.numbers import clock_time, counted, seconds
 from tui.words.plain import one_line
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ OUTCOMES = {
     "cancelled": ("■", "stopped", "$text-warning"),
 }
 """How a run ended: sign, word, style."""
-
-
-def breaker_words(status: EngineStatus) -> tuple[str, str]:
-    """Return the worst breaker's state in words and its style; "closed" when there is none."""
-    for breaker in status.breakers:
-        if breaker.state == "open":
-            return f"✗ breaker {open_words(breaker.retry_in_seconds)}", "$text-error"
-    for breaker in status.breakers:
-        if breaker.state == "half-open":
-            return "◐ breaker half-open", "$text-warning"
-    return "✓ breaker closed", "$text-success"
 
 
 def connection_label(status: EngineStatus | None, *, has_problem: bool) -> str:
@@ -119,8 +109,7 @@ class HeaderBar(Static):
                 word = "⏸ paused" if status.paused else "▶ running"
                 parts.append(Content(f"{word} {clock_time(status.run_seconds)}"))
             if status.breakers:
-                words, style = breaker_words(status)
-                parts.append(Content.styled(words, style))
+                parts.append(breaker_summary(status.breakers))
             if status.latency.p95_seconds is not None:
                 parts.append(Content(f"p95 {seconds(status.latency.p95_seconds)}s"))
         words = connection_label(status, has_problem=self._has_problem)

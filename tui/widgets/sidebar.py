@@ -11,15 +11,15 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.widgets.breaker import breaker_lines
 from tui.words.alert_words import alert_head, alert_message
-from tui.words.numbers import clock_time, cost_words, count, open_words, seconds
+from tui.words.numbers import clock_time, cost_words, count, seconds
 from tui.words.plain import one_line
 
 if TYPE_CHECKING:
-    from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
+    from core.status import AgentStatus, EndpointStatus, EngineStatus
     from tui.widgets.stream.agent_pane import AgentPane
 
-BREAKER_SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
 MOST_ALERTS, ALERT_LINES = 4, 2
 EMBEDDED_NOTE = "embedded demo model {model}: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
 WHAT_TO_DO = "`quintet doctor` says what is missing"
@@ -92,7 +92,7 @@ def _lines(
     yield from _totals(status)
     yield Content("")
     for breaker in status.breakers:
-        yield from _breaker_lines(breaker, width)
+        yield from breaker_lines(breaker, _head("BREAKER"), width)
     pool = status.pool
     slots = f"{pool.in_flight}/{pool.slots}" if pool.slots else str(pool.in_flight)
     rate = "" if pool.success_rate is None else f"  ok {pool.success_rate:.0%}"
@@ -148,14 +148,3 @@ def _totals(status: EngineStatus) -> Iterator[Content]:
     yield _head("CALLS", f"{status.requests}")
     failed = Content.styled(f"{status.errors} failed", "$text-error" if status.errors else "")
     yield Content(f" {status.retries} retries  ") + failed
-
-
-def _breaker_lines(breaker: BreakerStatus, width: int) -> Iterator[Content]:
-    sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
-    words = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
-    yield _head("BREAKER") + Content.styled(f"  {sign} {words}", style)
-    if breaker.state == "closed":  # an open one counts from 0 again, which would look like health
-        filled = min(breaker.failures, breaker.threshold)
-        bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= 10 else ""
-        yield Content(f" fails {bar} {breaker.failures}/{breaker.threshold}")
-    yield Content.styled(f" {one_line(breaker.name, width - 1)}", "$foreground 60%")

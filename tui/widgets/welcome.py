@@ -26,7 +26,7 @@ SAMPLE_WORKFLOW = "delivery"  # what the sample is a task for
 WORD_COLUMN = 12
 WIDEST_TEXT = 88  # columns; longer lines are hard to read
 KEYS_SHOWN = ("send", "back", "palette", "help", "quit")
-STATE_LOOKS = {
+ENDPOINT_STATE_SIGNS = {
     "idle": ("·", "$foreground"),
     "starting": ("…", "$text-warning"),
     "ready": ("✓", "$text-success"),
@@ -35,7 +35,7 @@ STATE_LOOKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class WelcomeInfo:
     """What the page says; what is not known yet is empty.
 
     `other_workflow` is one that the sample is no task for; `problem` is why there will be no engine.
@@ -55,14 +55,14 @@ class WelcomeText(Static):
 
     def __init__(self) -> None:
         super().__init__(id="welcome-text")
-        self.known = Known()
+        self.info = WelcomeInfo()
 
     def render(self) -> Content:
-        return Content("\n").join(_lines(self.known, self.size.width))
+        return Content("\n").join(_lines(self.info, self.size.width))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         del container, viewport
-        return sum(1 for _ in _lines(self.known, width))
+        return sum(1 for _ in _lines(self.info, width))
 
 
 class Welcome(VerticalScroll):
@@ -78,34 +78,34 @@ class Welcome(VerticalScroll):
     def on_mount(self) -> None:
         self.border_title = Content("Welcome")
 
-    def show(self, known: Known) -> None:
+    def show(self, info: WelcomeInfo) -> None:
         """Say what is known now; draws nothing when that is nothing new."""
-        if known != self._text.known:
-            self._text.known = known
+        if info != self._text.info:
+            self._text.info = info
             self._text.refresh(layout=True)
 
 
-def _lines(known: Known, columns: int) -> Iterator[Content]:
+def _lines(info: WelcomeInfo, columns: int) -> Iterator[Content]:
     width = min(WIDEST_TEXT, columns)
     yield Content.styled("A team of LLM specialists takes a software task to finished, checked files.", "bold")
     yield Content.styled("You watch every one of them at work, and steer.", "$foreground 60%")
     yield Content("")
-    yield from _entry("Connected", _connection(known.endpoint, known.problem), width, least_rows=2)
+    yield from _entry("Connected", _connection(info.endpoint, info.problem), width, least_rows=2)
     yield Content("")
-    yield from _entry("Team", [(_team(known), "")], width, least_rows=2)
+    yield from _entry("Team", [(_team(info), "")], width, least_rows=2)
     yield Content("")
-    yield from _try_it(known, width)
+    yield from _try_it(info, width)
     yield Content("")
-    folder = known.output_folder or "output"
+    folder = info.output_folder or "output"
     yield from _entry("Files", [(f"every run gets a folder of its own in {one_line(folder, 120)}/", "")], width)
     yield Content("")
-    yield from _keys(known.table, width)
+    yield from _keys(info.table, width)
 
 
-def _try_it(known: Known, width: int) -> Iterator[Content]:
-    commands = key_label(known.table.find("palette").all_keys[0])
-    if known.other_workflow:
-        words = f"type a task for the workflow “{one_line(known.other_workflow, 40)}” and press Enter"
+def _try_it(info: WelcomeInfo, width: int) -> Iterator[Content]:
+    commands = key_label(info.table.find("palette").all_keys[0])
+    if info.other_workflow:
+        words = f"type a task for the workflow “{one_line(info.other_workflow, 40)}” and press Enter"
         yield from _entry("Try it", [(words, "bold")], width)
         yield from _entry("", [(f"{commands} has the other workflows", "")], width)
         return
@@ -119,7 +119,7 @@ def _connection(endpoint: EndpointStatus | None, problem: str) -> list[tuple[str
         return [(f"✗ not started: {one_line(problem, 400)}", "$text-error")]
     if endpoint is None:
         return [("… finding out what answers", "$text-warning")]
-    glyph, style = STATE_LOOKS.get(endpoint.state, ("?", "$text-warning"))
+    glyph, style = ENDPOINT_STATE_SIGNS.get(endpoint.state, ("?", "$text-warning"))
     state = "set up, first used by the first run" if endpoint.state == "idle" else endpoint.state
     words = [(f"{glyph} {state}: {model_words(endpoint)}", style)]
     if endpoint.state == "failed":
@@ -129,9 +129,9 @@ def _connection(endpoint: EndpointStatus | None, problem: str) -> list[tuple[str
     return words
 
 
-def _team(known: Known) -> str:
+def _team(info: WelcomeInfo) -> str:
     """Return everybody's name, and who is switched off."""
-    names = [one_line(card.title, 30) + (" (off)" if card.agent_id in known.off else "") for card in known.cards]
+    names = [one_line(card.title, 30) + (" (off)" if card.agent_id in info.off else "") for card in info.cards]
     return ", ".join(names) or "…"
 
 

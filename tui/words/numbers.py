@@ -38,11 +38,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def open_words(retry_in_seconds: float) -> str:
-    """Return how long a breaker stays open: "open 42 s"; once that is over, the next call tries."""
-    return f"open {countdown(retry_in_seconds)}" if retry_in_seconds > 0 else "open, retry due"
-
-
 def size(size_bytes: int) -> str:
     """Return a file size: 812 B, 1.2 kB, 3.4 MB."""
     if size_bytes < 1000:

@@ -13,7 +13,7 @@ from core.telemetry.metrics import get_metrics, quantiles, use_registry
 from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 from tests.support.tui.scripted_run import IN_THE_MIDDLE, NOW, breaker_closes, breaker_opens
-from tui.widgets.dashboard.session_history import Reading, Watch
+from tui.widgets.dashboard.session_history import DashboardData, SessionHistory
 
 NAMES = {
     "business_analyst": "BA",
@@ -80,9 +80,9 @@ def busy_registry() -> Registry:
     return registry
 
 
-def busy_watch() -> Watch:
+def busy_history() -> SessionHistory:
     """Return ten minutes of a session whose middle was silent."""
-    watch = Watch()
+    history = SessionHistory()
     requests, errors = 0, 0
     for second in range(600):
         if 250 <= second < 330:
@@ -92,14 +92,14 @@ def busy_watch() -> Watch:
         latency = replace(IN_THE_MIDDLE.latency, p95_seconds=1.0 + second / 300 if second > 60 else None)
         speed = 30.0 + second % 40 if second > 100 else 0.0
         status = replace(IN_THE_MIDDLE, requests=requests, errors=errors, latency=latency, tokens_per_second=speed)
-        watch.take(status, NOW - 600 + second)
-    watch.follow(breaker_opens(NOW - 125))
-    watch.follow(breaker_closes(NOW - 95))
-    watch.follow(breaker_opens(NOW - 1))
-    return watch
+        history.take(status, NOW - 600 + second)
+    history.follow(breaker_opens(NOW - 125))
+    history.follow(breaker_closes(NOW - 95))
+    history.follow(breaker_opens(NOW - 1))
+    return history
 
 
-def busy_reading(status: EngineStatus = IN_THE_MIDDLE) -> Reading:
+def busy_data(status: EngineStatus = IN_THE_MIDDLE) -> DashboardData:
     """Return a moment of that session, with names that look like markup."""
     status = replace(
         status,
@@ -110,7 +110,9 @@ def busy_reading(status: EngineStatus = IN_THE_MIDDLE) -> Reading:
         first_token = quantiles("llm.first_token", (0.5, 0.95, 0.99))
         tasks = {agent: quantiles("agent.task", (0.5, 0.95), agent=agent) for agent in NAMES}
     metrics["gauges"] |= {"process.memory": 123_400_000.0, "process.cpu": 37.4}  # not those of the test's process
-    return Reading(NOW, busy_watch(), NAMES, status, metrics=metrics, pool=POOL, first_token=first_token, tasks=tasks)
+    return DashboardData(
+        NOW, busy_history(), NAMES, status, metrics=metrics, pool=POOL, first_token=first_token, tasks=tasks
+    )
 
 
 def log_line(number: int, **fields: object) -> dict[str, object]:

@@ -20,7 +20,7 @@ from tests.tui.app.test_with_engine import toasts, until, working_app
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardScreen
 from tui.widgets.dashboard.page import dashboard_page
-from tui.widgets.dashboard.session_history import Reading, Watch
+from tui.widgets.dashboard.session_history import DashboardData, SessionHistory
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.welcome import WelcomeText
 
@@ -67,7 +67,7 @@ async def test_an_open_breaker_whose_pause_is_over_says_that_the_next_try_is_due
         app = await settle(pilot, status)
 
         header = app.main.query_one(HeaderBar).render().plain
-        page = dashboard_page(Reading(NOW, Watch(), {}, status), 78).plain
+        page = dashboard_page(DashboardData(NOW, SessionHistory(), {}, status), 78).plain
         assert "✗ breaker open, retry due" in header
         assert "✗ open, retry due" in sidebar(app)
         assert "✗ open, retry due" in page

@@ -11,7 +11,7 @@ from textual.widgets import TextArea
 from core.roster import AgentCard, read_roster
 from tests.support.tui.app import settle, still_app
 from tui.control.addressing import read_address
-from tui.widgets.prompt.history import History
+from tui.widgets.prompt.history import PromptHistory
 from tui.widgets.prompt.prompt import Prompt
 
 
@@ -78,7 +78,7 @@ async def test_up_and_down_walk_through_what_was_sent() -> None:
 
 @given(sent=st.lists(st.text(min_size=1), max_size=12), draft=st.text(), steps=st.lists(st.booleans(), max_size=40))
 def test_the_draft_is_always_at_the_end_of_the_history(sent: list[str], draft: str, steps: list[bool]) -> None:
-    history = History()
+    history = PromptHistory()
     for text in sent:
         history.add(text)
     shown = draft

@@ -23,7 +23,7 @@ from core.telemetry.metrics.recorder import NullRegistry
 from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
 from tests.support.tui.app import settle, still_app
-from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_reading
+from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_data
 from tests.support.tui.scripted_run import IDLE, IN_THE_MIDDLE, NOW, breaker_opens, run_fields
 from tests.tui.app.test_receive import screen_text
 from tests.tui.app.test_with_engine import palette_is_filled, toasts, until, working_app
@@ -32,7 +32,7 @@ from tui.screens.dashboard import DashboardPage, DashboardScreen
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.widgets.dashboard.page import dashboard_page
-from tui.widgets.dashboard.session_history import Reading, Watch, read_all
+from tui.widgets.dashboard.session_history import DashboardData, SessionHistory, read_dashboard_data
 from tui.words.numbers import cost_words
 
 Compare = Callable[..., bool]
@@ -45,7 +45,7 @@ BUSY = replace(IN_THE_MIDDLE, alerts=ALERTS, run_cost=Cost(usd=Decimal("0.0123")
 sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 
 
-async def open_page(pilot: Pilot[Any], read: Callable[[], Reading]) -> None:
+async def open_page(pilot: Pilot[Any], read: Callable[[], DashboardData]) -> None:
     """Return when the page can be scrolled, if it is too long for the screen."""
     app = await settle(pilot)
     screen = DashboardScreen(read)
@@ -55,21 +55,21 @@ async def open_page(pilot: Pilot[Any], read: Callable[[], Reading]) -> None:
     await pilot.pause()
 
 
-def page(reading: Reading, width: int = 78) -> str:
-    return dashboard_page(reading, width).plain
+def page(data: DashboardData, width: int = 78) -> str:
+    return dashboard_page(data, width).plain
 
 
 @sizes
 def test_the_page_of_a_busy_session(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
-        await open_page(pilot, lambda: busy_reading(BUSY))
+        await open_page(pilot, lambda: busy_data(BUSY))
 
     assert snap_compare(still_app(), terminal_size=size, run_before=before)
 
 
 def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
-        await open_page(pilot, lambda: busy_reading(BUSY))
+        await open_page(pilot, lambda: busy_data(BUSY))
         await pilot.press("G")
         await pilot.pause()
 
@@ -78,7 +78,7 @@ def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
 
 def test_a_session_in_which_nothing_has_happened(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
-        await open_page(pilot, lambda: untouched_reading(IDLE))
+        await open_page(pilot, lambda: untouched_data(IDLE))
 
     assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before)
 
@@ -95,17 +95,17 @@ def test_alerts_and_cost_in_the_sidebar(snap_compare: Compare, size: tuple[int, 
     assert snap_compare(still_app(), terminal_size=size, run_before=before)
 
 
-def untouched_reading(status: EngineStatus | None, registry: Registry | NullRegistry | None = None) -> Reading:
+def untouched_data(status: EngineStatus | None, registry: Registry | NullRegistry | None = None) -> DashboardData:
     with use_registry(registry or Registry(VirtualClock())):
-        reading = read_all(status, Watch(), NAMES, NOW)
-    if reading.metrics is not None:
-        reading.metrics["gauges"].clear()  # those of the test's own process
-    return reading
+        data = read_dashboard_data(status, SessionHistory(), NAMES, NOW)
+    if data.metrics is not None:
+        data.metrics["gauges"].clear()  # those of the test's own process
+    return data
 
 
 @pytest.mark.parametrize("width", range(20, 230, 7))
 def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
-    content = dashboard_page(busy_reading(BUSY), width)
+    content = dashboard_page(busy_data(BUSY), width)
 
     assert max(line.cell_length for line in content.split("\n")) <= width
 
@@ -138,19 +138,19 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
     ],
 )
 def test_every_number_has_its_place(words: str) -> None:
-    assert words in page(busy_reading(BUSY))
+    assert words in page(busy_data(BUSY))
 
 
 @pytest.mark.parametrize("width", [78, 118, 198])
 def test_every_block_is_there_at_every_width(width: int) -> None:
-    text = page(busy_reading(BUSY), width)
+    text = page(busy_data(BUSY), width)
 
     for title in ("ALERTS", "CALLS", "LATENCY", "BREAKERS", "QUEUE", "FAULTS", "REPAIRS", "TOKENS", "AGENTS", "POOL"):
         assert text.count(title) == 1
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
-    text = page(untouched_reading(IDLE))
+    text = page(untouched_data(IDLE))
 
     for words in (
         "-/min  ok -  failed -",
@@ -168,7 +168,7 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
 
 
 def test_without_metrics_the_page_says_how_to_have_them() -> None:
-    text = page(untouched_reading(IDLE, NullRegistry()))
+    text = page(untouched_data(IDLE, NullRegistry()))
 
     assert "metrics are off: set ENABLE_METRICS=true" in text
     assert "retries -  truncations -" in text
@@ -176,7 +176,7 @@ def test_without_metrics_the_page_says_how_to_have_them() -> None:
 
 
 def test_before_the_engine_is_there_the_page_says_so() -> None:
-    assert "the engine is starting" in page(untouched_reading(None))
+    assert "the engine is starting" in page(untouched_data(None))
 
 
 def test_many_kinds_of_faults_are_cut_to_the_most_frequent() -> None:
@@ -184,7 +184,7 @@ def test_many_kinds_of_faults_are_cut_to_the_most_frequent() -> None:
     for number in range(1, 10):
         registry.record("llm.errors", "counter", number, {"agent": "developer", "kind": f"kind_{number}"})
 
-    text = page(untouched_reading(IDLE, registry))
+    text = page(untouched_data(IDLE, registry))
 
     assert "9 kind_9" in text
     assert "6 of other kinds" in text
@@ -195,7 +195,7 @@ def test_a_model_with_a_strange_name_is_counted_as_what_it_did() -> None:
     registry.record("llm.request", "timing", 1.0, {"agent": "developer", "model": MODEL_NAME, "outcome": "error"})
     registry.record("llm.request", "timing", 1.0, {"agent": "developer", "model": "a", "outcome": "cancelled"})
 
-    assert "ok 0 %  failed 100 %  cancelled 1" in page(untouched_reading(IDLE, registry))
+    assert "ok 0 %  failed 100 %  cancelled 1" in page(untouched_data(IDLE, registry))
 
 
 @pytest.mark.parametrize(
@@ -234,17 +234,17 @@ async def dashboard_after_a_run(folder: Path) -> str:
 
 
 async def test_the_page_follows_the_engine_while_it_is_open() -> None:
-    readings = [busy_reading(BUSY), busy_reading(replace(BUSY, requests=99, alerts=()))]
+    read = [busy_data(BUSY), busy_data(replace(BUSY, requests=99, alerts=()))]
     async with still_app().run_test(size=(80, 24)) as pilot:
-        await open_page(pilot, lambda: readings[0])
+        await open_page(pilot, lambda: read[0])
         await until(pilot, lambda: "critical" in screen_text(pilot.app))
-        del readings[0]
+        del read[0]
         await until(pilot, lambda: "✓ none" in screen_text(pilot.app))
 
 
 async def test_the_page_scrolls_by_keys() -> None:
     async with still_app().run_test(size=(80, 24)) as pilot:
-        await open_page(pilot, lambda: busy_reading(BUSY))
+        await open_page(pilot, lambda: busy_data(BUSY))
         at_top = screen_text(pilot.app)
         await pilot.press("G")
         await until(pilot, lambda: "PROCESS" in screen_text(pilot.app))
@@ -260,7 +260,7 @@ async def test_numbers_are_kept_while_the_screen_is_closed() -> None:
             app.clock.at = at  # type: ignore[attr-defined]  # the frozen clock
             app.show_status(replace(IDLE, requests=requests))
         assert app._router is not None
-        rates = app._router.watch.history.rates("requests", 1030.0, 120)
+        rates = app._router.history.samples.rates("requests", 1030.0, 120)
 
     assert rates[-6:] == [None, 2.0, 0.0, 2.0, 2.0, None]
 

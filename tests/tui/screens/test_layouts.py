@@ -117,7 +117,7 @@ async def test_two_escapes_far_apart_do_not_stop_the_run() -> None:
     stopped: list[object] = []
 
     def hook(message: object) -> None:
-        if isinstance(message, MainScreen.StopWished):
+        if isinstance(message, MainScreen.StopRequested):
             stopped.append(message)
 
     clock = FrozenClock()

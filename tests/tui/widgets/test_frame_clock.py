@@ -142,13 +142,13 @@ def test_a_view_that_is_gone_is_not_painted(timeline: Timeline) -> None:
 def test_a_view_marked_while_painting_comes_with_the_next_frame(timeline: Timeline) -> None:
     clock = timeline.clock()
 
-    class Restless(View):
+    class RepaintingView(View):
         def paint_frame(self) -> None:
             super().paint_frame()
             if self.painted == 1:
                 clock.mark(self)
 
-    view = Restless(timeline)
+    view = RepaintingView(timeline)
     clock.mark(view)
     timeline.run_next()
     assert view.painted == 1

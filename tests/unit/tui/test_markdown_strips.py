@@ -233,7 +233,7 @@ def test_every_row_is_found_again_by_its_place(source: str, width: int) -> None:
     document = fed([source], width)
 
     for row in range(document.row_count):
-        place = document.place_at(row)
+        place = document.position_at(row)
         if document.line_at(place.line).table_row is None:
             assert document.row_at(place) == row
 
@@ -325,11 +325,11 @@ def test_a_closed_fence_gets_its_colours_and_keeps_its_rows() -> None:
     document = fed(["```python\ndef f():\n\treturn 'a'\n```\nafter"])
     rows_before = document.row_count
     fence = document.closed_fences[0]
-    columns = [line.runs[0].source for line in fence.lines[1:]]
+    columns = [line.spans[0].source for line in fence.lines[1:]]
 
-    runs = colour_code(fence.language, [line.text for line in fence.lines[1:]], columns)
-    assert runs is not None
-    document.colour(fence, runs)
+    spans = colour_code(fence.language, [line.text for line in fence.lines[1:]], columns)
+    assert spans is not None
+    document.colour(fence, spans)
 
     roles = {role for _, pieces in painted(document) for _, role in pieces}
     assert {"code/code-keyword", "code/code-name", "code/code-string"} <= roles
@@ -354,13 +354,13 @@ def test_code_that_cannot_be_coloured_stays_plain(language: str, code: str) -> N
 
 @given(st.text(alphabet="*_`~[]()!\\ ab<>:/ht.日", max_size=60))
 @settings(deadline=None)
-def test_every_shown_character_comes_from_where_its_run_says(source: str) -> None:
+def test_every_shown_character_comes_from_where_its_span_says(source: str) -> None:
     inline = read_inline(source)
 
-    for number, run in enumerate(inline.runs):
-        end = inline.runs[number + 1].start if number + 1 < len(inline.runs) else len(inline.text)
-        if run.source >= 0:
-            assert source[run.source : run.source + end - run.start] == inline.text[run.start : end]
+    for number, span in enumerate(inline.spans):
+        end = inline.spans[number + 1].start if number + 1 < len(inline.spans) else len(inline.text)
+        if span.source >= 0:
+            assert source[span.source : span.source + end - span.start] == inline.text[span.start : end]
 
 
 @pytest.mark.parametrize(
@@ -399,4 +399,4 @@ def test_a_selection_is_never_an_empty_text(source: str, x1: int, x2: int, y1: i
 def test_no_heap_of_marks_is_too_odd_to_be_read(text: str) -> None:
     inline = read_inline(text.replace("\n", " "))
 
-    assert all(0 <= run.start <= len(inline.text) for run in inline.runs)
+    assert all(0 <= span.start <= len(inline.text) for span in inline.spans)

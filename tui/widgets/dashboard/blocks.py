@@ -10,19 +10,18 @@ from textual.content import Content
 
 from core.telemetry.metrics.history import STEPS
 from core.telemetry.metrics.series import series_of
-from tui.widgets.dashboard.session_history import Reading
+from tui.widgets.breaker import breaker_changes, breaker_row
+from tui.widgets.dashboard.session_history import DashboardData
 from tui.widgets.dashboard.sparkline import sparkline
-from tui.widgets.sidebar import BREAKER_SIGNS
 from tui.widgets.stream.agent_state import LOOKS, UNKNOWN
 from tui.words.alert_words import ALL_WELL, alert_line
-from tui.words.numbers import clock_time, cost_words, count, duration, open_words, size
+from tui.words.numbers import clock_time, cost_words, count, duration, size
 from tui.words.plain import one_line, plain
 
 if TYPE_CHECKING:
     from core.status import AgentStatus
 
 DIM = "$foreground 60%"
-NEWEST_CHANGES = 4
 MOST_KINDS = 6
 LABEL_COLUMNS = 13
 NAME_COLUMNS, STATE_COLUMNS = 5, 12
@@ -31,9 +30,9 @@ METRICS_OFF = "metrics are off: set ENABLE_METRICS=true"
 STARTING = "… the engine is starting"
 
 
-def alerts(reading: Reading, width: int) -> Iterator[Content]:
+def alerts(data: DashboardData, width: int) -> Iterator[Content]:
     """Return the active alerts, worst first, with their age."""
-    status = reading.status
+    status = data.status
     if status is None:
         yield Content("-")
         return
@@ -43,9 +42,9 @@ def alerts(reading: Reading, width: int) -> Iterator[Content]:
         yield ALL_WELL
 
 
-def calls(reading: Reading, width: int) -> Iterator[Content]:
+def calls(data: DashboardData, width: int) -> Iterator[Content]:
     """Return rate and success of the calls that ended, and both over ten minutes."""
-    metrics = reading.metrics
+    metrics = data.metrics
     if metrics is None:
         yield Content(METRICS_OFF)
         return
@@ -63,24 +62,24 @@ def calls(reading: Reading, width: int) -> Iterator[Content]:
         f"  cancelled {ended['cancelled']}",
         (f"  over {clock_time(seconds)}", DIM),
     )
-    history = reading.watch.history
-    yield _over_time("calls/min", history.rates("requests", reading.now, _spark_columns(width)), 60)
-    yield _over_time("faults/min", history.rates("errors", reading.now, _spark_columns(width)), 60)
+    samples = data.history.samples
+    yield _over_time("calls/min", samples.rates("requests", data.now, _spark_columns(width)), 60)
+    yield _over_time("faults/min", samples.rates("errors", data.now, _spark_columns(width)), 60)
 
 
-def latency(reading: Reading, width: int) -> Iterator[Content]:
+def latency(data: DashboardData, width: int) -> Iterator[Content]:
     """Return the percentiles of whole calls and of first tokens, and p95 over ten minutes."""
     yield Content.styled(f"{'seconds':<{LABEL_COLUMNS}}{'p50':>7}{'p95':>7}{'p99':>7}", DIM)
-    status = reading.status
+    status = data.status
     whole = status.latency if status is not None else None
     yield _three("whole call", (whole.p50_seconds, whole.p95_seconds, whole.p99_seconds) if whole else (None,) * 3)
-    yield _three("first token", tuple(_seconds(value) for value in reading.first_token))
-    yield _over_time("p95", reading.watch.history.levels("p95", reading.now, _spark_columns(width)), unit=" s")
+    yield _three("first token", tuple(_seconds(value) for value in data.first_token))
+    yield _over_time("p95", data.history.samples.levels("p95", data.now, _spark_columns(width)), unit=" s")
 
 
-def tokens(reading: Reading, width: int) -> Iterator[Content]:
+def tokens(data: DashboardData, width: int) -> Iterator[Content]:
     """Return the tokens of this run, their speed over ten minutes, and what they cost."""
-    status = reading.status
+    status = data.status
     if status is None:
         yield Content("-")
         return
@@ -88,15 +87,15 @@ def tokens(reading: Reading, width: int) -> Iterator[Content]:
     yield Content.assemble(
         (f"{speed} tok/s", "bold"), f"  {count(status.output_tokens)} out  {count(status.input_tokens)} in"
     )
-    levels = reading.watch.history.levels("tokens_per_second", reading.now, _spark_columns(width))
+    levels = data.history.samples.levels("tokens_per_second", data.now, _spark_columns(width))
     yield _over_time("tok/s", levels)
     yield Content(f"cost {cost_words(status.run_cost)} this run  {cost_words(status.session_cost)} in all")
 
 
-def repairs(reading: Reading, width: int) -> Iterator[Content]:
+def repairs(data: DashboardData, width: int) -> Iterator[Content]:
     """Return how often the call path had to help, since the start."""
     del width
-    counters = _counters(reading)
+    counters = _counters(data)
     requests = _sum(counters, "llm.requests")
     retries = _sum(counters, "llm.retries")
     share = f" ({retries / requests:.2f} a call)" if retries and requests else ""
@@ -109,10 +108,10 @@ def repairs(reading: Reading, width: int) -> Iterator[Content]:
     yield Content(f"cache hits {_percent(hits or 0, asked)}" + (f" of {asked:.0f} calls" if asked else ""))
 
 
-def queue(reading: Reading, width: int) -> Iterator[Content]:
+def queue(data: DashboardData, width: int) -> Iterator[Content]:
     """Return who waits for a turn, and how many calls run."""
     del width
-    status = reading.status
+    status = data.status
     if status is None:
         yield Content(STARTING)
         return
@@ -122,28 +121,22 @@ def queue(reading: Reading, width: int) -> Iterator[Content]:
     yield waits + Content(f"  running {running}")
 
 
-def breakers(reading: Reading, width: int) -> Iterator[Content]:
+def breakers(data: DashboardData, width: int) -> Iterator[Content]:
     """Return the breakers as they are now, and their last changes."""
-    status = reading.status
-    for breaker in status.breakers if status is not None else ():
-        sign, style = BREAKER_SIGNS.get(breaker.state, ("?", "$text-warning"))
-        word = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
-        fails = f"  fails {breaker.failures}/{breaker.threshold}" if breaker.state == "closed" else ""
-        state = Content.styled(f"{sign} {word}", style)
-        yield (state + Content(f"{fails}  {one_line(breaker.name, 80)}")).truncate(width, ellipsis=True)
-    if status is None or not status.breakers:
+    status = data.status
+    known = status.breakers if status is not None else ()
+    for breaker in known:
+        yield breaker_row(breaker).truncate(width, ellipsis=True)
+    if not known:
         yield Content("- none has been needed")
-    for change in list(reversed(reading.watch.breaker_changes))[:NEWEST_CHANGES]:
-        sign, style = BREAKER_SIGNS.get(change.new, ("?", "$text-warning"))
-        age = Content.styled(f"{clock_time(reading.now - change.at):>6} ago ", DIM)
-        words = Content.styled(f"{change.old} → {sign} {one_line(change.new, 12)}", style)
-        yield (age + words + Content(f"  {one_line(change.name, 80)}")).truncate(width, ellipsis=True)
+    for line in breaker_changes(data.history.breaker_changes, data.now):
+        yield line.truncate(width, ellipsis=True)
 
 
-def faults(reading: Reading, width: int) -> Iterator[Content]:
+def faults(data: DashboardData, width: int) -> Iterator[Content]:
     """Return the failed attempts by their kind, most frequent first."""
     del width
-    counters = _counters(reading)
+    counters = _counters(data)
     if counters is None:
         yield Content("-")
         return
@@ -159,17 +152,17 @@ def faults(reading: Reading, width: int) -> Iterator[Content]:
         yield Content(f"{others:>5} of other kinds")
 
 
-def agents(reading: Reading, width: int) -> Iterator[Content]:
+def agents(data: DashboardData, width: int) -> Iterator[Content]:
     """Return one line an agent: what it does, its speed, tokens and calls, and how long its tasks took."""
     head = f"{'':<{NAME_COLUMNS + STATE_COLUMNS}}{'tok/s':>6}{'out':>6}{'calls':>6}{'tasks':>6}{'p50 s':>7}{'p95 s':>7}"
     yield Content.styled(head, DIM).truncate(width)
-    for agent in reading.status.agents if reading.status is not None else ():
-        yield _agent(reading, agent).truncate(width, ellipsis=True)
+    for agent in data.status.agents if data.status is not None else ():
+        yield _agent(data, agent).truncate(width, ellipsis=True)
 
 
-def pool(reading: Reading, width: int) -> Iterator[Content]:
+def pool(data: DashboardData, width: int) -> Iterator[Content]:
     """Return one line a client."""
-    clients: Mapping[str, Mapping[str, Any]] = (reading.pool or {}).get("clients", {})
+    clients: Mapping[str, Mapping[str, Any]] = (data.pool or {}).get("clients", {})
     if not clients:
         yield Content("- no client is open")
         return
@@ -187,28 +180,28 @@ def pool(reading: Reading, width: int) -> Iterator[Content]:
         )
 
 
-def process(reading: Reading, width: int) -> Iterator[Content]:
+def process(data: DashboardData, width: int) -> Iterator[Content]:
     """Return memory, processor time and age of this process."""
     del width
-    gauges: Mapping[str, float] = reading.metrics["gauges"] if reading.metrics is not None else {}
+    gauges: Mapping[str, float] = data.metrics["gauges"] if data.metrics is not None else {}
     memory, cpu = gauges.get("process.memory"), gauges.get("process.cpu") or None  # the first measurement gives a 0
-    up = clock_time(reading.metrics["uptime_s"]) if reading.metrics is not None else "-"
+    up = clock_time(data.metrics["uptime_s"]) if data.metrics is not None else "-"
     yield Content(
         f"memory {size(round(memory)) if memory is not None else '-'}"
         f"  CPU {f'{cpu:.0f} %' if cpu is not None else '-'}  up {up}"
     )
 
 
-def _agent(reading: Reading, agent: AgentStatus) -> Content:
+def _agent(data: DashboardData, agent: AgentStatus) -> Content:
     look = LOOKS.get(agent.state, UNKNOWN)
     speed = f"{agent.tokens_per_second:.0f}" if agent.tokens_per_second else "-"
     tokens_out = count(agent.output_tokens) if agent.calls or agent.output_tokens else "-"
     ended = "-"
-    if reading.metrics is not None:
-        windows = series_of("agent.task", reading.metrics["histograms"])
+    if data.metrics is not None:
+        windows = series_of("agent.task", data.metrics["histograms"])
         ended = str(sum(window["count"] for tags, window in windows if tags.get("agent") == agent.agent_id) or "-")
-    p50, p95 = (reading.tasks or {}).get(agent.agent_id, (None, None))
-    name = one_line(reading.names.get(agent.agent_id, agent.agent_id), 4)
+    p50, p95 = (data.tasks or {}).get(agent.agent_id, (None, None))
+    name = one_line(data.names.get(agent.agent_id, agent.agent_id), 4)
     return Content.assemble(
         (f"{name:<{NAME_COLUMNS}}", "bold"),
         (f"{look.glyph} {look.word:<{STATE_COLUMNS - 2}}", look.style),
@@ -234,8 +227,8 @@ def _spark_columns(width: int) -> int:
     return min(STEPS, max(LEAST_SPARK_COLUMNS, width - LABEL_COLUMNS - NUMBER_COLUMNS))
 
 
-def _counters(reading: Reading) -> Mapping[str, float] | None:
-    return reading.metrics["counters"] if reading.metrics is not None else None
+def _counters(data: DashboardData) -> Mapping[str, float] | None:
+    return data.metrics["counters"] if data.metrics is not None else None
 
 
 def _sum(counters: Mapping[str, float] | None, metric: str) -> float | None:

@@ -16,17 +16,17 @@ NEWEST_BREAKER_CHANGES = 20
 Quantiles = tuple[float | None, ...]
 
 
-class Watch:
+class SessionHistory:
     """Follows the events and the status of a session.
 
     Attributes:
-        history: numbers of the last ten minutes.
+        samples: numbers of the last ten minutes.
         breaker_changes: the newest ones, oldest first.
         correlation_id: that of the run that is on, or of the last one; "" before the first.
     """
 
     def __init__(self) -> None:
-        self.history = History()
+        self.samples = History()
         self.breaker_changes: deque[BreakerChanged] = deque(maxlen=NEWEST_BREAKER_CHANGES)
         self.correlation_id = ""
 
@@ -39,7 +39,7 @@ class Watch:
 
     def take(self, status: EngineStatus, now: float) -> None:
         """Keep what changes over time; cheap enough for twice a second."""
-        self.history.take(
+        self.samples.take(
             now,
             {
                 "requests": status.requests,
@@ -51,7 +51,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DashboardData:
     """Everything that the dashboard shows at one moment.
 
     `now` is monotonic seconds; `names` are the short names of the agents by their ids; `metrics` is what `get_metrics`
@@ -60,7 +60,7 @@ class Reading:
     """
 
     now: float
-    watch: Watch
+    history: SessionHistory
     names: Mapping[str, str]
     status: EngineStatus | None = None
     metrics: Mapping[str, Any] | None = None
@@ -69,17 +69,19 @@ class Reading:
     tasks: Mapping[str, Quantiles] | None = None
 
 
-def read_all(status: EngineStatus | None, watch: Watch, names: Mapping[str, str], now: float) -> Reading:
+def read_dashboard_data(
+    status: EngineStatus | None, history: SessionHistory, names: Mapping[str, str], now: float
+) -> DashboardData:
     """Ask the metrics and the pool of this process; 0.1 ms of CPU, 3 ms with windows full of samples."""
     from core.llm.http.pool import get_pool_stats
     from core.telemetry.metrics import current_registry, get_metrics, quantiles
     from core.telemetry.metrics.recorder import NullRegistry
 
     if isinstance(current_registry(), NullRegistry):
-        return Reading(now, watch, names, status, pool=get_pool_stats() if status is not None else None)
-    return Reading(
+        return DashboardData(now, history, names, status, pool=get_pool_stats() if status is not None else None)
+    return DashboardData(
         now,
-        watch,
+        history,
         names,
         status,
         metrics=get_metrics(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 LONGEST_HISTORY = 200
 
 
-class History:
+class PromptHistory:
     """A list of sent prompts and a place in it; the place after the last one is the draft."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from tui.bindings import make_bindings
-from tui.widgets.prompt.history import History
+from tui.widgets.prompt.history import PromptHistory
 from tui.words.plain import many_lines
 
 LONGEST_PASTE = 300_000  # characters; more than a task may have, so that nothing of one is lost without a word
@@ -33,7 +33,7 @@ class Prompt(TextArea):
             id="prompt", placeholder=placeholder, highlight_cursor_line=False, compact=True, soft_wrap=True
         )
         self.cursor_blink = cursor_blink
-        self.sent = History()
+        self.sent = PromptHistory()
 
     def give_back(self, text: str) -> None:
         """Put a text that could not be used back for editing, unless something else was typed meanwhile."""

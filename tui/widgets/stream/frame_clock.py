@@ -15,7 +15,7 @@ PAINT_SHARE = 1 / 3  # of the loop's time may go into painting; the rest belongs
 SMOOTHING = 0.3  # weight of the newest frame in the running mean of the cost
 
 
-class Painted(Protocol):
+class Paintable(Protocol):
     """What the clock draws."""
 
     def paint_frame(self) -> None:
@@ -39,7 +39,7 @@ class FrameClock:
         self._now = now
         self._spent = spent
         self._call_later = call_later or self._call_later_on_loop
-        self._dirty: dict[Painted, None] = {}
+        self._dirty: dict[Paintable, None] = {}
         self._scheduled = False
         self._last_frame_at: float | None = None
         self._spent_at_frame: float | None = None
@@ -55,13 +55,13 @@ class FrameClock:
         """Whether no view is dirty and no timer is running."""
         return not self._scheduled and not self._dirty
 
-    def mark(self, view: Painted) -> None:
+    def mark(self, view: Paintable) -> None:
         """Have `view` painted with the next frame; cheap, may be called for every token."""
         self._dirty[view] = None
         if not self._scheduled:
             self._schedule()
 
-    def forget(self, view: Painted) -> None:
+    def forget(self, view: Paintable) -> None:
         """Drop a view that is gone or hidden."""
         self._dirty.pop(view, None)
 

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.markdown.code import colour_code
-from tui.markdown.document import MarkdownDocument, Place
+from tui.markdown.document import MarkdownDocument, TextPosition
 from tui.markdown.inline import NOT_IN_SOURCE
 from tui.markdown.lines import Line
 from tui.markdown.painter import RowPainter
@@ -92,7 +92,7 @@ class StreamView(ScrollView, can_focus=True):
         self._following = True
         self._unread_lines = 0
         self._announced = (True, 0)
-        self._top = Place(0, 0)
+        self._top = TextPosition(0, 0)
         self._is_shown = False
         self._is_placing = False
         self._is_colouring = False
@@ -141,7 +141,7 @@ class StreamView(ScrollView, can_focus=True):
         """Remove everything and follow again."""
         self._fed.clear()
         self._document.clear()
-        self._following, self._unread_lines, self._top = True, 0, Place(0, 0)
+        self._following, self._unread_lines, self._top = True, 0, TextPosition(0, 0)
         self._mark()
 
     def scroll_to_end_and_follow(self) -> None:
@@ -269,7 +269,7 @@ class StreamView(ScrollView, can_focus=True):
             self._following = new_value >= self.max_scroll_y
             if self._following:
                 self._unread_lines = 0
-            self._top = self._document.place_at(round(new_value))
+            self._top = self._document.position_at(round(new_value))
             self._announce()
 
     def _scroll_by(self, rows: int) -> None:
@@ -350,9 +350,9 @@ class StreamView(ScrollView, can_focus=True):
             while document.closed_fences:
                 fence = document.closed_fences.pop()  # the newest is the one that is looked at
                 lines: tuple[Line, ...] = fence.lines[1:]
-                columns = [line.runs[0].source if line.runs else NOT_IN_SOURCE for line in lines]
-                runs = await asyncio.to_thread(colour_code, fence.language, [line.text for line in lines], columns)
-                if runs is not None and document.colour(fence, runs) is not None:
+                columns = [line.spans[0].source if line.spans else NOT_IN_SOURCE for line in lines]
+                spans = await asyncio.to_thread(colour_code, fence.language, [line.text for line in lines], columns)
+                if spans is not None and document.colour(fence, spans) is not None:
                     self.refresh()
         finally:
             self._is_colouring = False

@@ -1,0 +1,67 @@
+"""Draws the circuit breakers: a word in the header, a few lines in the sidebar, a block of the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from core.waits import countdown
+from tui.words.numbers import clock_time
+from tui.words.plain import one_line
+
+if TYPE_CHECKING:
+    from core.events import BreakerChanged
+    from core.status import BreakerStatus
+
+SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
+UNKNOWN_SIGN = ("?", "$text-warning")
+WIDEST_BAR = 10  # failures that fit into the sidebar's bar
+NEWEST_CHANGES = 4
+DIM = "$foreground 60%"
+
+
+def open_words(retry_in_seconds: float) -> str:
+    """Return how long a breaker stays open: "open 42 s"; once that is over, the next call tries."""
+    return f"open {countdown(retry_in_seconds)}" if retry_in_seconds > 0 else "open, retry due"
+
+
+def breaker_summary(breakers: Iterable[BreakerStatus]) -> Content:
+    """Return the worst breaker's state, for the header: "✗ breaker open 42 s"."""
+    by_state = {breaker.state: breaker for breaker in reversed(tuple(breakers))}
+    state = next((state for state in ("open", "half-open") if state in by_state), "closed")
+    sign, style = SIGNS[state]
+    words = open_words(by_state[state].retry_in_seconds) if state == "open" else state
+    return Content.styled(f"{sign} breaker {words}", style)
+
+
+def breaker_lines(breaker: BreakerStatus, head: Content, width: int) -> Iterator[Content]:
+    """Return one breaker for a narrow column: its state after `head`, its failures, its name."""
+    yield head + _state(breaker, indent="  ")
+    if breaker.state == "closed":  # an open one counts from 0 again, which would look like health
+        filled = min(breaker.failures, breaker.threshold)
+        bar = "▮" * filled + "▯" * (breaker.threshold - filled) if breaker.threshold <= WIDEST_BAR else ""
+        yield Content(f" fails {bar} {breaker.failures}/{breaker.threshold}")
+    yield Content.styled(f" {one_line(breaker.name, width - 1)}", DIM)
+
+
+def breaker_row(breaker: BreakerStatus) -> Content:
+    """Return one breaker in one line."""
+    fails = f"  fails {breaker.failures}/{breaker.threshold}" if breaker.state == "closed" else ""
+    return _state(breaker) + Content(f"{fails}  {one_line(breaker.name, 80)}")
+
+
+def breaker_changes(changes: Iterable[BreakerChanged], now: float) -> Iterator[Content]:
+    """Return the last changes of state, newest first, with their age; `now` is monotonic seconds."""
+    for change in list(reversed(tuple(changes)))[:NEWEST_CHANGES]:
+        sign, style = SIGNS.get(change.new, UNKNOWN_SIGN)
+        age = Content.styled(f"{clock_time(now - change.at):>6} ago ", DIM)
+        words = Content.styled(f"{change.old} → {sign} {one_line(change.new, 12)}", style)
+        yield age + words + Content(f"  {one_line(change.name, 80)}")
+
+
+def _state(breaker: BreakerStatus, indent: str = "") -> Content:
+    sign, style = SIGNS.get(breaker.state, UNKNOWN_SIGN)
+    words = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
+    return Content.styled(f"{indent}{sign} {words}", style)
