@@ -80,7 +80,7 @@ async def test_the_run_goes_on_when_the_model_is_killed_in_the_middle_of_a_word(
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("enter")
         await app.first_tokens.wait()
-        (model,) = [child for child in psutil.Process().children() if "embedded_child" in " ".join(child.cmdline())]
+        (model,) = [child for child in psutil.Process().children() if "embedded/child.py" in " ".join(child.cmdline())]
         model.kill()
         await app.run_ended.wait()
         await pilot.pause()

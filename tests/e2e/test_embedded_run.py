@@ -83,5 +83,5 @@ async def test_a_call_survives_the_death_of_the_embedded_server(tmp_path: Path) 
 
 def server_pid() -> int:
     """Return the process id of the only child that serves a model."""
-    (child,) = [child for child in psutil.Process().children() if "embedded_child" in " ".join(child.cmdline())]
+    (child,) = [child for child in psutil.Process().children() if "embedded/child.py" in " ".join(child.cmdline())]
     return child.pid

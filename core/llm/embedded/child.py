@@ -1,6 +1,6 @@
 """The program of the embedded model's process: serves one GGUF file on loopback until its standard input ends.
 
-Run by path as `python -I embedded_child.py`, it imports the standard library and xllamacpp only. Its configuration is
+Run by path as `python -I child.py`, it imports the standard library and xllamacpp only. Its configuration is
 one JSON line on stdin (arguments would show the key to everybody on the machine). Its whole stdout is one JSON line,
 {"url": ...} or {"error": kind, "message": ...}; all that the C++ code writes goes to stderr, which is a log file.
 """

@@ -18,7 +18,7 @@ from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.plan import ServerPlan, plan_for_this_machine
 from core.llm.embedded.process import STOP_LIMIT_SECONDS, ServerProcess
 
-CHILD_PROGRAM = Path(__file__).with_name("embedded_child.py")
+CHILD_PROGRAM = Path(__file__).with_name("child.py")
 LIBRARY = "xllamacpp"
 START_LIMIT_SECONDS = 90.0
 SLOW_DISK_BYTES_PER_SECOND = 100_000_000  # the start of a large file is given this much more time
