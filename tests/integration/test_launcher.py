@@ -1,0 +1,138 @@
+"""The launcher: our packages are the ones imported, and a script finds the stable API with its types."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import quintet
+
+ROOT = Path(quintet.__file__).parent
+COMMAND = Path(sys.executable).with_name("quintet")
+NAMES = ("core", "tui", "prompts", "themes")
+
+
+def write_namesake(folder: Path, name: str) -> None:
+    """Make a package of the user's that bears one of our names and must never be run."""
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(f"raise SystemExit('the user's own {name} was imported')")
+
+
+def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment}
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("words", [["--version"], ["config", "check"], ["run", "--help"]], ids=" ".join)
+def test_a_package_of_the_users_with_our_name_is_left_alone(tmp_path: Path, name: str, words: list[str]) -> None:
+    write_namesake(tmp_path, name)
+
+    ended = run(str(COMMAND), *words, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "was imported" not in ended.stderr
+
+
+def test_a_django_project_in_the_current_folder_does_not_shadow_us(tmp_path: Path) -> None:
+    for name in NAMES:
+        write_namesake(tmp_path, name)
+
+    # -c puts the current folder first on the path, as a script in it does.
+    ended = run(
+        sys.executable,
+        "-c",
+        "import quintet, core, prompts; from quintet import Engine, load_config; load_config();"
+        "from core.resources import shipped_yaml_files; print(len(shipped_yaml_files('prompts', 'agents')))",
+        cwd=tmp_path,
+    )
+
+    assert (ended.returncode, ended.stdout.strip()) == (0, "5"), ended.stderr
+
+
+def test_a_namesake_that_is_imported_already_is_named_with_its_place_and_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").touch()
+
+    ended = run(sys.executable, "-c", "import core, quintet", cwd=tmp_path)
+
+    last = ended.stderr.strip().splitlines()[-1]
+    assert ended.returncode == 1
+    assert last.startswith("ImportError: quintet cannot be imported: another 'core'")
+    assert str(tmp_path / "core") in last
+    assert "import quintet first" in last
+
+
+def test_every_name_of_the_stable_api_is_handed_on() -> None:
+    for name, home in quintet._HOMES.items():
+        assert getattr(quintet, name) is getattr(sys.modules[home], name)
+
+
+def test_a_name_that_is_not_ours_is_an_ordinary_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'quintet' has no attribute 'nothing'"):
+        _ = quintet.nothing
+    assert {"Engine", "main"} <= set(dir(quintet))
+
+
+def test_the_stub_types_the_names_that_are_handed_on() -> None:
+    stub = (ROOT / "quintet-stubs" / "__init__.pyi").read_text(encoding="utf-8")
+
+    typed = {(name, home) for home, name in re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE)}
+
+    assert typed == set(quintet._HOMES.items())
+
+
+def test_nothing_heavy_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
+    ended = run(
+        sys.executable, "-c", "import sys, quintet; print([m for m in sys.modules if 'core' in m])", cwd=tmp_path
+    )
+
+    assert ended.stdout.strip() == "[]"
+
+
+SCRIPT = """\
+import asyncio
+
+from quintet import ConfigValidationError, Engine, LLMCallError, increment, load_config, setup_logging
+
+
+async def main() -> None:
+    try:
+        settings = load_config()
+    except ConfigValidationError:
+        return
+    setup_logging(level="INFO")
+    async with Engine(settings, emit=print) as engine:
+        try:
+            reply = await engine.agents["developer"].execute_llm_task("Hello")
+        except LLMCallError as error:
+            reveal_type(error.attempts)
+            return
+        increment("llm.request")
+        reveal_type(reply.text)
+    engine.nothing_of_the_kind()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.timeout(300)
+def test_mypy_strict_on_a_users_script_sees_our_types(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+
+    checked = run(
+        *(sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", "script.py"),
+        cwd=tmp_path,
+    )
+
+    lines = checked.stdout.splitlines()
+    assert len([line for line in lines if "error:" in line]) == 1, checked.stdout
+    assert any('"Engine" has no attribute "nothing_of_the_kind"' in line for line in lines)
+    assert any('Revealed type is "str"' in line or 'Revealed type is "builtins.str"' in line for line in lines)
+    assert any('Revealed type is "int"' in line or 'Revealed type is "builtins.int"' in line for line in lines)
