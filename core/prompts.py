@@ -37,7 +37,8 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "entry": "path of the file that starts the program",
     "run_command": "the command that starts the program",
     "test_command": "the command that runs the tests",
-    "verdict": "pass, fail or unknown, and the findings; for who judges: the report of the static checks",
+    "verdict": "pass, fail or unknown, and the findings",
+    "static_report": "what the static checks say of the files; for the job that gives the verdict",
     "tests": "content of the test file",
     "notes": "notes of the other agents",
     "opinions": "answers of the others in a round table",
@@ -205,6 +206,7 @@ def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
         _check_templates(file, _agent_texts(agent))
         # The same for every call: servers keep what they have read of it.
         _check_fixed(file, _variant_texts("system", agent.system), "use variables in the jobs; $$ is a dollar sign")
+        _check_verdict_jobs(file, agent)
         if agent.id in agents:
             raise PromptError(f"{file}: the id {agent.id} is already used by {file_of[agent.id]}", hint="change one")
         agents[agent.id], file_of[agent.id] = agent, file.name
@@ -244,6 +246,14 @@ def _check_fixed(file: Traversable, texts: Iterable[tuple[str, str]], hint: str)
         names = Template(text).get_identifiers()
         if names:
             raise PromptError(f"{file}: {where}: it uses ${names[0]}", hint=hint)
+
+
+def _check_verdict_jobs(file: Traversable, agent: AgentPrompt) -> None:
+    """Refuse a job that wants the verdict it is to give: it would be shown the one of the round before."""
+    for name, job in agent.jobs.items():
+        if job.output == "verdict" and "verdict" in job.variables():
+            hint = "the report of the static checks is $static_report"
+            raise PromptError(f"{file}: job {name}: it uses $verdict, which it is to give", hint=hint)
 
 
 _PromptModel = TypeVar("_PromptModel", AgentPrompt, CommonPrompts)

@@ -19,6 +19,9 @@ from core.workspace.files.paths import safe_relative_path
 FILE_VARIABLES = frozenset({"path", "current"})
 """Given to every job that writes a file, whatever the step reads."""
 
+VERDICT_VARIABLES = frozenset({"path", "static_report"})
+"""Given to every job that judges, whatever the step reads."""
+
 PATH_VARIABLES = ("source", "test", "module")
 """What the path of a file may name."""
 
@@ -184,7 +187,8 @@ def _check_against_team(file_name: str, workflow: WorkflowSpec, agents: Mapping[
                     f"which gives a {agent.jobs[job].output}",
                     hint="name another job, or put it under the step's field for that output",
                 )
-            unread = sorted(agent.jobs[job].variables() - set(step.reads) - FILE_VARIABLES)
+            given = VERDICT_VARIABLES if output == "verdict" else FILE_VARIABLES
+            unread = sorted(agent.jobs[job].variables() - set(step.reads) - given)
             if unread:
                 raise PromptError(
                     f"workflow file {file_name}: step {step.id} does not read {', '.join(unread)}, "

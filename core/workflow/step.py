@@ -182,7 +182,7 @@ class StepRunner:
         if step.verdict is not None:
             judged = await self._prompt_context.for_step(step, _with(state, work))
             report = static_report(run.size, _with(state, work), [delivery.path for delivery in work.rejected()])
-            judged |= {"path": run.layout.source, "verdict": report}
+            judged |= {"path": run.layout.source, "static_report": report}
             work.verdict = await self._verdict(step, agent, step.verdict, judged, work)
 
     async def _verdict(

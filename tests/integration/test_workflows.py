@@ -309,6 +309,14 @@ async def test_each_agent_gets_what_its_contract_names_and_no_chat(tmp_path: Pat
     assert ("developer", "qa_engineer") in handed
 
 
+async def test_the_report_of_the_static_checks_and_the_verdict_go_to_different_jobs(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path) as b:
+        await b.engine.run(TASK)
+
+    assert "REPORT - reverse_text.py is complete and parses" in b.team.prompts("verdict")[0]
+    assert "VERDICT pass" in b.team.prompts("readme")[0]
+
+
 async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tmp_path: Path) -> None:
     async with engine_harness(tmp_path, {"brief": stream(token("# B"), then="hold")}) as b:
         running = asyncio.create_task(b.engine.run(TASK))

@@ -43,7 +43,7 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
         "QA",
         {
             "test_file": ("file", "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements"),
-            "verdict": ("verdict", "CODE $code TESTS $tests"),
+            "verdict": ("verdict", "CODE $code TESTS $tests REPORT $static_report"),
             "bug_analysis": ("text", "TASK $task LISTING $listing CODE $code"),
             "code_review": ("file", "PATH $path LISTING $listing CODE $code"),
             "opinion": ("text", "TASK $task"),

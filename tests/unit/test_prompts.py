@@ -114,9 +114,10 @@ def test_workflows_give_each_job_the_variables_it_names() -> None:
         workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
         for step in workflow["steps"]:
             jobs = [step.get(key) for key in ("text", "plan", "verdict")] + [f["job"] for f in step.get("files", [])]
-            given_variables = {*step["reads"], "path", "current"}
             for job in filter(None, jobs):
                 shipped = AGENTS[step["agent"]].job(job)
+                given = {"static_report"} if shipped.output == "verdict" else {"current"}
+                given_variables = {*step["reads"], "path", *given}
                 texts = (shipped.full, shipped.short or "", shipped.prefill_short or "")
                 named = {name for text in texts for name in Template(text).get_identifiers()}
                 assert named <= given_variables, f"{file.name}, step {step['id']}, job {job}"
@@ -205,6 +206,10 @@ FAULTS = {
         ["job check, full: a lone dollar sign", "'$1'", "write $$"],
     ),
     "a lone dollar sign": (VALID_AGENT.replace("$task", "5 $ "), ["a lone dollar sign in line 1"]),
+    "a job that wants the verdict it is to give": (
+        VALID_AGENT.replace("output: text", "output: verdict").replace("$task", "$verdict"),
+        ["job check: it uses $verdict", "$static_report"],
+    ),
     "a fault in a prefill": (
         VALID_AGENT + "    prefill_short: $x1\n",
         ["job check, prefill_short: unknown variable $x1"],
