@@ -13,7 +13,7 @@ from string import Template
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from core.errors import PromptError
@@ -55,6 +55,9 @@ Variant = Literal["full", "short"]
 
 Output = Literal["file", "text", "list", "verdict"]
 """What an answer is: a file, free text, a list of lines, or a verdict."""
+
+NOTES_OF_AGENTS = frozenset({"receives", "yields"})
+"""Fields that an agent's file may have for those who read it; nothing depends on them."""
 
 TemplateText = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -110,17 +113,20 @@ class Job(_Prompt):
 
 
 class AgentPrompt(_Prompt):
-    """One agent: who it is, what it may see and yield, and the jobs it can do."""
+    """One agent: who it is, and the jobs it can do; what it may see is for the workflows to say."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str = Field(min_length=1)
     short: str = Field(min_length=1, max_length=4)
     order: int = Field(ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
-    receives: tuple[str, ...] = Field(default=(), strict=False)
-    yields: tuple[str, ...] = Field(default=(), strict=False)
     system: Variants
     jobs: dict[str, Job] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_notes(cls, fields: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in fields.items() if name not in NOTES_OF_AGENTS}
 
     def job(self, name: str) -> Job:
         """Return the job; PromptError names those there are."""

@@ -95,10 +95,15 @@ class WorkflowSpec(_Data):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     title: str
-    summary: str
     order: int = 99
     source: Literal["task", "folder"]
     steps: tuple[StepSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_summary(cls, fields: object) -> object:
+        """A file may say what the workflow is for, to those who read it; nothing depends on it."""
+        return {name: fields[name] for name in fields if name != "summary"} if isinstance(fields, dict) else fields
 
     @model_validator(mode="after")
     def _steps_fit_together(self) -> Self:

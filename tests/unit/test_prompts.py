@@ -315,9 +315,15 @@ def test_optional_fields_have_quiet_defaults() -> None:
     agent = AgentPrompt.model_validate(minimal_fields())
 
     job = agent.job("check")
-    assert (agent.temperature, agent.receives, agent.yields) == (None, (), ())
+    assert agent.temperature is None
     assert (job.max_tokens("full"), job.max_tokens("short"), job.stop("short")) == (None, None, ())
     assert agent.render_prefill("check", "short", {}) == ""
+
+
+def test_an_agents_file_may_note_what_it_receives_and_yields(tmp_path: Path) -> None:
+    noted = load_agents(prompts_dir_with(tmp_path, tester=f"{VALID_AGENT}receives: [task]\nyields: [opinion]\n"))
+
+    assert noted["tester"] == AgentPrompt.model_validate(minimal_fields())
 
 
 def test_yaml_without_an_end_of_nesting_is_named(tmp_path: Path) -> None:
