@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.settings.schema.alert_numbers import NUMBERS
+from core.metrics_catalogue import ALERT_NUMBERS
 from core.settings.schema.alert_rules import NEWS, RULES
 from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
 from core.settings.schema.profiles import PROFILES
@@ -198,8 +198,8 @@ def _alerts_known() -> Iterator[str]:
     yield ""
     yield "| metric | unit | what it is |"
     yield "|---|---|---|"
-    for name, number in NUMBERS.items():
-        yield f"| `{name}` | {_UNITS.get(number.unit, number.unit)} | {number.meaning} |"
+    for name, number in ALERT_NUMBERS.items():
+        yield f"| `{name}` | {_UNITS.get(number.unit, number.unit)} | {number.description} |"
 
 
 def _keys_description() -> str:

@@ -14,10 +14,10 @@ import pytest
 from core.engine import Engine
 from core.errors import LLMCallError
 from core.events import CallFinished, CallQueued, ContextTruncated, StepFinished, TokensReceived
+from core.metrics_catalogue import METRICS
 from core.sessions.journal import read_journal
 from core.telemetry import metrics
 from core.telemetry.logs import set_log_level, setup_logging, stop_logging
-from core.telemetry.metrics.catalogue import CATALOGUE
 from core.telemetry.metrics.recorder import NullRegistry
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
@@ -88,7 +88,7 @@ async def test_a_run_without_faults_records_everything_else_and_counts_right(tmp
 
     calls = len(b.team.asked)
     usages = [event.usage for event in b.events.of(CallFinished)]
-    assert recorded() == set(CATALOGUE) - ONLY_WITH_FAULTS - ONLY_WHEN_CONFIGURED
+    assert recorded() == set(METRICS) - ONLY_WITH_FAULTS - ONLY_WHEN_CONFIGURED
     assert metrics.total("llm.requests", outcome="ok") == metrics.total("llm.requests") == calls
     assert (count_of("llm.request"), count_of("llm.first_token")) == (calls, calls)
     assert metrics.total("llm.tokens", direction="input") == sum(usage.input_tokens for usage in usages) > 0
@@ -133,7 +133,7 @@ async def test_a_run_with_faults_records_all_that_is_declared(tmp_path: Path) ->
     async with engine_harness(tmp_path, answers, llm__stall_timeout=STALL_SECONDS, **settings) as b:
         await b.engine.run("Reverse a text " + "and keep its words " * 2000)
 
-    assert recorded() == set(CATALOGUE) - ONLY_WHEN_CONFIGURED
+    assert recorded() == set(METRICS) - ONLY_WHEN_CONFIGURED
     assert metrics.total("llm.continuations", agent="developer") == 1
     assert metrics.total("llm.errors", kind="context") == 1
     # The window that the first refusal has named is kept to from then on.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from core.settings.schema.alert_numbers import NUMBERS
+from core.metrics_catalogue import ALERT_NUMBERS
 from core.settings.schema.alert_rules import NEWS, RULES
 from core.text.suggest import did_you_mean
 
@@ -46,8 +46,8 @@ def check_name(name: str) -> str:
 
 def check_metric(metric: str | None) -> str | None:
     """Return the name of a number that alerts can look at; raises ValueError for another one."""
-    if metric is not None and metric not in NUMBERS:
-        raise ValueError(f"there is no such number{did_you_mean(metric, NUMBERS)}")
+    if metric is not None and metric not in ALERT_NUMBERS:
+        raise ValueError(f"there is no such number{did_you_mean(metric, ALERT_NUMBERS)}")
     return metric
 
 
@@ -102,13 +102,9 @@ def _check_new(given: Given) -> None:
 
 
 def _check_share(metric: str, limit: float | None, field: str) -> None:
-    if limit is not None and NUMBERS[metric].unit == "share" and not 0 <= limit <= _most(metric):
+    number = ALERT_NUMBERS[metric]
+    if limit is not None and number.unit == "share" and not 0 <= limit <= number.highest:
         raise ValueError(f"{field} = {limit:g} is never reached: {metric} is a share, and 10 % is written 0.1")
-
-
-def _most(metric: str) -> float:
-    """Return the highest value of a share; a call may be made again more than once."""
-    return 100.0 if metric == "llm.retry_rate" else 1.0
 
 
 def _past(name: str, clear: float, side: str, limit: float) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from core.settings.schema.alert_numbers import Unit
+from core.metrics_catalogue import AlertUnit
 
 Severity = Literal["critical", "warning", "info"]
 _PLACES = re.compile(r"\{(?:value|limit|subject)\}")
@@ -34,7 +34,7 @@ class AlertRule:
     metric: str
     threshold: float
     message: str
-    unit: Unit
+    unit: AlertUnit
     beyond: Literal[">", "<"] = ">"
     local_metric: str = ""
     clear: float | None = None
@@ -189,7 +189,7 @@ BREAKER_RECOVERED = NewsRule("breaker_recovered", "info", "{subject} answers aga
 NEWS = (BREAKER_OPENED, BREAKER_RECOVERED)
 
 
-def _written(value: float, unit: Unit) -> str:
+def _written(value: float, unit: AlertUnit) -> str:
     match unit:
         case "share":
             return f"{value * 100:.3g} %"

@@ -2,75 +2,55 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from core.settings.schema.alert_numbers import COUNTED, LEVELS, NUMBERS, QUANTILES, TIMED, quantile_name
+from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED, METRICS, QUANTILES, RATES, extreme_names, percentile_name
 from core.telemetry.metrics.recorder import WINDOW_SECONDS, Recorder, SeriesTotals
 
-ONLY_ANSWERED = {"llm.request": {"outcome": "ok"}}
-"""A call that fails at once must not make the answers look fast."""
 
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What has been counted since the start; calls that the user cancelled are in none of `succeeded` and `failed`.
-
-    `others` holds every other counter by its name.
-    """
-
-    succeeded: float = 0.0
-    failed: float = 0.0
-    others: Mapping[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, totals: Sequence[SeriesTotals]) -> Counts:
-        """Return the sums over all series."""
-        ended = {"ok": 0.0, "error": 0.0}
-        others: dict[str, float] = {}
-        for series in totals:
-            if series.name == "llm.requests":
-                outcome = dict(series.tags).get("outcome", "")
-                if outcome in ended:
-                    ended[outcome] += series.total
-            elif series.name in COUNTED:
-                others[series.name] = others.get(series.name, 0.0) + series.total
-        return cls(ended["ok"], ended["error"], others)
-
-    def since(self, before: Counts) -> Counts:
-        """Return what has been added since then."""
-        others = {name: total - before.others.get(name, 0.0) for name, total in self.others.items()}
-        return Counts(self.succeeded - before.succeeded, self.failed - before.failed, others)
+def counter_totals(totals: Sequence[SeriesTotals]) -> dict[str, float]:
+    """Return the sums over all series since the start by the names of the counters and, of what they count, the rates."""
+    sums: defaultdict[str, float] = defaultdict(float, {CALLS_ENDED: 0.0})
+    for series in totals:
+        metric = METRICS[series.name]
+        if metric.kind != "counter":
+            continue
+        outcome = dict(series.tags).get("outcome", "")
+        if not metric.alert_outcomes or outcome in metric.alert_outcomes:
+            sums[series.name] += series.total
+        for rate in RATES:
+            if rate.counter == series.name and rate.outcome in ("", outcome):
+                sums[rate.name] += series.total
+    return dict(sums)
 
 
 def derived_values(
-    added: Counts, totals: Sequence[SeriesTotals], quantiles_ms: Mapping[str, float | None]
+    added: Mapping[str, float], totals: Sequence[SeriesTotals], quantiles_ms: Mapping[str, float | None]
 ) -> dict[str, float]:
-    """Return the numbers of this moment by their names in `NUMBERS`; one that nothing is known of is absent, never 0.
+    """Return the numbers of this moment by their names in `ALERT_NUMBERS`; one that is not known is absent, never 0.
 
     Args:
-        added: what was counted within the window.
+        added: by how much `counter_totals` have grown within the window.
         totals: all series, for the levels.
-        quantiles_ms: percentiles of the window by the names that `quantile_name` gives.
+        quantiles_ms: percentiles of the window by the names that `percentile_name` gives.
     """
     if not totals:  # metrics are switched off, or nothing has happened yet
         return {}
-    calls = added.succeeded + added.failed
-    values = {"llm.requests": calls, **added.others}
+    rates = {rate.name for rate in RATES}
+    values = {name: value for name, value in added.items() if name not in rates}
+    calls = added.get(CALLS_ENDED, 0.0)
     if calls:
-        values |= {
-            "llm.error_rate": added.failed / calls,
-            "llm.success_rate": added.succeeded / calls,
-            "llm.retry_rate": added.others.get("llm.retries", 0.0) / calls,
-            "llm.truncation_rate": added.others.get("llm.context_truncations", 0.0) / calls,
-        }
+        values |= {name: added.get(name, 0.0) / calls for name in rates}
     values |= {name: value / 1000 for name, value in quantiles_ms.items() if value is not None}
     for series in totals:
-        lowest, highest = f"{series.name}.lowest", f"{series.name}.highest"
-        if series.name in LEVELS:
+        metric = METRICS[series.name]
+        if metric.kind != "gauge":
+            continue
+        if metric.alert_extremes is None:
             values[series.name] = max(values.get(series.name, series.last), series.last)
-        elif lowest in LEVELS:
+        else:
+            lowest, highest = extreme_names(series.name)
             values[lowest] = min(values.get(lowest, series.last), series.last)
             values[highest] = max(values.get(highest, series.last), series.last)
     return values
@@ -86,14 +66,15 @@ class SlidingValues:
         window_seconds: how far the counts reach back.
     """
 
-    def __init__(self, wanted: Collection[str] = NUMBERS, *, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, wanted: Collection[str] = ALERT_NUMBERS, *, window_seconds: float = WINDOW_SECONDS) -> None:
         self._percentiles: dict[str, tuple[str, ...]] = {
-            timing: tuple(quantile for quantile in QUANTILES if quantile_name(timing, quantile) in wanted)
-            for timing in TIMED
+            name: tuple(quantile for quantile in QUANTILES if percentile_name(name, quantile) in wanted)
+            for name, metric in METRICS.items()
+            if metric.kind == "timing"
         }
         self._window_seconds = window_seconds
         self._recorder: Recorder | None = None
-        self._readings: deque[tuple[float, Counts]] = deque()
+        self._readings: deque[tuple[float, dict[str, float]]] = deque()
 
     def read(self, recorder: Recorder, now: float) -> dict[str, float]:
         """Return the derived values as they are now."""
@@ -101,15 +82,22 @@ class SlidingValues:
             self._recorder = recorder
             self._readings.clear()
         totals = recorder.totals()
-        counts = Counts.of(totals)
+        counts = counter_totals(totals)
         readings = self._readings
         readings.append((now, counts))
         while len(readings) > 1 and readings[1][0] <= now - self._window_seconds:
             readings.popleft()
-        quantiles_ms: dict[str, float | None] = {}
-        for timing, wanted in self._percentiles.items():
-            if wanted:
-                shares = [QUANTILES[quantile] for quantile in wanted]
-                found = recorder.quantiles(timing, shares, **ONLY_ANSWERED.get(timing, {}))
-                quantiles_ms |= {quantile_name(timing, name): ms for name, ms in zip(wanted, found, strict=True)}
-        return derived_values(counts.since(readings[0][1]), totals, quantiles_ms)
+        before = readings[0][1]
+        added = {name: count - before.get(name, 0.0) for name, count in counts.items()}
+        return derived_values(added, totals, self._quantiles_ms(recorder))
+
+    def _quantiles_ms(self, recorder: Recorder) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        for timing, quantiles in self._percentiles.items():
+            if not quantiles:
+                continue
+            [*outcomes] = METRICS[timing].alert_outcomes
+            match = {"outcome": outcomes[0]} if outcomes else {}
+            values = recorder.quantiles(timing, [QUANTILES[quantile] for quantile in quantiles], **match)
+            found |= {percentile_name(timing, name): ms for name, ms in zip(quantiles, values, strict=True)}
+        return found

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.settings.schema.alert_numbers import NUMBERS
+from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED
 from core.settings.schema.alert_rules import NEWS, RULES, AlertRule, NewsRule
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
-
-SAMPLES = "llm.requests"  # what min_samples counts where a rule names nothing else
 
 
 def rules_for(given: Sequence[AlertSettings]) -> tuple[tuple[AlertRule, ...], dict[str, NewsRule]]:
@@ -46,7 +44,7 @@ def _new(alert: AlertSettings) -> AlertRule:
         severity="warning",
         metric=metric,
         threshold=limit or 0.0,
-        unit=NUMBERS[metric].unit,
+        unit=ALERT_NUMBERS[metric].unit,
         beyond=">" if side == "above" else "<",
         message=f"{metric} is {{value}}, {side} the limit of {{limit}}",
     )
@@ -66,6 +64,6 @@ def _changed(rule: AlertRule, given: AlertSettings) -> AlertRule:
         clear=clear,
         for_seconds=rule.for_seconds if given.for_seconds is None else given.for_seconds,
         keep_seconds=rule.keep_seconds if given.keep_firing_seconds is None else given.keep_firing_seconds,
-        samples=rule.samples or (SAMPLES if min_samples else ""),
+        samples=rule.samples or (CALLS_ENDED if min_samples else ""),
         min_samples=min_samples,
     )

@@ -24,11 +24,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from core.clock import Clock
+from core.metrics_catalogue import METRICS
 from core.telemetry.export.names import OtelSeries, otel_series
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.buckets import bucket_bounds
-from core.telemetry.metrics.catalogue import CATALOGUE
 from core.telemetry.metrics.recorder import Recorder, SeriesKey, SeriesTotals
 
 _Baseline = Mapping[tuple[str, SeriesKey], SeriesTotals]
@@ -111,13 +110,13 @@ def to_metrics(totals: Sequence[SeriesTotals], period: _Period) -> list[Metric]:
     named: dict[tuple[str, str], list[tuple[SeriesTotals, OtelSeries]]] = {}
     for series in totals:
         otel = otel_series(series.name, dict(series.tags))
-        if otel is not None and (series.count or CATALOGUE[series.name].kind == "gauge"):
+        if otel is not None and (series.count or METRICS[series.name].kind == "gauge"):
             named.setdefault((otel.name, series.name), []).append((series, otel))
     return [_metric(name, ours, series, period) for (name, ours), series in named.items()]
 
 
 def _metric(name: str, ours: str, series: list[tuple[SeriesTotals, OtelSeries]], period: _Period) -> Metric:
-    declared = CATALOGUE[ours]
+    declared = METRICS[ours]
     data: Sum | Gauge | Histogram
     match declared.kind:
         case "counter":
@@ -128,7 +127,7 @@ def _metric(name: str, ours: str, series: list[tuple[SeriesTotals, OtelSeries]],
             data = Gauge([_number(one.last, otel, period) for one, otel in series])
         case "timing":
             data = Histogram([_histogram(one, otel, period) for one, otel in series], period.temporality)
-    return Metric(name, declared.meaning, series[0][1].unit, data)
+    return Metric(name, declared.description, series[0][1].unit, data)
 
 
 def _number(value: float, otel: OtelSeries, period: _Period) -> NumberDataPoint:
@@ -143,7 +142,7 @@ def _histogram(series: SeriesTotals, otel: OtelSeries, period: _Period) -> Histo
         count=series.count,
         sum=series.total / 1000,
         bucket_counts=series.buckets,
-        explicit_bounds=bucket_bounds(series.name),
+        explicit_bounds=METRICS[series.name].bucket_bounds_seconds,
         min=None,  # type: ignore[arg-type]  # not known of a period; the encoder leaves it out
         max=None,  # type: ignore[arg-type]  # as above
     )

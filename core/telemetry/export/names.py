@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.telemetry.metrics.catalogue import CATALOGUE
+from core.metrics_catalogue import METRICS
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -53,14 +53,6 @@ class OtelSeries:
     attributes: Mapping[str, str]
 
 
-_CHAT = {OPERATION: CHAT, PROVIDER: PROVIDER_NAME}
-_GEN_AI: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "llm.request": ("gen_ai.client.inference.duration", _CHAT),
-    "llm.first_token": ("gen_ai.client.inference.time_to_first_chunk", _CHAT),
-    "agent.task": ("gen_ai.invoke_agent.duration", {OPERATION: INVOKE_AGENT}),
-    "workflow.run": ("gen_ai.invoke_workflow.duration", {OPERATION: INVOKE_WORKFLOW}),
-}
-_TOKENS = "gen_ai.client.inference.usage.{direction}_tokens"
 _TAGS = {"agent": AGENT_NAME, "model": REQUEST_MODEL, "workflow": WORKFLOW_NAME, "kind": ERROR_TYPE, "outcome": OUTCOME}
 _UNITS = {"ms": "s", "seconds": "s", "bytes": "By", "percent": "%", "USD": "USD", "0-2": "1"}
 _FAILED = frozenset({"error", "failed"})
@@ -68,16 +60,21 @@ _FAILED = frozenset({"error", "failed"})
 
 def otel_series(name: str, tags: Mapping[str, str]) -> OtelSeries | None:
     """Return what a series of ours is called; None for guessed token counts, which the conventions want kept back."""
-    if name == "llm.tokens":
-        if tags.get("estimated") == "true":
-            return None
-        rest = {_TAGS.get(tag, tag): value for tag, value in tags.items() if tag not in ("direction", "estimated")}
-        return OtelSeries(_TOKENS.format(direction=tags.get("direction", "")), "{token}", {**_CHAT, **rest})
-    otel_name, attributes = _GEN_AI.get(name, (f"quintet.{name}", {}))
-    own = {_TAGS.get(tag, f"quintet.{tag}"): value for tag, value in tags.items()}
+    if tags.get("estimated") == "true":
+        return None
+    metric = METRICS[name]
+    attributes: dict[str, str] = {}
+    if metric.otel_operation is not None:
+        attributes[OPERATION] = metric.otel_operation
+    if metric.otel_operation == CHAT:
+        attributes[PROVIDER] = PROVIDER_NAME
+    for tag, value in tags.items():
+        if tag != "estimated" and f"{{{tag}}}" not in metric.otel_name:
+            attributes[_TAGS.get(tag, f"quintet.{tag}")] = value
     if tags.get("outcome") in _FAILED:
-        own[ERROR_TYPE] = OTHER_ERROR  # the kinds of fault are counted by llm.errors
-    return OtelSeries(otel_name, _unit(CATALOGUE[name].unit), {**attributes, **own})
+        attributes[ERROR_TYPE] = OTHER_ERROR  # the kinds of fault are counted by llm.errors
+    otel_name = metric.otel_name.format_map({tag: tags.get(tag, "") for tag in metric.tags}) or f"quintet.{name}"
+    return OtelSeries(otel_name, _unit(metric.unit), attributes)
 
 
 def _unit(unit: str) -> str:

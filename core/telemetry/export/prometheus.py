@@ -14,10 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import MetricsHandler
 from prometheus_client.registry import Collector
 
+from core.metrics_catalogue import METRICS
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.buckets import bucket_bounds
-from core.telemetry.metrics.catalogue import CATALOGUE
 from core.telemetry.metrics.recorder import Recorder, SeriesTotals
 
 HOST = "127.0.0.1"  # the numbers name models and servers: nobody else on the network needs to read them
@@ -86,10 +85,10 @@ def _handler(registry: CollectorRegistry) -> type[MetricsHandler]:
 
 
 def _family(name: str, series: Iterator[SeriesTotals]) -> Metric:
-    metric = CATALOGUE[name]
+    metric = METRICS[name]
     labels = sorted(metric.tags)
     flat = name.replace(".", "_")
-    text = f"{metric.meaning} ({'seconds' if metric.kind == 'timing' else metric.unit})"
+    text = f"{metric.description} ({'seconds' if metric.kind == 'timing' else metric.unit})"
     match metric.kind:
         case "counter":
             counter = CounterMetricFamily(flat, text, labels=labels)
@@ -103,7 +102,7 @@ def _family(name: str, series: Iterator[SeriesTotals]) -> Metric:
             return gauge
         case "timing":
             histogram = HistogramMetricFamily(f"{flat}_seconds", text, labels=labels)
-            bounds = [*map(str, bucket_bounds(name)), "+Inf"]
+            bounds = [*map(str, metric.bucket_bounds_seconds), "+Inf"]
             for one in series:
                 buckets = list(zip(bounds, accumulate(one.buckets), strict=True))
                 histogram.add_metric(_values(one, labels), buckets, one.total / 1000)

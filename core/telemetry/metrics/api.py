@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from core.telemetry.metrics.catalogue import CATALOGUE
+from core.metrics_catalogue import METRICS
 from core.telemetry.metrics.process import process_gauges
 from core.telemetry.metrics.recorder import NullRegistry, Recorder, Tags
 from core.telemetry.metrics.registry import Registry
@@ -48,7 +48,7 @@ def timer_context(name: str, tags: Tags | None = None) -> Iterator[None]:
         raise
     finally:
         all_tags = dict(tags or {})
-        if name in CATALOGUE and "outcome" in CATALOGUE[name].tags:
+        if name in METRICS and "outcome" in METRICS[name].tags:
             all_tags.setdefault("outcome", outcome)
         timing(name, (clock() - started) * 1000, all_tags)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.telemetry.metrics.catalogue import MetricKind, declared
+from core.metrics_catalogue import MetricKind, declared_metric
 
 WINDOW_SECONDS = 300.0
 
@@ -20,7 +20,7 @@ class SeriesTotals:
     """One series since the start.
 
     `total` is the sum of all values, of a timing in milliseconds; `buckets` are the numbers of durations between the
-    bounds of `bucket_bounds`, not added up; empty unless it is a timing.
+    metric's bucket bounds, not added up; empty unless it is a timing.
     """
 
     name: str
@@ -68,7 +68,7 @@ class NullRegistry:
     def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
         del value
         # A wrong name shows up whether metrics are on or off.
-        declared(name, kind, frozenset(tags or {}))
+        declared_metric(name, kind, frozenset(tags or {}))
 
     def snapshot(self) -> dict[str, Any]:
         return {"counters": {}, "gauges": {}, "histograms": {}, "window_s": WINDOW_SECONDS, "uptime_s": 0.0}

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import Clock, SystemClock
-from core.telemetry.metrics.buckets import bucket_bounds
-from core.telemetry.metrics.catalogue import CATALOGUE, MetricKind, declared
+from core.metrics_catalogue import METRICS, Metric, MetricKind, declared_metric
 from core.telemetry.metrics.recorder import WINDOW_SECONDS, SeriesKey, SeriesTotals, Tags
 
 MAX_SAMPLES = 4096  # per series; older ones leave first
@@ -56,7 +55,7 @@ class Registry:
 
     def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
         tags = tags or {}
-        declared(name, kind, frozenset(tags))
+        metric = declared_metric(name, kind, frozenset(tags))
         if not math.isfinite(value) or (kind == "counter" and value < 0):
             raise ValueError(f"metric {name!r} cannot take {value!r}")
         with self._lock:
@@ -64,7 +63,7 @@ class Registry:
             by_tags = self._series.setdefault(name, {})
             series = by_tags.get(key)
             if series is None:
-                series = by_tags[key] = _new_series(name, kind)
+                series = by_tags[key] = _new_series(metric)
             series.count += 1
             series.total += value
             series.last = value
@@ -77,7 +76,7 @@ class Registry:
             kinds: dict[str, dict[str, Any]] = {"counter": {}, "gauge": {}, "timing": {}}
             oldest = self._oldest()
             for name, by_tags in self._series.items():
-                kind = CATALOGUE[name].kind
+                kind = METRICS[name].kind
                 for key, series in by_tags.items():
                     kinds[kind][_series_name(name, key)] = _reading(kind, series, oldest)
             return {
@@ -112,8 +111,8 @@ class Registry:
             yield from (value for _, value in series.window)
 
     def _matching(self, name: str, match: Tags) -> list[_Series]:
-        if name not in CATALOGUE:
-            raise ValueError(f"metric {name!r} is not in core/telemetry/metrics/catalogue.py")
+        if name not in METRICS:
+            raise ValueError(f"metric {name!r} is not in core/metrics_catalogue.py")
         wanted = set(match.items())
         return [series for key, series in self._series.get(name, {}).items() if wanted <= set(key)]
 
@@ -133,11 +132,9 @@ class Registry:
         return self._clock.monotonic() - self._started
 
 
-def _new_series(name: str, kind: MetricKind) -> _Series:
-    if kind != "timing":
-        return _Series()
-    bounds = tuple(seconds * 1000 for seconds in bucket_bounds(name))
-    return _Series(bounds, [0] * (len(bounds) + 1))
+def _new_series(metric: Metric) -> _Series:
+    bounds = tuple(seconds * 1000 for seconds in metric.bucket_bounds_seconds)
+    return _Series(bounds, [0] * (len(bounds) + 1) if bounds else [])
 
 
 def _series_name(name: str, key: SeriesKey) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TypeVar
 
-from core.telemetry.metrics.catalogue import CATALOGUE
+from core.metrics_catalogue import METRICS
 
 Reading = TypeVar("Reading")
 FOREIGN_TAGS = frozenset({"model", "endpoint"})
@@ -25,6 +25,6 @@ def series_of(metric: str, readings: Mapping[str, Reading]) -> Iterator[tuple[di
 @cache
 def _pattern(metric: str) -> re.Pattern[str]:
     # Names of models and servers come from outside and may hold anything; all other values are short words of ours.
-    values = {tag: ".*?" if tag in FOREIGN_TAGS else "[^,]*" for tag in sorted(CATALOGUE[metric].tags)}
+    values = {tag: ".*?" if tag in FOREIGN_TAGS else "[^,]*" for tag in sorted(METRICS[metric].tags)}
     tags = "".join(f"(?:,?{tag}=(?P<{tag}>{value}))?" for tag, value in values.items())
     return re.compile(f"{re.escape(metric)}(?:{{{tags}}})?", re.DOTALL)

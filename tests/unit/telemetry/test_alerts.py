@@ -11,12 +11,11 @@ from pydantic import ValidationError
 
 from core.errors import ConfigValidationError
 from core.events import AlertFired, BreakerChanged
+from core.metrics_catalogue import ALERT_NUMBERS, METRICS, QUANTILES, RATES, extreme_names, percentile_name
 from core.settings import AlertSettings, load_config
-from core.settings.schema.alert_numbers import COUNTED, LEVELS, NUMBERS, TIMED
 from core.settings.schema.alert_rules import NEWS, RULES
 from core.telemetry.alerts.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
-from core.telemetry.alerts.derived import Counts, SlidingValues, derived_values
-from core.telemetry.metrics.catalogue import CATALOGUE
+from core.telemetry.alerts.derived import SlidingValues, counter_totals, derived_values
 from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
 from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
@@ -376,29 +375,30 @@ def test_samples_count_for_every_alert_that_asks_for_some() -> None:
 
 
 def test_alerts_can_look_at_everything_that_is_measured() -> None:
-    assert set(COUNTED) == {name for name, metric in CATALOGUE.items() if metric.kind == "counter"}
-    assert set(TIMED) == {name for name, metric in CATALOGUE.items() if metric.kind == "timing"}
-    levels = {name.removesuffix(".lowest").removesuffix(".highest") for name in LEVELS}
-    assert levels == {name for name, metric in CATALOGUE.items() if metric.kind == "gauge"}
-    assert {rule.metric for rule in RULES} | {rule.samples for rule in RULES if rule.samples} <= set(NUMBERS)
-    assert all(NUMBERS[rule.metric].unit == rule.unit for rule in RULES)
+    for name, metric in METRICS.items():
+        assert {name, f"{name}.p95_seconds", *extreme_names(name)} & set(ALERT_NUMBERS), (name, metric.kind)
+        assert metric.kind != "timing" or len(metric.alert_outcomes) <= 1
+    assert {rule.metric for rule in RULES} | {rule.samples for rule in RULES if rule.samples} <= set(ALERT_NUMBERS)
+    assert all(ALERT_NUMBERS[rule.metric].unit == rule.unit for rule in RULES)
 
 
 def test_every_number_of_the_list_has_a_value_once_it_was_measured() -> None:
     clock = VirtualClock()
     registry, sliding = Registry(clock), SlidingValues()
     sliding.read(registry, clock.monotonic())
-    for name, metric in CATALOGUE.items():
+    for name, metric in METRICS.items():
         for value in (2, 4):
             tags = {tag: "ok" if tag == "outcome" else str(value) for tag in metric.tags}
             registry.record(name, metric.kind, value, tags)
 
     values = sliding.read(registry, clock.monotonic())
 
-    assert set(values) == set(NUMBERS)
+    assert set(values) == set(ALERT_NUMBERS)
     assert (values["llm.tokens_per_second.lowest"], values["llm.tokens_per_second.highest"]) == (2, 4)
     assert (values["breaker.state"], values["llm.tokens"], values["agent.task.p99_seconds"]) == (4, 6, 0.004)
-    assert set(SlidingValues({"queue.depth"}).read(registry, 0.0)) == set(LEVELS) | set(COUNTED)
+    percentiles = {percentile_name(name, quantile) for name in METRICS for quantile in QUANTILES}
+    without_calls = set(ALERT_NUMBERS) - {rate.name for rate in RATES} - percentiles
+    assert set(SlidingValues({"queue.depth"}).read(registry, 0.0)) == without_calls
 
 
 def series(name: str, value: float, **tags: str) -> SeriesTotals:
@@ -420,7 +420,7 @@ def test_rates_leave_out_what_the_user_cancelled() -> None:
     ]
 
     assert derived_values(
-        Counts.of(totals), totals, {"llm.request.p95_seconds": 1500.0, "llm.first_token.p95_seconds": None}
+        counter_totals(totals), totals, {"llm.request.p95_seconds": 1500.0, "llm.first_token.p95_seconds": None}
     ) == {
         "llm.requests": 10,
         "llm.error_rate": 0.2,
@@ -436,7 +436,7 @@ def test_rates_leave_out_what_the_user_cancelled() -> None:
 
 
 def test_what_nothing_is_known_of_has_no_value() -> None:
-    assert derived_values(Counts(), [], {"llm.request.p95_seconds": None}) == {}
+    assert derived_values({}, [], {"llm.request.p95_seconds": None}) == {}
     assert SlidingValues().read(NullRegistry(), 0.0) == {}
 
 

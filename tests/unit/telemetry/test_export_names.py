@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.metrics_catalogue import METRICS
 from core.telemetry.export.names import otel_series
-from core.telemetry.metrics.catalogue import CATALOGUE
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
 
@@ -91,7 +91,7 @@ def test_guessed_tokens_are_not_told() -> None:
 
 
 def test_every_metric_has_a_name_of_its_own() -> None:
-    found = [otel_series(name, {"direction": "input"}) for name in CATALOGUE]
+    found = [otel_series(name, {"direction": "input"}) for name in METRICS]
 
     names = [series.name for series in found if series is not None]
-    assert len(names) == len(set(names)) == len(CATALOGUE)
+    assert len(names) == len(set(names)) == len(METRICS)

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.metrics_catalogue import METRICS, MetricKind
 from core.telemetry.export.prometheus import TotalsCollector
-from core.telemetry.metrics.catalogue import CATALOGUE, MetricKind
 from core.telemetry.metrics.registry import Registry
 
 Step = tuple[str, MetricKind, dict[str, str], float]
@@ -29,7 +29,7 @@ def families(registry: Registry) -> dict[str, Metric]:
 
 @st.composite
 def steps(draw: st.DrawFn) -> Step:
-    metric = draw(st.sampled_from(list(CATALOGUE.values())))
+    metric = draw(st.sampled_from(list(METRICS.values())))
     words = st.sampled_from(["", "a", "b", 'quo"te', "back\\slash", "new\nline", "ü"])
     tags = {tag: draw(words) for tag in sorted(metric.tags) if draw(st.booleans())}
     return metric.name, metric.kind, tags, draw(st.floats(0, 1e6))
@@ -71,12 +71,12 @@ def test_names_kinds_and_units_are_prometheus_own() -> None:
 
 def test_no_two_metrics_share_a_name() -> None:
     registry = Registry()
-    for metric in CATALOGUE.values():
+    for metric in METRICS.values():
         registry.record(metric.name, metric.kind, 1, None)
 
     names = [line.split()[2] for line in page(registry).splitlines() if line.startswith("# TYPE")]
 
-    assert len(names) == len(set(names)) == len(CATALOGUE)
+    assert len(names) == len(set(names)) == len(METRICS)
 
 
 def test_reading_twice_gives_the_same_counts() -> None:

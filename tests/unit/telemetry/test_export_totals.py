@@ -8,10 +8,9 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.metrics_catalogue import METRICS
 from core.redaction import MASK, register_secret
 from core.telemetry.export.reading import read_totals
-from core.telemetry.metrics.buckets import bucket_bounds
-from core.telemetry.metrics.catalogue import CATALOGUE
 from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
 from core.telemetry.metrics.registry import Registry
 
@@ -30,7 +29,7 @@ def test_every_duration_is_in_the_bucket_it_belongs_to(durations_ms: list[float]
 
     [series] = registry.totals()
     assert series.count == sum(series.buckets) == len(durations_ms)
-    for bound, up_to_it in zip(bucket_bounds("agent.task"), accumulate(series.buckets), strict=False):
+    for bound, up_to_it in zip(METRICS["agent.task"].bucket_bounds_seconds, accumulate(series.buckets), strict=False):
         assert up_to_it == sum(duration <= bound * 1000 for duration in durations_ms)
 
 
@@ -93,6 +92,7 @@ def test_there_is_nothing_to_read_when_metrics_are_off() -> None:
 
 
 def test_the_buckets_of_every_timing_grow() -> None:
-    for name in CATALOGUE:
-        bounds = bucket_bounds(name)
+    for metric in METRICS.values():
+        bounds = metric.bucket_bounds_seconds
+        assert bool(bounds) is (metric.kind == "timing")
         assert list(bounds) == sorted(set(bounds))
