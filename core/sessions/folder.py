@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+from core.atomic_file import write_atomically
 from core.errors import WorkspaceError
 
 _RUN_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")
@@ -53,11 +53,9 @@ class Session:
         reference = hashlib.sha256(data).hexdigest()
         path = self.folder / "texts" / reference
         if not path.exists():
-            # Parallel steps may store the same text: each writes a part of its own, and the last rename wins.
+            # Parallel steps may store the same text: each writes a file of its own, and the last rename wins.
             try:
-                with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-                    part.write(data)
-                Path(part.name).replace(path)
+                write_atomically(path, data, durable=False)
             except OSError as error:
                 raise WorkspaceError(
                     f"the run's folder {self.folder} takes no text: {error.strerror or error}",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from core.atomic_file import write_atomically
 from core.errors import WorkspaceError
 from core.redaction import redact
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
@@ -80,27 +80,12 @@ def write_user_file(path: Path, text: str, *, read: str, holds_key: bool) -> Non
                 raise WorkspaceError(f"{path} is write-protected", hint="nothing was saved; change its rights")
             mode = PRIVATE if holds_key else target.stat().st_mode & 0o777
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(target, text, mode)
+        write_atomically(target, text.encode(), mode=mode, exact_mode=True)
     except UnreadableFileError as error:
         raise WorkspaceError(f"{path} {error}", hint="nothing was saved") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(f"{path} cannot be written: {reason}", hint="nothing was saved") from None
-
-
-def _replace(target: Path, text: str, mode: int) -> None:
-    # A temporary file is made with mode 0600.
-    handle, new = tempfile.mkstemp(dir=target.parent, prefix=".config-", suffix=".toml")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(new).chmod(mode)
-        Path(new).replace(target)
-    except OSError:
-        Path(new).unlink(missing_ok=True)
-        raise
 
 
 def _with(text: str, section: str, field: str, value: object) -> str:

@@ -6,11 +6,10 @@ Not the folder as such is trusted: a later change of its files to another server
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.atomic_file import write_atomically
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
 
 
@@ -38,15 +37,7 @@ def trust(folder: Path, servers: Iterable[str], file: Path) -> None:
     """
     record = {**_read(file), _name(folder): sorted(servers)}
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # A temporary file is made with mode 0600.
-    handle, new = tempfile.mkstemp(dir=file.parent, prefix=".trusted-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as text:
-            json.dump(record, text, indent=2)
-        Path(new).replace(file)
-    except OSError:
-        Path(new).unlink(missing_ok=True)
-        raise
+    write_atomically(file, json.dumps(record, indent=2).encode())
 
 
 def _name(folder: Path) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core.atomic_file import TEMPORARY_NAME, sync_folder, temporary_name, write_atomically
 from core.errors import ArtifactError
 
 HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether folders can be walked by descriptor, so that nobody can swap one for a link between check and use."""
 
-_TEMPORARY_NAME = re.compile(r"\.quintet-tmp-(\d+)-[0-9a-f]{16}")
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _MOUNT_POINT_TAG = 0xA0000003  # what Windows calls a junction
@@ -46,7 +44,7 @@ class Place:
 
     def probe(self) -> None:
         """Raise OSError unless a file can be made here."""
-        name = _temporary_name()
+        name = temporary_name()
         os.close(os.open(self.name(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.descriptor))
         self.remove(name)
 
@@ -67,27 +65,11 @@ class Place:
 
     def replace(self, name: str, content: bytes, *, mode: int, exact_mode: bool = False) -> None:
         """Put `content` in the place of `name` at once; whatever fails, the old file stays and nothing else is left."""
-        temporary = _temporary_name()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW
-        descriptor = os.open(self.name(temporary), flags, mode, dir_fd=self.descriptor)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if exact_mode and hasattr(os, "fchmod"):  # the umask must not narrow what the old file had
-                    os.fchmod(descriptor, mode)
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(self.name(temporary), self.name(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
-        except BaseException:
-            self.remove(temporary)
-            raise
-        self.sync()
+        write_atomically(self.name(name), content, mode=mode, exact_mode=exact_mode, folder_descriptor=self.descriptor)
 
     def sync(self) -> None:
         """Make renames in this folder survive a power cut, where the system can."""
-        if self.descriptor is not None:
-            with contextlib.suppress(OSError):  # some network filesystems refuse to sync a folder
-                os.fsync(self.descriptor)
+        sync_folder(self.path, self.descriptor)
 
     def keep(self, name: str, other: Place, other_name: str) -> None:
         """Give the file a second name in another folder, by link where possible, else by copy."""
@@ -140,7 +122,7 @@ def remove_leftovers(root: Path, *, limit: int = 20_000) -> tuple[str, ...]:
     for folder, folders, names in os.walk(root, followlinks=False):
         folders[:] = [name for name in folders if name not in {".git", "node_modules", ".venv"}]
         for name in names:
-            match = _TEMPORARY_NAME.fullmatch(name)
+            match = TEMPORARY_NAME.fullmatch(name)
             if match is None or _is_alive(int(match[1])):
                 continue
             path = Path(folder, name)
@@ -152,10 +134,6 @@ def remove_leftovers(root: Path, *, limit: int = 20_000) -> tuple[str, ...]:
         if seen > limit:
             break
     return tuple(removed)
-
-
-def _temporary_name() -> str:
-    return f".quintet-tmp-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def _is_alive(process_id: int) -> bool:

@@ -30,10 +30,10 @@ def test_a_text_comes_back_by_its_reference_and_is_stored_once(session: Session,
 
 
 def test_a_folder_is_for_its_owner_alone_and_keeps_no_parts(session: Session) -> None:
-    session.store_text("a")
+    reference = session.store_text("a")
 
     assert session.folder.stat().st_mode & 0o777 == 0o700
-    assert list(session.folder.rglob("*.part")) == []
+    assert [path.name for path in (session.folder / "texts").iterdir()] == [reference]
 
 
 def test_all_that_is_kept_of_a_run_is_in_its_own_folder(session: Session) -> None:
