@@ -6,7 +6,6 @@ Templates are those of string.Template: `$name` is replaced, `$$` is a dollar si
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from core.errors import PromptError
 from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
+from core.text.suggest import suggest
 
 KNOWN_VARIABLES: Mapping[str, str] = {
     "task": "what the user asked for, in the user's words",
@@ -289,8 +289,8 @@ def _sentence(model: type[_Prompt], problem: ErrorDetails) -> str:
 
 
 def _did_you_mean(word: str, known: Iterable[str], *, before: str = "", after: str = "; ") -> str:
-    close = get_close_matches(word.lower(), list(known), n=1)
-    return f"{before}did you mean {close[0]}?{after}" if close else ""
+    close = suggest(word.lower(), known)
+    return f"{before}did you mean {close}?{after}" if close else ""
 
 
 class _StrictLoader(yaml.SafeLoader):

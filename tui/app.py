@@ -18,6 +18,7 @@ from textual.worker import Worker
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
+from core.text.sanitize import many_lines, one_line
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
 from tui.control.clipboard import osc52, write_copy
 from tui.control.engine_owner import EngineOwner, SettingsLoader
@@ -30,7 +31,6 @@ from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
 from tui.widgets.welcome import SAMPLE_WORKFLOW
 from tui.words.numbers import size
-from tui.words.plain import many_lines, one_line
 from tui.words.shown_path import shown_path
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from core.resilience.outcome import Outcome
+from core.text.sanitize import printable_line, strip_escape_sequences
 
 Action = Literal["retry", "free", "truncate", "wait", "fail"]
 """retry: with back-off; free: at once and uncounted; truncate: shorten and repeat; wait: uncounted; fail: at once."""
@@ -142,7 +143,6 @@ FALLBACK_KINDS = LASTING_KINDS | {
 }
 """Another endpoint may not have them. What a content filter stops is not asked elsewhere in silence."""
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 _SECRET = re.compile(r"\b(?:sk|pk|gsk|xai|hf)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+[^\s\"']+")
 
 
@@ -209,10 +209,9 @@ class Window:
 def clean_detail(text: str, api_key: str | None = None) -> str:
     """Return a server's words as one short line without control characters and without keys."""
     text = _without_key(text, api_key)
-    text = _ANSI.sub("", text[: MAX_DETAIL_CHARS * 8])
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    text = _SECRET.sub("***", _without_key(text, api_key))
-    return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
+    text = printable_line(strip_escape_sequences(text[: MAX_DETAIL_CHARS * 8]), MAX_DETAIL_CHARS * 8)
+    # Once more: what is left out may have stood between the parts of a key.
+    return printable_line(_SECRET.sub("***", _without_key(text, api_key)), MAX_DETAIL_CHARS)
 
 
 def _without_key(text: str, api_key: str | None) -> str:

@@ -21,7 +21,7 @@ from core.settings.sources.toml_source import read_toml
 from core.settings.trust.folder_limits import hold_back, servers_elsewhere
 from core.settings.trust.record import trust_file, trusted_servers
 from core.settings.trust.secrets import secrets_in
-from core.text.escape import visible
+from core.text.sanitize import escape_unprintable
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def examine_config(
     settings._trusted = trusted
     warnings = [warning for reading in readings for warning in reading.warnings]
     warnings += [keyring_warning] if keyring_warning else []
-    settings._warnings = tuple(map(visible, (*warnings, *doubts(settings, readings))))
+    settings._warnings = tuple(map(escape_unprintable, (*warnings, *doubts(settings, readings))))
     problems = [problem for reading in readings for problem in reading.problems] + problems
-    return Configuration(settings, tuple(map(visible, problems)), named)
+    return Configuration(settings, tuple(map(escape_unprintable, problems)), named)
 
 
 def user_config_file() -> Path:

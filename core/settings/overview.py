@@ -13,7 +13,7 @@ from core.redaction import MASK, redact
 from core.settings.schema.leaves import Tables, all_leaves, all_tables
 from core.settings.schema.origin import Origin
 from core.settings.schema.sections import Settings
-from core.text.escape import visible
+from core.text.sanitize import escape_unprintable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def plain(value: object) -> object:
         return MASK
     if isinstance(value, tuple):
         return [plain(item) for item in value]
-    return visible(redact(str(value))) if isinstance(value, str | Path) else value
+    return escape_unprintable(redact(str(value))) if isinstance(value, str | Path) else value
 
 
 def _rows_of_tables(settings: Settings, tables: Tables) -> Iterator[Row]:
@@ -62,4 +62,4 @@ def _rows_of(name: str, table: BaseModel, origin: Origin) -> Iterator[Row]:
 
 
 def _row(name: str, value: object, origin: Origin) -> Row:
-    return Row(visible(name), plain(value), visible(origin.place))
+    return Row(escape_unprintable(name), plain(value), escape_unprintable(origin.place))

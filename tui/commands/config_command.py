@@ -13,7 +13,7 @@ from core.settings.load import shorten_home
 from core.settings.overview import Row, overview
 from core.settings.sources.text_file import UnreadableFileError
 from core.settings.trust.record import trust, trust_file
-from core.text.escape import visible
+from core.text.sanitize import escape_unprintable
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
 
@@ -76,7 +76,7 @@ def _cell(value: object) -> str:
 def _check(overrides: Mapping[str, object]) -> int:
     found = examine_config(overrides=overrides)
     settings = found.settings
-    notes = [visible(note) for note in (*key_table(settings.keys).problems, *_doubt_about_theme(settings))]
+    notes = [escape_unprintable(note) for note in (*key_table(settings.keys).problems, *_doubt_about_theme(settings))]
     notes = [*settings.warnings, *notes]
     lines = [*(f"MISTAKE {problem}" for problem in found.problems), *(f"note    {note}" for note in notes)]
     lines.append(f"{_count(len(found.problems), 'mistake')}, {_count(len(notes), 'note')}")

@@ -36,6 +36,7 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from core.text.sanitize import one_line
 from core.waits import countdown
 from tui.bindings import key_label
 from tui.screens.main import MainScreen
@@ -44,7 +45,6 @@ from tui.widgets.dashboard.session_history import SessionHistory
 from tui.widgets.header_bar import OUTCOMES
 from tui.words.alert_words import SEVERITIES
 from tui.words.numbers import clock_time, counted
-from tui.words.plain import one_line
 from tui.words.shown_path import shown_path
 
 TOAST_REASON_CHARACTERS = 160

@@ -9,9 +9,9 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from core.text.sanitize import one_line
 from tui.bindings import Action, key_label
 from tui.screens.main import MainScreen
-from tui.words.plain import one_line
 
 
 def action_title(action: Action) -> str:

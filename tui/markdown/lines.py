@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from core.text.sanitize import show_controls
 from tui.markdown.inline import NOT_IN_SOURCE, InlineText, TextSpan, plain, read_inline
-from tui.markdown.safe import TAB_CELLS, make_harmless
 from tui.markdown.tables import TableRow, is_delimiter, is_row
 
 Wrap = Literal["words", "cells", "rule"]
 
+TAB_CELLS = 4
 LONGEST_LINE_CHARACTERS = 2000  # a longer line is cut, so that the unfinished tail stays cheap to style again
 MOST_QUOTE_LEVELS = 4
 MOST_TABLE_LINES = 400  # a longer table is shown as it was written
@@ -71,7 +72,7 @@ class ScanState:
 
 def scan_line(source: str, state: ScanState, *, ends: bool = True) -> tuple[Line, ScanState]:
     """Read one line (or, with `ends` False, the first part of a long one); give it and the state after it."""
-    shown = make_harmless(source.removesuffix("\r") if ends else source)
+    shown = show_controls(source.removesuffix("\r") if ends else source)
     if state.fence is not None:
         line, fence = _scan_code(source, shown, state.fence, continued=state.continued)
         return replace(line, ends=ends) if not ends else line, ScanState(fence=fence, continued=not ends)
@@ -177,7 +178,7 @@ def _styled(source: str, shown: str, at: int) -> Line:
 
 def plain_line(text: str, role: str, *, ends: bool = True) -> Line:
     """Give a line of ours (a heading, a note, a status) in which no mark means anything."""
-    shown = make_harmless(text).expandtabs(TAB_CELLS)
+    shown = show_controls(text).expandtabs(TAB_CELLS)
     inline: InlineText = plain(shown)
     return Line(text, shown, inline.spans, role=role, ends=ends)
 

@@ -17,10 +17,10 @@ from textual.widgets import Input, Static
 
 from core.telemetry.logs import Level
 from core.telemetry.logs.reader import read_log_lines
+from core.text.sanitize import one_line
 from tui.screens.log_entry import LogEntryScreen
 from tui.widgets.key_line import key_line
 from tui.widgets.logs.view import LogView
-from tui.words.plain import one_line
 from tui.words.shown_path import shown_path
 
 READ_SECONDS = 0.5

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from core.clock import Clock
+from core.text.sanitize import one_line
 from tui.bindings import Action, KeyTable, is_typed, make_bindings
 from tui.widgets.activity import Activity
 from tui.widgets.header_bar import HeaderBar
@@ -25,7 +26,6 @@ from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import LAYOUT_NAMES, TeamView, is_too_small, layout_for
 from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Welcome, WelcomeInfo
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.roster import AgentCard

@@ -18,13 +18,13 @@ from textual.widgets import Input, OptionList, Static
 from core.errors import WorkspaceError
 from core.settings.editing.draft import Draft
 from core.settings.schema.leaves import all_leaves
+from core.text.sanitize import many_lines, one_line
 from tui.control.setting_effects import EFFECTS, when
 from tui.screens.settings_changes import Answer, ChangesScreen
 from tui.widgets.settings.editor import SettingEditor
 from tui.widgets.settings.list import SettingList
 from tui.widgets.settings.rows import DIM, all_entries
 from tui.words.numbers import counted
-from tui.words.plain import many_lines, one_line
 
 if TYPE_CHECKING:
     from core.settings import Settings

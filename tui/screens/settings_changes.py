@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.settings.editing.saving import DiffLine
-from tui.words.plain import many_lines, one_line
+from core.text.sanitize import many_lines, one_line
 
 Answer = Literal["save", "discard"]
 STYLES = {"-": "$text-error", "+": "$text-success", "@": "bold $text-primary", " ": "$foreground 60%"}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from core.text.sanitize import one_line
 from core.waits import countdown
 from tui.words.numbers import clock_time
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.events import BreakerChanged

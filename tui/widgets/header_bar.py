@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_summary
 from tui.words.numbers import clock_time, counted, seconds
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.status import EngineStatus

@@ -11,10 +11,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_lines
 from tui.words.alert_words import alert_head, alert_message
 from tui.words.numbers import clock_time, cost_words, count, seconds
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.status import AgentStatus, EndpointStatus, EngineStatus

@@ -10,7 +10,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.words.plain import one_line
+from core.text.sanitize import one_line
 
 if TYPE_CHECKING:
     from tui.widgets.stream.agent_pane import AgentPane

@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
+from core.text.sanitize import one_line
 from tui.bindings import KeyTable, key_label
 from tui.widgets.sidebar import WHAT_TO_DO, model_words
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.roster import AgentCard

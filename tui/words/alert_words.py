@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from core.text.sanitize import one_line
 from tui.words.numbers import clock_time
-from tui.words.plain import one_line
 
 if TYPE_CHECKING:
     from core.telemetry.alerts.alerts import AlertStatus

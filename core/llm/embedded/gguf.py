@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from core.text.sanitize import printable_line
+
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # 1 was never used outside of llama.cpp's own tests; it counts with 32 bits
 MAX_KEYS = 4096  # published models have 20 to 60; a larger number is a damaged file
@@ -176,9 +178,7 @@ def _kv_bytes_per_token(architecture: str, metadata: dict[str, Value]) -> int | 
 
 def _as_text(value: Value | None) -> str:
     """Return a text of the file as one printable line; it is shown on the screen."""
-    return (
-        " ".join("".join(c if c.isprintable() else " " for c in value).split())[:80] if isinstance(value, str) else ""
-    )
+    return printable_line(value, 80) if isinstance(value, str) else ""
 
 
 def _as_count(value: Value | None) -> int | None:

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from core.errors import ModelUnavailableError
+from core.text.sanitize import printable_line
 
 STOP_LIMIT_SECONDS = 3.0
 MAX_LOG_BYTES = 2_000_000  # a longer log is started anew
-QUOTE_LIMIT = 200
 ILLEGAL_INSTRUCTION_ON_WINDOWS = 0xC000001D
 
 # Secrets live in the environment, so the child gets nothing but what a process needs to load its libraries.
@@ -77,14 +77,14 @@ class ServerProcess:
                 return url
             case {"error": "import", "message": str(message)}:
                 raise ModelUnavailableError(
-                    f"The package xllamacpp cannot be loaded: {printable(message)}",
+                    f"The package xllamacpp cannot be loaded: {printable_line(message)}",
                     hint="reinstall it (uv sync --reinstall-package xllamacpp), or name a server in LLM_BASE_URL",
                 )
             case {"error": str(), "message": str(message)}:
-                words = self.last_words() or printable(message)
+                words = self.last_words() or printable_line(message)
                 raise ModelUnavailableError(f'The embedded model could not be loaded: "{words}"', hint=self._way_out())
             case _:
-                words = printable(str(answer))
+                words = printable_line(str(answer))
                 raise ModelUnavailableError(
                     f'The embedded model\'s server said something unexpected: "{words}"', hint=self._way_out()
                 )
@@ -118,7 +118,7 @@ class ServerProcess:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         errors = [line for line in lines if " E " in line[:24]]  # 0.00.025.453 E llama_model_load: error ...
         chosen = errors[:1] or lines[-1:]
-        return printable(chosen[0].partition(" E ")[2] or chosen[0]) if chosen else ""
+        return printable_line(chosen[0].partition(" E ")[2] or chosen[0]) if chosen else ""
 
     async def end(self, *, grace_seconds: float) -> None:
         """Terminate the process, and kill it when it is still there after `grace_seconds`; may be called again."""
@@ -204,9 +204,3 @@ def _parse(line: bytes) -> object:
         return json.loads(line)
     except ValueError:
         return line.decode("utf-8", errors="replace")
-
-
-def printable(text: str) -> str:
-    """Return `text` as one short line without control characters, so that a log cannot steer the terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= QUOTE_LIMIT else line[: QUOTE_LIMIT - 1] + "…"

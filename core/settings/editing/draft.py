@@ -25,7 +25,7 @@ from core.settings.sources.reading import SourceFile
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
 from core.settings.sources.toml_source import read_toml
 from core.settings.trust.secrets import secrets_in
-from core.text.escape import visible
+from core.text.sanitize import escape_unprintable
 
 WINNING_KINDS = frozenset({"keyring", "dotenv", "environment", "command line"})
 """Sources that win over the user's config.toml."""
@@ -86,7 +86,7 @@ class Draft:
         self._below = _given(below, {"project"})
         user = read_toml(SourceFile(self.file, self.shown_file, "user"))
         self._user: Mapping[str, Given] = user.values
-        self.refusal = visible("; ".join(user.problems))
+        self.refusal = escape_unprintable("; ".join(user.problems))
         try:
             self._text = read_text_file(self.file) or ""
         except UnreadableFileError as error:
@@ -240,7 +240,7 @@ class Draft:
                 *check(_with_profile({**self._below, **self._above}), self._folder)[1],
             }
             ours = (problem for problem in dict.fromkeys([*problems, *further]) if problem not in foreign)
-            self._outlook = _Outlook(by_files, everything, settings, tuple(map(visible, ours)))
+            self._outlook = _Outlook(by_files, everything, settings, tuple(map(escape_unprintable, ours)))
         return self._outlook
 
     def _candidate(self) -> dict[str, Given]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,12 +10,10 @@ from typing import Any
 
 from core.redaction import redact, redact_value
 from core.telemetry.logs.context import ID_NAMES, current_ids
+from core.text.sanitize import escape_controls
 
 MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest of a larger one helps nobody
 HIDDEN = "_line"  # the finished line travels to the sink under this name
-
-# Everything that starts a line, moves the cursor or reverses text in some viewer or terminal.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def json_line(record: Mapping[str, Any]) -> str:  # a loguru record
@@ -30,7 +27,7 @@ def json_line(record: Mapping[str, Any]) -> str:  # a loguru record
 def json_text(value: object) -> str:
     """Return a value as it stands in a line."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escape_controls(text, lambda character: json.dumps(character)[1:-1])
 
 
 def text_line(record: Mapping[str, Any]) -> str:  # a loguru record
@@ -47,7 +44,7 @@ def text_lines(record: Mapping[str, Any]) -> list[str]:  # a loguru record
         fields.append(f"duration_ms={line['duration_ms']}")
     parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *ids, *fields]
     texts = [" ".join(map(str, parts)), *(exception or "").splitlines()]
-    return [_CONTROLS.sub(lambda found: repr(found[0])[1:-1], text) for text in texts]
+    return [escape_controls(text) for text in texts]
 
 
 def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

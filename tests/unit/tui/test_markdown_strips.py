@@ -12,10 +12,10 @@ from rich.style import Style
 from textual.geometry import Offset
 from textual.selection import Selection
 
+from core.text.sanitize import show_controls
 from tui.markdown.code import colour_code
 from tui.markdown.document import MarkdownDocument
 from tui.markdown.inline import read_inline
-from tui.markdown.safe import make_harmless
 from tui.markdown.selection import selected_source
 from tui.markdown.strips import paint_row, rows_of
 
@@ -153,7 +153,7 @@ def test_a_table_with_more_columns_than_room_is_shown_as_written() -> None:
     ],
 )
 def test_what_acts_on_a_terminal_becomes_visible(attack: str, glyphs: str) -> None:
-    assert make_harmless(attack) == glyphs
+    assert show_controls(attack) == glyphs
     assert shown(attack) == [glyphs]
     assert shown(f"```\n{attack}\n```")[1] == f"│ {glyphs}"
 

@@ -10,13 +10,14 @@ from textual.content import Content
 
 from core.telemetry.metrics.history import STEPS
 from core.telemetry.metrics.series import series_of
+from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_changes, breaker_row
 from tui.widgets.dashboard.session_history import DashboardData
 from tui.widgets.dashboard.sparkline import sparkline
 from tui.widgets.stream.agent_state import LOOKS, UNKNOWN
 from tui.words.alert_words import ALL_WELL, alert_line
 from tui.words.numbers import clock_time, cost_words, count, duration, size
-from tui.words.plain import one_line, plain
+from tui.words.plain import plain
 
 if TYPE_CHECKING:
     from core.status import AgentStatus

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.words.plain import many_lines, one_line
+from core.text.sanitize import many_lines, one_line
 
 if TYPE_CHECKING:
     from core.telemetry.logs.reader import LogEntry

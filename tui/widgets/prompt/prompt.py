@@ -9,9 +9,9 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from core.text.sanitize import many_lines
 from tui.bindings import make_bindings
 from tui.widgets.prompt.history import PromptHistory
-from tui.words.plain import many_lines
 
 LONGEST_PASTE = 300_000  # characters; more than a task may have, so that nothing of one is lost without a word
 

@@ -12,8 +12,8 @@ from textual.content import Content
 from core.settings.editing.draft import Draft, as_text
 from core.settings.overview import overview
 from core.settings.schema.leaves import Leaf, all_leaves, all_tables
+from core.text.sanitize import one_line
 from tui.control.setting_effects import when
-from tui.words.plain import one_line
 
 DIM = "$foreground 60%"
 FIELD_COLUMNS = 22

@@ -28,11 +28,12 @@ from core.events import (
 )
 from core.roster import AgentCard
 from core.status import AgentStatus
+from core.text.sanitize import one_line
 from core.waits import Wait
 from tui.widgets.stream.agent_state import BUSY, AgentState
 from tui.widgets.stream.stream_view import NoteKind, StreamView
 from tui.words.numbers import clock_time, count, duration
-from tui.words.plain import one_line, plain
+from tui.words.plain import plain
 
 ROOM_FOR_DETAILS = 46  # columns; a narrower pane drops the model's name and the number of the try
 BORDER_ENDS = 6  # columns of a border that its title cannot have: corners, lines and blanks
