@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING
 from benchmarks.loopback import prompt, serving
 from core.clock import SystemClock
 from core.events import Event
-from core.llm.call.attempt import run_attempt
+from core.llm.call.attempt import LOCAL, run_attempt
 from core.llm.call.call_events import CallEvents
-from core.llm.call.timeouts import LOCAL
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.http.request_body import RequestShape, request_body

@@ -8,7 +8,7 @@ from core.llm.call.call_events import CallEvents
 from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.faults import Fault
 from core.llm.servers.facts import is_healthy, is_reachable
-from core.llm.servers.health_probe import PROBE_EVERY_SECONDS
+from core.llm.servers.state import PROBE_EVERY_SECONDS
 from core.resilience.interruptible_sleep import InterruptibleSleep
 
 if TYPE_CHECKING:

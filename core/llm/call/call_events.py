@@ -24,8 +24,7 @@ from core.events import (
     Usage,
     Warned,
 )
-from core.llm.call.continuation import OverlapJoiner
-from core.llm.call.prefill import PrefillJoiner
+from core.llm.call.continuation import OverlapJoiner, PrefillJoiner
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.http.stream_decoder import Read

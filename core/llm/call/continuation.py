@@ -1,4 +1,7 @@
-"""Going on after an answer that was cut off at a token limit: what to send, what of the rest is new, when to stop."""
+"""An answer that begins with a text which is known already, because a prefill or a cut-off answer goes before it.
+
+What to send so that a server goes on, what of its words is new, and when to stop.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from core.llm.endpoint import Endpoint
+from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest, ChatMessage
+
+MAX_CONTINUATIONS = 2  # of one answer
 
 MAX_LEAD_CHARS = 400  # blank lines and a fence before the words of the rest; more than this is content
 MIN_OVERLAP_CHARS = 8  # a shorter one in the middle of a line is an accident
@@ -32,6 +38,43 @@ def continued(request: CallRequest, text_so_far: str, endpoint: Endpoint) -> Cal
     return replace(request, messages=(*request.messages, *asked), prefill="")
 
 
+class ContinuedAnswer:
+    """One answer in the making.
+
+    Attributes:
+        text_so_far: what was cut off and is being continued; "" while there is no such thing.
+    """
+
+    def __init__(self) -> None:
+        self.text_so_far = ""
+        self._continuations = 0
+        self._usages: list[ReportedUsage | None] = []
+
+    def take(self, finish_reason: str, usage: ReportedUsage | None, text: str, *, may_go_on: bool) -> bool:
+        """Add a part with which the whole text is now `text`; True if another request shall go on with it."""
+        self._usages.append(usage)
+        if not may_go_on or finish_reason != "length" or not self._is_worth_more(text):
+            return False
+        self._continuations += 1
+        self.text_so_far = text
+        return True
+
+    def usage(self) -> ReportedUsage | None:
+        """Return what all requests of the answer have used; None if the server did not say it of each."""
+        reported = [usage for usage in self._usages if usage is not None]
+        if len(reported) < len(self._usages) or not reported:
+            return None
+        return ReportedUsage(sum(one.input_tokens for one in reported), sum(one.output_tokens for one in reported))
+
+    def _is_worth_more(self, text: str) -> bool:
+        return (
+            self._continuations < MAX_CONTINUATIONS
+            and bool(text.strip())
+            and text != self.text_so_far
+            and not is_looping(text)
+        )
+
+
 def is_looping(text: str) -> bool:
     """Return whether the end of a text only repeats itself, so that more of it is worth nothing."""
     for period in range(1, MAX_LOOP_PERIOD_CHARS + 1):
@@ -41,6 +84,37 @@ def is_looping(text: str) -> bool:
         if text[-length:-period] == text[period - length :]:
             return True
     return False
+
+
+class PrefillJoiner:
+    """Puts the beginning in front of an answer exactly once.
+
+    llama.cpp repeats the beginning in some answers and goes on after it in others, so the first characters are held
+    back until it is clear which of the two this is.
+    """
+
+    def __init__(self, prefill: str) -> None:
+        self._prefill = prefill
+        self._held = ""
+        self._is_joined = not prefill
+
+    def feed(self, text: str) -> str:
+        """Return what can be shown now that `text` has come; it may be nothing yet."""
+        if self._is_joined:
+            return text
+        self._held += text
+        beginning, came = self._prefill.strip(), self._held.lstrip()
+        if len(came) < len(beginning) and beginning.startswith(came):
+            return ""
+        self._is_joined = True
+        return self._held if came.startswith(beginning) else self._prefill + self._held
+
+    def end(self) -> str:
+        """Return what was still held back when the answer ended; nothing if nothing had come."""
+        if self._is_joined or not self._held.strip():
+            return ""
+        self._is_joined = True
+        return self._prefill + self._held
 
 
 class OverlapJoiner:

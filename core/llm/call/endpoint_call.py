@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.call.admission import AdmissionWaits
-from core.llm.call.attempt import Answer, run_attempt
+from core.llm.call.attempt import Answer, run_attempt, time_limits
 from core.llm.call.call_events import CallEvents
-from core.llm.call.continuation import continued
+from core.llm.call.continuation import ContinuedAnswer, continued
 from core.llm.call.fitted_request import FittedRequest
-from core.llm.call.multipart import ContinuedAnswer
 from core.llm.call.retry_policy import RetryPolicy
 from core.llm.call.shared import CallDeps, RouteEntry
-from core.llm.call.timeouts import time_limits
 from core.llm.endpoint import Endpoint
 from core.llm.faults import LOST_KINDS, TIMEOUT_KINDS, Action, Fault, clean_detail
 from core.llm.http.request_body import request_body
@@ -117,7 +115,8 @@ class EndpointCall:
                 continue
             if answer.usage is not None and not self._answer.text_so_far:
                 self._fitted.learn(answer.usage)
-            if not self._answer.take(answer, self._progress.text, may_go_on=bool(self.request.continue_with)):
+            going_on = bool(self.request.continue_with)
+            if not self._answer.take(answer.finish_reason, answer.usage, self._progress.text, may_go_on=going_on):
                 return Answer(answer.finish_reason, self._answer.usage())
             self._count("llm.continuations")
             again = True

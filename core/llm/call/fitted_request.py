@@ -11,8 +11,7 @@ from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest
 from core.llm.servers.facts import MIN_CONTEXT_TOKENS, count_prompt_tokens
 from core.llm.servers.state import ModelState
-from core.llm.window.silent_cut import window_that_cut
-from core.llm.window.tokens import estimate_prompt_tokens, text_bytes
+from core.llm.window.tokens import estimate_prompt_tokens, text_bytes, window_that_cut
 from core.llm.window.trim import fit, fit_window
 from core.telemetry import metrics
 

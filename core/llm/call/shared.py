@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from core.clock import Clock
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
-from core.llm.servers.health_probe import HealthProbe
-from core.llm.servers.state import ServerState
+from core.llm.servers.state import HealthProbe, ServerState
 from core.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint, is_loopback
 from core.llm.faults import clean_detail
-from core.llm.http.body_limit import bound_body
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
 REMOTE_KEEPALIVE_SECONDS = 15.0
+MAX_WHOLE_BODY_BYTES = 8 * 1024 * 1024  # the tokens of a long prompt, as a server lists them, take some megabytes
 NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
 
 
@@ -65,6 +65,33 @@ async def _attach_trace(request: httpx2.Request) -> None:
     trace = _watching.get()
     if trace is not None:
         request.extensions["trace"] = trace
+
+
+async def bound_body(response: httpx2.Response) -> None:
+    """Let the body of a response end with an error when it is longer than anything that is worth reading whole.
+
+    An answer with status 200 to a POST is a stream, whose decoder has limits of its own.
+    """
+    if response.status_code >= 400 or response.request.method == "GET":
+        import httpx2
+
+        class Bounded(httpx2.AsyncByteStream):
+            def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+                self._stream = stream
+
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                left_bytes = MAX_WHOLE_BODY_BYTES
+                async for piece in self._stream:
+                    left_bytes -= len(piece)
+                    if left_bytes < 0:
+                        raise httpx2.RemoteProtocolError(f"the body has more than {MAX_WHOLE_BODY_BYTES} bytes")
+                    yield piece
+
+            async def aclose(self) -> None:
+                await self._stream.aclose()
+
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = Bounded(response.stream)
 
 
 def load_sdk(base_url: str) -> SSLContext:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
-from core.llm.http.chunk import Chunk, usual_chunk
+import msgspec
 
 MAX_COUNT = 1_000_000_000  # of tokens; a server that says more has miscounted
 MAX_EVENT_BYTES = 32 * 1024 * 1024  # a server that never ends a line must not eat the memory
@@ -48,6 +48,53 @@ class StreamFault:
 
 
 NOTHING = Read("", "", progress=False)
+
+
+class Delta(msgspec.Struct, frozen=True, gc=False):
+    """What one chunk adds to the answer."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: Any = None
+
+
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    """One of the answers that a server may write at once."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """One event of a stream; every field that we read, and none of the others."""
+
+    choices: list[Choice] | None = None
+    usage: Any = None
+    error: Any = None
+    object: str | None = None
+
+
+_decode = msgspec.json.Decoder(Chunk).decode
+
+
+def usual_chunk(data: bytes) -> Chunk | None:
+    """Return the chunk if it holds text in the usual places or nothing; None if it needs a closer look.
+
+    Errors, other types than usual, and whatever is no JSON or no UTF-8 need one.
+    """
+    try:
+        chunk = _decode(data)
+    except (ValueError, RecursionError):
+        return None
+    if chunk.error is not None or chunk.object == "error":
+        return None
+    if chunk.choices:
+        choice = chunk.choices[0]
+        if choice.delta is None or choice.finish_reason == "error":
+            return None
+    return chunk
 
 
 class StreamDecoder:

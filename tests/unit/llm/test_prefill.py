@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.call.prefill import PrefillJoiner
+from core.llm.call.continuation import PrefillJoiner
 
 
 def joined(prefill: str, pieces: list[str]) -> str:

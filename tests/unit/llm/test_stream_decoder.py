@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.http.chunk import usual_chunk
-from core.llm.http.stream_decoder import MAX_EVENT_BYTES, ReportedUsage, StreamDecoder
+from core.llm.http.stream_decoder import MAX_EVENT_BYTES, ReportedUsage, StreamDecoder, usual_chunk
 
 
 class Result(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.llm.call.timeouts import LOCAL, REMOTE, time_limits
+from core.llm.call.attempt import LOCAL, REMOTE, time_limits
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.settings import LLMSettings, Settings
 

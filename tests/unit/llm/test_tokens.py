@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.llm.request import ChatMessage
-from core.llm.window.silent_cut import window_that_cut
 from core.llm.window.tokens import (
     SETTLED_OBSERVATIONS,
     TOKENS_PER_MESSAGE,
@@ -15,6 +14,7 @@ from core.llm.window.tokens import (
     estimate_prompt_tokens,
     estimate_tokens,
     text_bytes,
+    window_that_cut,
 )
 
 # Bytes a token: measured with a small vocabulary, and what the largest ones reach.
