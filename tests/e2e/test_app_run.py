@@ -10,7 +10,7 @@ import pytest
 
 from core.events import Event, RunFinished, TokensReceived
 from core.settings import Settings, load_config
-from tests.support.tui.app import STILL
+from tests.support.tui.app import FROZEN_SETTINGS
 from tui.app import QuintetApp
 
 
@@ -23,10 +23,10 @@ class WatchedApp(QuintetApp):
                 cwd=folder,
                 env={},
                 user_config=folder / "none.toml",
-                overrides={**STILL, "workspace.output_dir": folder / "output"},
+                overrides={**FROZEN_SETTINGS, "workspace.output_dir": folder / "output"},
             )
 
-        super().__init__(overrides=STILL, load_settings=load)
+        super().__init__(overrides=FROZEN_SETTINGS, load_settings=load)
         self.run_ended = asyncio.Event()
         self.first_tokens = asyncio.Event()
         self.finished: RunFinished | None = None

@@ -20,8 +20,8 @@ from tests.support.call_watch import CallWatch
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy
 from tests.support.fault_server import FaultServer, chunk, error, stream, token
 from tests.support.team import ScriptedTeam, team_settings, write_team
-from tests.support.tui.app import STILL
-from tests.tui.app.test_with_engine import until
+from tests.support.tui.app import FROZEN_SETTINGS
+from tests.support.tui.screen import until
 from tui.app import QuintetApp
 from tui.screens.help import HelpScreen
 
@@ -33,7 +33,7 @@ WAITS = {
     "own_rate": "own limit",
 }
 PATIENT: Mapping[str, object] = {
-    **STILL,
+    **FROZEN_SETTINGS,
     "llm.first_token_timeout": 1.0,
     "llm.stall_timeout": 1.0,
     "circuit_breaker.timeout": 0.3,
@@ -49,7 +49,7 @@ class WitnessedApp(QuintetApp):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(overrides=STILL, load_settings=lambda _overrides: settings)
+        super().__init__(overrides=FROZEN_SETTINGS, load_settings=lambda _overrides: settings)
         self.calls = CallWatch()
         self.events: list[Event] = []
         self.unseen: list[str] = []
@@ -169,7 +169,7 @@ async def test_the_embedded_model_behind_a_flaky_network_delivers_as_well(tmp_pa
         )
         settings = load_config(
             overrides={
-                **STILL,
+                **FROZEN_SETTINGS,
                 "llm.base_url": proxy.base_url,
                 "llm.api_key": address.api_key,
                 "llm.model": address.model_label,

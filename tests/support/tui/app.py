@@ -1,4 +1,4 @@
-"""An app that stands still: fixed theme and clock, no animation, no blinking, no engine."""
+"""An app without anything that moves by itself: fixed theme and clock, no animation, no blinking, no engine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from core.status import EngineStatus
 from tests.support.tui.scripted_run import IDLE, FrozenClock
 from tui.app import QuintetApp
 
-STILL: dict[str, object] = {"ui.theme": "quintet-dark", "ui.animation": "none", "ui.cursor_blink": False}
+FROZEN_SETTINGS: dict[str, object] = {"ui.theme": "quintet-dark", "ui.animation": "none", "ui.cursor_blink": False}
 
 
-def still_app(*, clock: FrozenClock | None = None, theme: str = "quintet-dark") -> QuintetApp:
+def frozen_app(*, clock: FrozenClock | None = None, theme: str = "quintet-dark") -> QuintetApp:
     """Return an app that replays events."""
-    return QuintetApp(connect=False, clock=clock or FrozenClock(), overrides={**STILL, "ui.theme": theme})
+    return QuintetApp(connect=False, clock=clock or FrozenClock(), overrides={**FROZEN_SETTINGS, "ui.theme": theme})
 
 
 async def settle(pilot: Pilot[Any], status: EngineStatus = IDLE) -> QuintetApp:

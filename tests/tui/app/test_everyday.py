@@ -14,9 +14,10 @@ from core.events import RunFinished
 from core.settings import Settings
 from core.status import AgentStatus, BreakerStatus
 from tests.support.fault_server import silence
-from tests.support.tui.app import STILL, settle, still_app
+from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import toasts, until
 from tests.support.tui.scripted_run import IN_THE_MIDDLE, NOW, attempt, call, run_fields, start, step
-from tests.tui.app.test_with_engine import toasts, until, working_app
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardScreen
 from tui.widgets.dashboard.page import dashboard_page
@@ -30,7 +31,7 @@ def sidebar(app: QuintetApp) -> str:
 
 
 async def test_a_toast_that_stands_there_already_is_not_shown_again() -> None:
-    async with still_app().run_test(notifications=True) as pilot:
+    async with frozen_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
         for words in ("1 wait ended", "1 wait ended", "nobody waits", "1 wait ended"):
             app.say(words)
@@ -41,7 +42,7 @@ async def test_a_toast_that_stands_there_already_is_not_shown_again() -> None:
 
 async def test_the_toast_of_a_failed_run_is_short_and_its_pane_has_all_the_words() -> None:
     reason = " | ".join(f"step {number}: the server was not there" for number in range(20))
-    async with still_app().run_test(size=(80, 24), notifications=True) as pilot:
+    async with frozen_app().run_test(size=(80, 24), notifications=True) as pilot:
         app = await settle(pilot)
         app.receive(start())
         ended = RunFinished(
@@ -63,7 +64,7 @@ async def test_the_toast_of_a_failed_run_is_short_and_its_pane_has_all_the_words
 
 async def test_an_open_breaker_whose_pause_is_over_says_that_the_next_try_is_due() -> None:
     status = replace(IN_THE_MIDDLE, breakers=(BreakerStatus("127.0.0.1:8080/m", "open", 3, 3, 0.0),))
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot, status)
 
         header = app.main.query_one(HeaderBar).render().plain
@@ -80,7 +81,7 @@ async def test_an_agent_between_two_calls_of_a_paused_run_is_held_and_does_not_t
         paused=True,
         agents=(AgentStatus("business_analyst", state="thinking"), AgentStatus("developer", state="thinking")),
     )
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (
             start(),
@@ -97,7 +98,7 @@ async def test_an_agent_between_two_calls_of_a_paused_run_is_held_and_does_not_t
 
 
 async def test_tries_beyond_those_that_are_counted_have_no_total() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         developer = app.main.panes[1]
         developer.attempts_allowed = 4
@@ -126,7 +127,7 @@ async def test_retry_now_does_not_deny_that_calls_are_in_the_queue(tmp_path: Pat
 
 @pytest.mark.parametrize("over", [False, True], ids=["panes", "dashboard"])
 async def test_the_focus_goes_along_when_another_agents_pane_takes_the_place_of_the_focused_one(over: bool) -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(step("business_analyst", "brief", 1001.0))
@@ -147,7 +148,7 @@ async def test_the_focus_goes_along_when_another_agents_pane_takes_the_place_of_
 
 
 async def test_the_prompt_keeps_the_focus_when_another_agent_begins() -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(step("developer", "build", 1002.0))
@@ -160,7 +161,7 @@ async def test_an_engine_that_cannot_be_had_is_not_said_to_be_starting() -> None
     def load(_: Mapping[str, object]) -> Settings:
         raise PromptError("prompts/agents/x.yaml: [b]title[/b] is missing - add it")
 
-    app = QuintetApp(overrides=STILL, load_settings=load)
+    app = QuintetApp(overrides=FROZEN_SETTINGS, load_settings=load)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "is missing" in toasts(app))
         await pilot.pause()

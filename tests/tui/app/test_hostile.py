@@ -15,10 +15,10 @@ from textual.widgets import Static
 from core.settings import Settings
 from tests.support.fault_server import FaultServer, silence
 from tests.support.team import ScriptedTeam, team_settings, write_team
-from tests.support.tui.app import STILL, settle, still_app
+from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import screen_text, toasts, until
 from tests.support.tui.scripted_run import attempt, start, step, tokens
-from tests.tui.app.test_receive import screen_text
-from tests.tui.app.test_with_engine import toasts, until, working_app
 from tui.app import QuintetApp
 
 ATTACK = "[red]x[/] [@click=app.quit]y[/] \x1b[31mred\x1b]0;title\x07 \u202e@"
@@ -64,9 +64,9 @@ async def test_interrupting_the_start_gives_the_waiting_task_back(tmp_path: Path
 
         def load(_: Mapping[str, object]) -> Settings:
             may_load.wait()
-            return team_settings(tmp_path, server.base_url, **STILL)
+            return team_settings(tmp_path, server.base_url, **FROZEN_SETTINGS)
 
-        app = QuintetApp(task="slice", overrides=STILL, load_settings=load)
+        app = QuintetApp(task="slice", overrides=FROZEN_SETTINGS, load_settings=load)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             try:
                 await until(pilot, lambda: bool(app.main.panes))
@@ -103,7 +103,7 @@ async def test_a_run_stopped_before_it_began_is_shown_as_stopped(tmp_path: Path)
 
 async def test_a_paste_of_100_kb_is_kept_whole() -> None:
     text = "word and more\n" * 7200
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
         app.main.prompt.post_message(events.Paste(text))
         await pilot.pause()
@@ -123,7 +123,7 @@ async def test_a_task_full_of_control_characters_is_shown_as_text(tmp_path: Path
 @pytest.mark.parametrize("seed", range(3))
 async def test_mashing_keys_and_resizing_while_five_agents_stream(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - reproducible disorder, not cryptography
-    async with still_app().run_test(size=(120, 40), notifications=True) as pilot:
+    async with frozen_app().run_test(size=(120, 40), notifications=True) as pilot:
         app = await settle(pilot)
         app.receive(start())
         streams = []
@@ -152,7 +152,7 @@ async def test_mashing_keys_and_resizing_while_five_agents_stream(seed: int) -> 
 
 
 async def test_at_40_by_10_the_app_says_how_much_room_it_needs_and_keeps_the_draft() -> None:
-    async with still_app().run_test(size=(40, 10)) as pilot:
+    async with frozen_app().run_test(size=(40, 10)) as pilot:
         app = await settle(pilot)
         await pilot.press(*"draft")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.app import App
 
 from core.events import (
     AlertFired,
@@ -20,7 +19,8 @@ from core.events import (
     Warned,
 )
 from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
+from tests.support.tui.screen import screen_text
 from tests.support.tui.scripted_run import (
     BRIEF,
     IN_THE_MIDDLE,
@@ -59,14 +59,6 @@ def pane(app: QuintetApp, agent_id: str) -> AgentPane:
     return found
 
 
-def screen_text(app: App[int]) -> str:
-    """Everything on screen, as the terminal would get it."""
-    width, height = app.size
-    lines = app.screen._compositor.render_strips(app.size)
-    assert len(lines) == height
-    return "\n".join("".join(segment.text for segment in line)[:width] for line in lines)
-
-
 def token(text: str, *, offset: int, number: int = 1, call_id: str = "code") -> Event:
     return TokensReceived(
         **call_fields("developer", call_id, number, 1001.0),  # type: ignore[arg-type]
@@ -77,7 +69,7 @@ def token(text: str, *, offset: int, number: int = 1, call_id: str = "code") -> 
 
 
 async def test_an_answer_is_shown_as_it_streams() -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
 
         for event in (
@@ -95,7 +87,7 @@ async def test_an_answer_is_shown_as_it_streams() -> None:
 
 
 async def test_events_of_a_past_attempt_change_nothing() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "code", 1, 1000.0), token("old", offset=0)):
             app.receive(event)
@@ -122,7 +114,7 @@ async def test_events_of_a_past_attempt_change_nothing() -> None:
     ids=["in order", "twice", "overlapping", "with a gap"],
 )
 async def test_no_character_is_shown_twice(pieces: list[tuple[str, int]], shown: str) -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         app.receive(attempt("developer", "code", 1, 1000.0)[0])
 
@@ -135,7 +127,7 @@ async def test_no_character_is_shown_twice(pieces: list[tuple[str, int]], shown:
 
 
 async def test_a_failed_call_says_why_in_the_pane() -> None:
-    async with still_app().run_test(notifications=True) as pilot:
+    async with frozen_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
         for event in attempt("developer", "code", 1, 1000.0):
             app.receive(event)
@@ -147,7 +139,7 @@ async def test_a_failed_call_says_why_in_the_pane() -> None:
 
 
 async def test_what_the_call_has_said_is_not_said_again_by_its_step() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         app.receive(step("developer", "build", 1000.0))
         for event in attempt("developer", "code", 1, 1000.0):
@@ -162,7 +154,7 @@ async def test_what_the_call_has_said_is_not_said_again_by_its_step() -> None:
 
 
 async def test_what_a_step_has_to_tell_stands_in_its_pane_also_when_it_went_well() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         app.receive(step("qa_engineer", "test", 1000.0))
 
@@ -173,7 +165,7 @@ async def test_what_a_step_has_to_tell_stands_in_its_pane_also_when_it_went_well
 
 
 async def test_a_call_that_ends_before_it_sent_anything_is_seen_to_end() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         for event in attempt("developer", "code", 1, 1000.0):
             app.receive(event)
@@ -184,7 +176,7 @@ async def test_a_call_that_ends_before_it_sent_anything_is_seen_to_end() -> None
 
 
 async def test_a_run_that_fails_is_told_in_the_pane_and_in_a_toast() -> None:
-    async with still_app().run_test(size=(120, 40), notifications=True) as pilot:
+    async with frozen_app().run_test(size=(120, 40), notifications=True) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(step("developer", "code", 1000.0))
@@ -244,7 +236,7 @@ def run_finished(status: str, files: tuple[str, ...] = (), reason: str = "") -> 
 async def test_how_the_run_ended_stays_on_the_screen_until_the_next_one(
     event: Event, words: str, note: str, size: tuple[int, int]
 ) -> None:
-    async with still_app().run_test(size=size) as pilot:
+    async with frozen_app().run_test(size=size) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(step("developer", "code", 1000.0))
@@ -264,7 +256,7 @@ async def test_how_the_run_ended_stays_on_the_screen_until_the_next_one(
 async def test_a_warning_that_stands_on_the_screen_anyway_makes_no_toast() -> None:
     note = "no key is sent: the address comes from a project's file"
     endpoint = EndpointStatus(label="server", kind="remote", model="m", state="ready", note=note)
-    async with still_app().run_test(size=(80, 24), notifications=True) as pilot:
+    async with frozen_app().run_test(size=(80, 24), notifications=True) as pilot:
         app = await settle(pilot, EngineStatus(endpoint=endpoint))
         assert note[:40] in " ".join(screen_text(app).split())
 
@@ -286,7 +278,7 @@ async def test_a_warning_that_stands_on_the_screen_anyway_makes_no_toast() -> No
     ],
 )
 async def test_an_answer_is_headed_by_its_file_or_its_job(task_id: str, heading: str) -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(
@@ -300,7 +292,7 @@ async def test_an_answer_is_headed_by_its_file_or_its_job(task_id: str, heading:
 
 async def test_countdowns_of_retry_and_breaker_go_down() -> None:
     clock = FrozenClock()
-    async with still_app(clock=clock).run_test(size=(120, 40)) as pilot:
+    async with frozen_app(clock=clock).run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in first_half():
             app.receive(event)
@@ -324,7 +316,7 @@ async def test_countdowns_of_retry_and_breaker_go_down() -> None:
 
 
 async def test_only_agents_that_wait_for_the_breaker_are_shown_to_wait() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*first_half(), breaker_opens(), breaker_holds_devops()):
             app.receive(event)
@@ -335,7 +327,7 @@ async def test_only_agents_that_wait_for_the_breaker_are_shown_to_wait() -> None
 
 
 async def test_a_wait_in_mid_answer_keeps_the_text_and_the_attempt() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "code", 1, 1000.0), token("def ", offset=0)):
             app.receive(event)
@@ -360,7 +352,7 @@ async def test_a_wait_in_mid_answer_keeps_the_text_and_the_attempt() -> None:
 
 
 async def test_a_call_that_comes_into_sight_while_it_waits_gets_an_answer_of_its_own() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "a", 1, 1000.0), token("first", offset=0, call_id="a")):
             app.receive(event)
@@ -375,7 +367,7 @@ async def test_a_call_that_comes_into_sight_while_it_waits_gets_an_answer_of_its
 
 
 async def test_the_time_of_a_call_includes_its_waits() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "a", 1, 900.0), finishes("a", 1, "first")):
             app.receive(event)
@@ -387,7 +379,7 @@ async def test_the_time_of_a_call_includes_its_waits() -> None:
 
 
 async def test_a_model_that_loads_is_told_once_however_often_it_is_asked() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for at in range(1000, 1010):
             app.receive(attempt("developer", "code", 1, at)[0])
@@ -399,7 +391,7 @@ async def test_a_model_that_loads_is_told_once_however_often_it_is_asked() -> No
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_every_countdown_is_readable_at_every_size(size: tuple[int, int]) -> None:
-    async with still_app().run_test(size=size) as pilot:
+    async with frozen_app().run_test(size=size) as pilot:
         app = await settle(pilot)
         for event in everybody_waits():
             app.receive(event)
@@ -412,7 +404,7 @@ async def test_every_countdown_is_readable_at_every_size(size: tuple[int, int]) 
 
 
 async def test_a_fallback_has_a_badge_and_one_line_in_the_timeline() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         app.receive(start())
         for number in (1, 2):
@@ -439,7 +431,7 @@ async def test_a_fallback_has_a_badge_and_one_line_in_the_timeline() -> None:
     ids=["its end alone", "after a wait", "replayed as a stream"],
 )
 async def test_an_answer_from_the_cache_is_whole_and_says_where_it_comes_from(events: list[Event]) -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "before", 1, 1000.0), finishes("before", 1, "earlier"), *events):
             app.receive(event)
@@ -455,7 +447,7 @@ async def test_an_answer_from_the_cache_is_whole_and_says_where_it_comes_from(ev
 
 
 async def test_an_answer_that_was_cut_off_says_so() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in (*attempt("developer", "code", 1, 1000.0), finishes("code", 1, "a", finish_reason="length")):
             app.receive(event)
@@ -467,7 +459,7 @@ async def test_an_answer_that_was_cut_off_says_so() -> None:
 
 
 async def test_a_breaker_that_opens_says_what_it_waits_for_and_which_keys_retry_and_stop() -> None:
-    async with still_app().run_test(notifications=True) as pilot:
+    async with frozen_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
 
         app.receive(breaker_opens())
@@ -486,7 +478,7 @@ async def test_a_breaker_that_opens_says_what_it_waits_for_and_which_keys_retry_
 async def test_an_open_breaker_shows_no_count_of_failures_that_looks_like_health() -> None:
     breaker = BreakerStatus("127.0.0.1:8080", "open", 0, 5, 42.0)
     status = EngineStatus(EndpointStatus("local", "127.0.0.1:8080", "m", "ready"), breakers=(breaker,), running=True)
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot, status)
 
         assert "BREAKER  ✗ open 42 s" in screen_text(app)
@@ -494,7 +486,7 @@ async def test_an_open_breaker_shows_no_count_of_failures_that_looks_like_health
 
 
 async def test_a_toast_stays_for_as_long_as_it_takes_to_read() -> None:
-    async with still_app().run_test(notifications=True) as pilot:
+    async with frozen_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
 
         for words in ("Developer is off", "a reason of some length, and what can be done about it now " * 2, "x" * 600):
@@ -505,7 +497,7 @@ async def test_a_toast_stays_for_as_long_as_it_takes_to_read() -> None:
 
 
 async def test_files_are_listed_with_what_became_of_them() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
 
         app.receive(start())
@@ -517,7 +509,7 @@ async def test_files_are_listed_with_what_became_of_them() -> None:
 
 
 async def test_words_of_the_user_are_shown_where_they_go() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
 
         for agent_id, text in (("developer", "use argparse"), ("", "be brief")):
@@ -534,7 +526,7 @@ async def test_text_from_outside_is_never_markup_nor_an_escape_sequence(size: tu
     status = EngineStatus(
         endpoint=endpoint, agents=(AgentStatus("developer", state="waiting", detail=ATTACK),), running=True
     )
-    async with still_app().run_test(size=size, notifications=True) as pilot:
+    async with frozen_app().run_test(size=size, notifications=True) as pilot:
         app = await settle(pilot, status)
         for event in (
             start(ATTACK),
@@ -565,7 +557,7 @@ async def test_text_from_outside_is_never_markup_nor_an_escape_sequence(size: tu
 
 
 async def test_nothing_is_painted_while_nothing_changes() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot, IN_THE_MIDDLE)
         sidebar = app.main.query_one("#sidebar-text")
         await pilot.pause()
@@ -577,7 +569,7 @@ async def test_nothing_is_painted_while_nothing_changes() -> None:
 
 
 async def test_a_pane_that_was_scrolled_up_stays_and_says_how_to_get_back() -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot)
         app.receive(start())
         app.receive(step("developer", "code", 1000.0))

@@ -16,9 +16,9 @@ from core.settings import Settings, load_config
 from core.telemetry.logs import current_log_file, stop_logging
 from core.telemetry.metrics import get_metrics, increment, set_metrics_enabled
 from tests.support.repository import ROOT
-from tests.support.tui.app import STILL, settle, still_app
-from tests.tui.app.test_receive import screen_text
-from tests.tui.app.test_with_engine import toasts, until, working_app
+from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import screen_text, toasts, until
 from tui.app import QuintetApp
 
 HEAVY = ("openai", "langgraph", "langchain_core", "pydantic", "xllamacpp", "aiosqlite", "core.settings", "core.engine")
@@ -69,7 +69,7 @@ def test_the_first_frame_says_all_it_must_and_imports_nothing_it_does_not_show()
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_nothing_moves_when_what_came_after_the_first_paint_is_there(size: tuple[int, int]) -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test(size=size) as pilot:
         before = {
             widget.id: widget.region for widget in app.main.query("#header, #welcome, #sidebar, #prompt, #key-bar")
@@ -89,7 +89,7 @@ async def test_nothing_moves_when_what_came_after_the_first_paint_is_there(size:
 
 
 async def test_keys_before_the_panes_are_there_do_no_harm() -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test() as pilot:
         assert not app.main.panes
         for action in ("back", "next_pane", "previous_pane", "focus_pane(3)", "zoom", "sidebar", "bottom", "top"):
@@ -111,7 +111,7 @@ async def test_leaving_before_the_engine_is_there_leaves_nothing_behind(tmp_path
         return load_config(cwd=tmp_path, env={"LLM_BASE_URL": "http://127.0.0.1:9/v1"}, user_config=tmp_path / "none")
 
     others = asyncio.all_tasks()
-    app = QuintetApp(overrides=STILL, load_settings=load)
+    app = QuintetApp(overrides=FROZEN_SETTINGS, load_settings=load)
     async with app.run_test() as pilot:
         await began.wait()
         await pilot.press("ctrl+q")
@@ -152,7 +152,7 @@ def test_a_bad_configuration_ends_with_code_2_and_names_all_reasons() -> None:
     def load(_: Mapping[str, object]) -> Settings:
         raise ConfigValidationError(("llm.max_retries is -1", "ui.layout is 'round'"))
 
-    app = QuintetApp(overrides=STILL, load_settings=load)
+    app = QuintetApp(overrides=FROZEN_SETTINGS, load_settings=load)
     code = app.run(headless=True, size=(80, 24))
 
     assert (code, app.return_code) == (2, 2)

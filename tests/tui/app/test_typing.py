@@ -9,7 +9,7 @@ from textual import events
 from textual.widgets import TextArea
 
 from core.roster import AgentCard, read_roster
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tui.control.addressing import read_address
 from tui.widgets.prompt.history import PromptHistory
 from tui.widgets.prompt.prompt import Prompt
@@ -22,7 +22,7 @@ async def test_enter_sends_and_the_replay_gives_the_text_back() -> None:
         if isinstance(message, Prompt.Sent):
             sent.append(message.text)
 
-    async with still_app().run_test(message_hook=hook) as pilot:
+    async with frozen_app().run_test(message_hook=hook) as pilot:
         app = await settle(pilot)
         await pilot.press(*"hello", "enter")
         await pilot.pause()
@@ -32,7 +32,7 @@ async def test_enter_sends_and_the_replay_gives_the_text_back() -> None:
 
 
 async def test_control_j_makes_a_line_and_the_prompt_grows_to_eight() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         heights = []
         for _ in range(10):
@@ -47,7 +47,7 @@ async def test_control_j_makes_a_line_and_the_prompt_grows_to_eight() -> None:
 
 async def test_a_paste_never_sends_and_brings_no_escape_sequences() -> None:
     sent: list[object] = []
-    async with still_app().run_test(
+    async with frozen_app().run_test(
         message_hook=lambda m: sent.append(m) if isinstance(m, Prompt.Sent) else None
     ) as pilot:
         app = await settle(pilot)
@@ -60,7 +60,7 @@ async def test_a_paste_never_sends_and_brings_no_escape_sequences() -> None:
 
 
 async def test_up_and_down_walk_through_what_was_sent() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         prompt = app.main.prompt
         prompt.sent.add("first")
@@ -92,7 +92,7 @@ def test_the_draft_is_always_at_the_end_of_the_history(sent: list[str], draft: s
 
 
 async def test_the_draft_survives_everything_but_sending() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         await pilot.press(*"draft")
 
@@ -105,7 +105,7 @@ async def test_the_draft_survives_everything_but_sending() -> None:
 
 
 async def test_any_letter_without_a_meaning_goes_to_the_prompt() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         await pilot.press("escape")
         was_typing = app.main.prompt.has_focus
@@ -148,7 +148,7 @@ def test_the_shipped_team_can_be_addressed_by_short_label() -> None:
 
 
 async def test_a_replay_gives_back_what_cannot_be_sent() -> None:
-    async with still_app().run_test(notifications=True) as pilot:
+    async with frozen_app().run_test(notifications=True) as pilot:
         app = await settle(pilot)
 
         await pilot.press(*"slice", "enter")

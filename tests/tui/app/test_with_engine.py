@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.command import CommandList
-from textual.pilot import Pilot
 
-from core.settings import Settings
-from tests.support.fault_server import FaultServer, Step, silence, status
-from tests.support.team import ANSWERS, ScriptedTeam, team_settings, write_team
-from tests.support.tui.app import STILL
+from tests.support.fault_server import Step, silence, status
+from tests.support.team import ANSWERS, write_team
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import palette_is_filled, toasts, until
 from tui.app import QuintetApp
 from tui.control.palette import ActionProvider
 from tui.widgets.header_bar import HeaderBar
@@ -23,44 +17,9 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.welcome import SAMPLE_TASK
 
 
-@asynccontextmanager
-async def working_app(
-    folder: Path,
-    answers: dict[str, Any] | None = None,
-    *,
-    task: str | None = None,
-    settings: Mapping[str, object] | None = None,
-) -> AsyncIterator[tuple[QuintetApp, Pilot[int], FaultServer]]:
-    """Yield an app whose team is answered by a script."""
-    if not (folder / "team").exists():
-        write_team(folder / "team")
-    (folder / "project").mkdir()
-    async with FaultServer() as server:
-        server.answer_by(ScriptedTeam(answers or {}))
-
-        def load(_: Mapping[str, object]) -> Settings:
-            return team_settings(folder, server.base_url, **{**STILL, **(settings or {})})
-
-        app = QuintetApp(task=task, overrides=STILL, load_settings=load)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await until(pilot, lambda: app.engine is not None)
-            yield app, pilot, server
-
-
-async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; looks again whenever the app has dealt with its messages."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await pilot.pause()
-
-
 def footer(app: QuintetApp) -> str:
     bar = app.main.query_one(KeyBar)
     return "".join(segment.text for segment in bar.render_line(0)).rstrip()
-
-
-def toasts(app: QuintetApp) -> str:
-    return "\n".join(notification.message for notification in app._notifications)
 
 
 async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) -> None:
@@ -124,10 +83,6 @@ async def test_w_goes_through_the_workflows_and_during_a_run_chooses_that_of_the
 async def test_a_workflow_that_is_not_there_is_named_before_the_first_run(tmp_path: Path) -> None:
     async with working_app(tmp_path, settings={"team.workflow": "nonsense"}) as (app, pilot, _):
         await until(pilot, lambda: "there is no workflow 'nonsense'" in toasts(app))
-
-
-def palette_is_filled(app: QuintetApp) -> bool:
-    return app.screen.query_one(CommandList).option_count > 0
 
 
 @pytest.mark.parametrize(("task", "keys"), [("slice", ()), (None, ("enter",))], ids=["command line", "sample"])

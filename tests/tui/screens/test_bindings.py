@@ -8,7 +8,7 @@ import pytest
 from textual.command import Hit
 from textual.pilot import Pilot
 
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tui.app import QuintetApp
 from tui.bindings import ACTIONS, Action, KeyTable, clashes, key_label, key_table
 from tui.control.palette import ActionProvider
@@ -44,7 +44,7 @@ def test_every_action_is_in_the_help_with_its_keys(row: Action) -> None:
 
 
 async def test_every_action_is_in_the_palette() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         provider = ActionProvider(app.main)
 
@@ -57,7 +57,7 @@ async def test_every_action_is_in_the_palette() -> None:
 
 
 async def test_the_palette_does_what_the_key_does() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
 
         await pilot.press("ctrl+p", *"sidebar", "enter")
@@ -103,7 +103,7 @@ def test_two_actions_may_swap_their_keys() -> None:
 
 async def test_a_changed_key_works_and_is_shown() -> None:
     table = key_table({"sidebar": "f12"})
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         app.set_keymap(table.keymap)
         app.main.show_keys(table)
@@ -120,7 +120,7 @@ async def test_a_changed_key_works_and_is_shown() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 async def test_the_footer_lists_only_keys_that_fit(width: int) -> None:
-    async with still_app().run_test(size=(width, 40)) as pilot:
+    async with frozen_app().run_test(size=(width, 40)) as pilot:
         await settle(pilot)
         typing = _footer(pilot)
         await pilot.press("escape")

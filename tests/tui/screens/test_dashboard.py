@@ -22,11 +22,11 @@ from core.telemetry.metrics import use_registry
 from core.telemetry.metrics.recorder import NullRegistry
 from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_data
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import palette_is_filled, screen_text, toasts, until
 from tests.support.tui.scripted_run import IDLE, IN_THE_MIDDLE, NOW, breaker_opens, run_fields
-from tests.tui.app.test_receive import screen_text
-from tests.tui.app.test_with_engine import palette_is_filled, toasts, until, working_app
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardPage, DashboardScreen
 from tui.screens.help import HelpScreen
@@ -64,7 +64,7 @@ def test_the_page_of_a_busy_session(snap_compare: Compare, size: tuple[int, int]
     async def before(pilot: Pilot[Any]) -> None:
         await open_page(pilot, lambda: busy_data(BUSY))
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
@@ -73,14 +73,14 @@ def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
         await pilot.press("G")
         await pilot.pause()
 
-    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
 
 
 def test_a_session_in_which_nothing_has_happened(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await open_page(pilot, lambda: untouched_data(IDLE))
 
-    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -92,7 +92,7 @@ def test_alerts_and_cost_in_the_sidebar(snap_compare: Compare, size: tuple[int, 
             await pilot.press("f4")
         await settle(pilot, BUSY)
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 def untouched_data(status: EngineStatus | None, registry: Registry | NullRegistry | None = None) -> DashboardData:
@@ -234,16 +234,16 @@ async def dashboard_after_a_run(folder: Path) -> str:
 
 
 async def test_the_page_follows_the_engine_while_it_is_open() -> None:
-    read = [busy_data(BUSY), busy_data(replace(BUSY, requests=99, alerts=()))]
-    async with still_app().run_test(size=(80, 24)) as pilot:
-        await open_page(pilot, lambda: read[0])
+    readings = [busy_data(BUSY), busy_data(replace(BUSY, requests=99, alerts=()))]
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
+        await open_page(pilot, lambda: readings[0])
         await until(pilot, lambda: "critical" in screen_text(pilot.app))
-        del read[0]
+        del readings[0]
         await until(pilot, lambda: "✓ none" in screen_text(pilot.app))
 
 
 async def test_the_page_scrolls_by_keys() -> None:
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         await open_page(pilot, lambda: busy_data(BUSY))
         at_top = screen_text(pilot.app)
         await pilot.press("G")
@@ -253,7 +253,7 @@ async def test_the_page_scrolls_by_keys() -> None:
 
 
 async def test_numbers_are_kept_while_the_screen_is_closed() -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test() as pilot:
         await settle(pilot)
         for at, requests in ((1000.0, 0), (1005.0, 10), (1010.0, 10), (1020.0, 30)):
@@ -266,7 +266,7 @@ async def test_numbers_are_kept_while_the_screen_is_closed() -> None:
 
 
 async def test_an_alert_is_told_once_and_as_loud_as_it_is() -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test(notifications=True) as pilot:
         await settle(pilot)
         for name, severity in (("error_rate_high", "critical"), ("retry_rate_high", "warning"), ("queue_deep", "info")):
@@ -285,7 +285,7 @@ async def test_an_alert_is_told_once_and_as_loud_as_it_is() -> None:
 
 
 async def test_a_breaker_that_opens_has_one_toast_and_one_line() -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await settle(pilot)
         app.receive(breaker_opens())
@@ -302,7 +302,7 @@ async def test_a_breaker_that_opens_has_one_toast_and_one_line() -> None:
 
 
 async def test_the_dashboard_opens_only_over_the_panes() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         await pilot.press("f1")
         app.action_dashboard()
@@ -317,7 +317,7 @@ async def test_the_dashboard_opens_only_over_the_panes() -> None:
     [("dashboard", "Dashboard  (d)", DashboardScreen), ("log", "Log  (L)", LogScreen)],
 )
 async def test_the_palette_opens_both_pages(words: str, title: str, screen: type[Screen[None]]) -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         await pilot.press("ctrl+p", *words)
         await until(pilot, lambda: palette_is_filled(app) and title in first_of_palette(app))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region, Size
 
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.scripted_run import IN_THE_MIDDLE, FrozenClock, first_half
 from tui.screens.main import MainScreen
 from tui.widgets.team_view import LAYOUT_NAMES, LayoutName, is_too_small, layout_for, regions_for, shown_cells
@@ -57,7 +57,7 @@ def test_regions_never_overlap_and_stay_inside(
 
 
 async def test_resizing_keeps_draft_focus_and_active_agent() -> None:
-    async with still_app().run_test(size=(200, 60)) as pilot:
+    async with frozen_app().run_test(size=(200, 60)) as pilot:
         app = await settle(pilot)
         for event in first_half():
             app.receive(event)
@@ -75,7 +75,7 @@ async def test_resizing_keeps_draft_focus_and_active_agent() -> None:
 
 
 async def test_tab_goes_round_all_panes_without_leaving_the_prompt() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         seen = []
         for _ in range(6):
@@ -89,7 +89,7 @@ async def test_tab_goes_round_all_panes_without_leaving_the_prompt() -> None:
 
 
 async def test_only_panes_on_screen_are_displayed() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         await pilot.press("escape", "2")
         assert [pane.display for pane in app.main.panes] == [True] * 5
@@ -100,7 +100,7 @@ async def test_only_panes_on_screen_are_displayed() -> None:
 
 
 async def test_an_agent_that_begins_comes_to_the_front_unless_the_user_chose() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         for event in first_half():
             app.receive(event)
@@ -121,7 +121,7 @@ async def test_two_escapes_far_apart_do_not_stop_the_run() -> None:
             stopped.append(message)
 
     clock = FrozenClock()
-    async with still_app(clock=clock).run_test(message_hook=hook) as pilot:
+    async with frozen_app(clock=clock).run_test(message_hook=hook) as pilot:
         await settle(pilot, IN_THE_MIDDLE)
         await pilot.press("escape")
         clock.at += 2
@@ -134,7 +134,7 @@ async def test_two_escapes_far_apart_do_not_stop_the_run() -> None:
 
 
 async def test_the_active_pane_has_the_main_place() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         await pilot.press("escape")
         for number in (2, 5, 1, 6, 3):
@@ -147,7 +147,7 @@ async def test_the_active_pane_has_the_main_place() -> None:
 
 
 async def test_a_working_agent_takes_the_main_place() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         for event in first_half():
             app.receive(event)

@@ -14,10 +14,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.telemetry.logs import current_log_file, log, stop_logging
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import CID, NAMES, log_line, write_log
-from tests.tui.app.test_receive import screen_text
-from tests.tui.app.test_with_engine import toasts, until, working_app
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import screen_text, toasts, until
 from tui.app import QuintetApp
 from tui.screens.log import LogScreen, LogSource
 from tui.screens.log_entry import LogEntryScreen
@@ -55,7 +55,7 @@ def a_run(path: Path) -> Path:
 async def opened(
     path: Path | None, *, agent_id: str | None = None, size: tuple[int, int] = (120, 40), structured: bool = True
 ) -> AsyncIterator[tuple[Pilot[Any], LogView]]:
-    async with still_app().run_test(size=size, notifications=True) as pilot:
+    async with frozen_app().run_test(size=size, notifications=True) as pilot:
         yield pilot, await open_log(pilot, path, agent_id=agent_id, structured=structured)
 
 
@@ -97,7 +97,7 @@ def test_the_log_of_a_run(snap_compare: Compare, tmp_path: Path, size: tuple[int
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"))
         await press(pilot, "up")
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 @sizes
@@ -108,7 +108,7 @@ def test_a_whole_entry(snap_compare: Compare, tmp_path: Path, size: tuple[int, i
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"), agent_id="qa_engineer")
         await press(pilot, "enter")
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 @sizes
@@ -121,14 +121,14 @@ def test_a_filter_while_it_is_typed(
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"))
         await press(pilot, "r", "w", "slash", *"model")
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 def test_without_a_log_the_screen_says_what_to_set(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await open_log(pilot, None)
 
-    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ async def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder.mkdir()
     async with opened(None) as (pilot, _):
         pass
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         screen = LogScreen(
             lambda: LogSource(folder), names=NAMES, agent_id=None, correlation_id=lambda: "", cursor_blink=False
@@ -351,7 +351,7 @@ async def test_a_log_that_begins_later_is_shown_then(tmp_path: Path) -> None:
 
 
 async def test_without_a_run_the_key_for_it_says_so(tmp_path: Path) -> None:
-    async with still_app().run_test(size=(120, 40), notifications=True) as pilot:
+    async with frozen_app().run_test(size=(120, 40), notifications=True) as pilot:
         app = await settle(pilot)
         await pilot.press("escape", "L", "r")
         await until(pilot, lambda: "no run yet" in toasts(app))

@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from tests.support.fault_server import silence
-from tests.support.tui.app import settle, still_app
-from tests.tui.app.test_with_engine import toasts, until, working_app
+from tests.support.tui.app import frozen_app, settle
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import toasts, until
 from tests.tui.screens.test_settings_screen import edit, find, open_settings, opened, shown, user_file
 from tui.app import QuintetApp
 from tui.bindings import KeyTable, canonical_key, key_label
@@ -31,7 +32,7 @@ SPELLED = {"home": "Home", "end": "End", "\x7f": "Delete", "slash": "/"}
 
 @pytest.mark.parametrize("page", PAGE_KEYS)
 async def test_f1_opens_the_help_over_a_page_with_its_own_keys_first_and_closes_it(page: str) -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         await pilot.press(*PAGE_KEYS[page])
         await until(pilot, lambda: app.screen.id == page)
@@ -128,7 +129,7 @@ async def test_the_answer_to_ctrl_q_saves_or_discards_and_leaves(user_file: Path
 
 
 async def test_ctrl_q_leaves_at_once_when_the_settings_have_no_change_or_are_closed() -> None:
-    async with still_app().run_test() as pilot:
+    async with frozen_app().run_test() as pilot:
         await settle(pilot)
         await open_settings(pilot)
         await edit(pilot, "llm.model", "tiny")

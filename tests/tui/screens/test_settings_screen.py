@@ -17,7 +17,7 @@ from core.settings import load_config
 from core.settings.editing.draft import Draft
 from core.settings.schema.leaves import all_leaves
 from core.telemetry.logs import setup as logs
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tui.app import QuintetApp
 from tui.control.setting_effects import EFFECTS, when
 from tui.screens.main import MainScreen
@@ -52,7 +52,7 @@ def user_file(_own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 async def opened(
     *, size: tuple[int, int] = (120, 40), hook: Callable[[Message], None] | None = None
 ) -> AsyncIterator[Pilot[Any]]:
-    async with still_app().run_test(size=size, message_hook=hook) as pilot:
+    async with frozen_app().run_test(size=size, message_hook=hook) as pilot:
         await settle(pilot)
         await open_settings(pilot)
         yield pilot
@@ -449,7 +449,7 @@ async def test_escape_with_a_wrong_value_says_that_it_cannot_be_saved(user_file:
 
 
 async def test_the_draft_in_the_prompt_survives_and_a_new_size_is_taken_over() -> None:
-    async with still_app().run_test(size=(200, 60)) as pilot:
+    async with frozen_app().run_test(size=(200, 60)) as pilot:
         app = await settle(pilot)
         await pilot.press(*"draft")
         await open_settings(pilot)
@@ -472,7 +472,7 @@ def test_every_setting_says_when_it_takes_effect() -> None:
 async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file: Path) -> None:
     started_with = load_config()
     user_file.write_text("[llm]\nmax_retries = 9\n")
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         app.push_screen(SettingsScreen(Draft(), in_use=started_with, choices={}, cursor_blink=False))
         await pilot.pause()
@@ -544,10 +544,10 @@ async def show_difference(pilot: Pilot[Any]) -> None:
 def test_settings(snap_compare: Compare, user_file: Path, size: tuple[int, int]) -> None:
     user_file.write_text(MINE)
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=show_a_change)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=show_a_change)
 
 
 def test_the_difference_before_saving(snap_compare: Compare, user_file: Path) -> None:
     user_file.write_text(MINE)
 
-    assert snap_compare(still_app(), terminal_size=(120, 40), run_before=show_difference)
+    assert snap_compare(frozen_app(), terminal_size=(120, 40), run_before=show_difference)

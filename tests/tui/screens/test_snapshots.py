@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.events import Event
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.scripted_run import (
     AT_THE_END,
     IN_THE_MIDDLE,
@@ -63,17 +63,17 @@ async def show(pilot: Pilot[Any], events: list[Event], *keys: str) -> None:
 
 @by_size
 def test_welcome(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(still_app(), terminal_size=size, run_before=settle)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=settle)
 
 
 @by_size
 def test_a_run_in_the_middle(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(still_app(), terminal_size=size, run_before=show_middle)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=show_middle)
 
 
 @by_size
 def test_a_finished_run(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(still_app(), terminal_size=size, run_before=show_end)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=show_end)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -81,14 +81,14 @@ def test_every_wait_is_seen_in_the_pane_of_the_agent_that_waits(snap_compare: Co
     async def before(pilot: Pilot[Any]) -> None:
         await show(pilot, [breaker_opens(), *everybody_waits()], "escape")
 
-    assert snap_compare(still_app(), terminal_size=size, run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
 
 
 def test_waits_without_a_countdown_and_answers_of_another_kind(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await show(pilot, server_comes_back())
 
-    assert snap_compare(still_app(), terminal_size=(120, 40), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(120, 40), run_before=before)
 
 
 def test_files_and_hand_offs_in_a_small_terminal(snap_compare: Compare) -> None:
@@ -97,7 +97,7 @@ def test_files_and_hand_offs_in_a_small_terminal(snap_compare: Compare) -> None:
         await pilot.press("escape", "6")
         await settle(pilot, AT_THE_END)
 
-    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
 
 
 def test_help(snap_compare: Compare) -> None:
@@ -105,12 +105,12 @@ def test_help(snap_compare: Compare) -> None:
         await settle(pilot)
         await pilot.press("f1")
 
-    assert snap_compare(still_app(), terminal_size=(120, 40), run_before=before)
+    assert snap_compare(frozen_app(), terminal_size=(120, 40), run_before=before)
 
 
 @pytest.mark.parametrize("theme", ["quintet-light", "high-contrast"])
 def test_other_themes(snap_compare: Compare, theme: str) -> None:
-    app = still_app(theme=theme)
+    app = frozen_app(theme=theme)
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=show_middle)
 
@@ -120,4 +120,4 @@ def test_without_colours_every_state_is_still_a_glyph_and_a_word(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=show_middle)
+    assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=show_middle)

@@ -7,8 +7,8 @@ import yaml
 
 from core.errors import UsageError
 from core.resources import shipped_folder
-from tests.support.tui.app import still_app
-from tests.tui.app.test_with_engine import until
+from tests.support.tui.app import frozen_app
+from tests.support.tui.screen import until
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, read_fields, shipped_theme_names, theme_from_fields
 
 
@@ -36,7 +36,7 @@ def test_a_theme_that_holds_no_colours_is_refused(fields: object, words: str) ->
 
 
 async def test_an_unknown_theme_is_named_and_the_default_is_used() -> None:
-    app = still_app(theme="sunset")
+    app = frozen_app(theme="sunset")
     async with app.run_test(notifications=True) as pilot:
         await until(pilot, lambda: len(app._notifications) > 0)
 
@@ -61,7 +61,7 @@ def test_the_first_paint_has_the_theme_that_was_asked_for(
 
 
 async def test_t_goes_through_the_themes() -> None:
-    app = still_app()
+    app = frozen_app()
     async with app.run_test() as pilot:
         await pilot.press("escape")
         seen = []

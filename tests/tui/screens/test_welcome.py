@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.status import AgentStatus
-from tests.support.tui.app import settle, still_app
+from tests.support.tui.app import frozen_app, settle
+from tests.support.tui.engine_app import working_app
+from tests.support.tui.screen import screen_text, until
 from tests.support.tui.scripted_run import ENDPOINT, IDLE
-from tests.tui.app.test_receive import screen_text
-from tests.tui.app.test_with_engine import until, working_app
 from tui.app import QuintetApp
 from tui.widgets.welcome import SAMPLE_TASK
 from tui.words.shown_path import shown_path
@@ -34,7 +34,7 @@ def words_of(text: str) -> str:
     ],
 )
 async def test_the_state_of_the_model_is_said(state: str, note: str, shown: str, size: tuple[int, int]) -> None:
-    async with still_app().run_test(size=size) as pilot:
+    async with frozen_app().run_test(size=size) as pilot:
         app = await settle(pilot, replace(IDLE, endpoint=replace(ENDPOINT, state=state, note=note)))
         welcome = words_of("\n".join(line[: app.main.query_one("#welcome").region.right] for line in _lines(app)))
 
@@ -44,7 +44,7 @@ async def test_the_state_of_the_model_is_said(state: str, note: str, shown: str,
 
 
 async def test_the_sidebar_says_why_no_model_answers_and_what_to_do() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot, replace(IDLE, endpoint=replace(ENDPOINT, state="failed", note=CANNOT)))
         sidebar = words_of("\n".join(line[app.main.query_one("#sidebar").region.x :] for line in _lines(app)))
 
@@ -54,7 +54,7 @@ async def test_the_sidebar_says_why_no_model_answers_and_what_to_do() -> None:
 
 async def test_who_is_switched_off_is_said() -> None:
     status = replace(IDLE, agents=(AgentStatus("qa_engineer", enabled=False, state="off"),))
-    async with still_app().run_test(size=(80, 24)) as pilot:
+    async with frozen_app().run_test(size=(80, 24)) as pilot:
         app = await settle(pilot, status)
 
         assert "QA Engineer (off)" in words_of(screen_text(app))
@@ -83,7 +83,7 @@ def _lines(app: QuintetApp) -> list[str]:
 
 
 async def test_the_sample_is_not_offered_for_another_workflow() -> None:
-    async with still_app().run_test(size=(120, 40)) as pilot:
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
 
         app.main.show_workflow("review", {"delivery": "Delivery", "review": "Review"})

@@ -12,7 +12,7 @@ from textual.geometry import Offset, Region
 from textual.pilot import Pilot
 from textual.selection import SELECT_ALL, Selection
 
-from tests.tui.app.test_with_engine import until
+from tests.support.tui.screen import until
 from tests.tui.widgets.test_frame_clock import Timeline
 from tui.widgets.stream.stream_view import StreamView
 

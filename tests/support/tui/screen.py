@@ -1,0 +1,34 @@
+"""What can be seen on a screen, and waiting until it can be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+from textual.command import CommandList
+from textual.pilot import Pilot
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; looks again whenever the app has dealt with its messages."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await pilot.pause()
+
+
+def screen_text(app: App[int]) -> str:
+    """Everything on screen, as the terminal would get it."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips(app.size)
+    assert len(lines) == height
+    return "\n".join("".join(segment.text for segment in line)[:width] for line in lines)
+
+
+def toasts(app: App[Any]) -> str:
+    return "\n".join(notification.message for notification in app._notifications)
+
+
+def palette_is_filled(app: App[Any]) -> bool:
+    return app.screen.query_one(CommandList).option_count > 0
