@@ -16,10 +16,11 @@ from typing import Literal
 
 from platformdirs import user_data_path, user_log_path
 
+from core.addresses import OPENAI_BASE_URL
 from core.clock import SystemClock
 from core.errors import QuintetError
 from core.llm.embedded.server import EmbeddedServer
-from core.llm.endpoint import OPENAI_BASE_URL, Endpoint, make_endpoint
+from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.servers.models import model_names
 from core.llm.servers.resolver import EndpointSource

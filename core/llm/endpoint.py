@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from core.addresses import OPENAI_BASE_URL, checked_key, completed_base_url, is_near, without_credentials
 from core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 EndpointKind = Literal["embedded", "local", "remote"]
 
-OPENAI_BASE_URL = "https://api.openai.com/v1"
 SMALL_CONTEXT_TOKENS = 6000  # below it the long prompts do not fit beside an answer
 SMALL_MODEL_BILLIONS = 3.0  # models below it follow one short instruction better than a page of them
 
@@ -117,39 +116,16 @@ def normalise_base_url(written: str) -> str:
     Raises:
         UsageError: no http(s) address can be read from it.
     """
-    text = written.strip()
-    if "://" not in text:
-        host = text.partition("/")[0].rpartition("@")[2]
-        scheme = "http" if _host_locality(_bare_host(host)) == "local" else "https"
-        text = f"{scheme}://{text}"
-    parts = _split(text, written)
-    if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"the base URL {_shown(written)} has the scheme {parts.scheme!r}", hint=_URL_HINT)
-    if not parts.hostname or re.search(r"\s", text):
-        raise UsageError(f"the base URL {_shown(written)} names no host", hint=_URL_HINT)
-    if parts.query or parts.fragment:
-        raise UsageError(f"the base URL {_shown(written)} has a query or a fragment", hint=_URL_HINT)
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
-
-
-def without_credentials(url: str) -> str:
-    """Return an address without the name and password that may stand in it."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    try:
+        return completed_base_url(written)
+    except ValueError as wrong:
+        shown = repr(without_credentials(written.strip(), "***@")[:200])
+        raise UsageError(f"the base URL {shown} {wrong}", hint=_URL_HINT) from None
 
 
 def locality(base_url: str) -> Literal["local", "remote"]:
     """Return whether an address is on this machine or its private network."""
-    return _host_locality(urlsplit(base_url).hostname or "")
-
-
-def is_loopback(base_url: str) -> bool:
-    """Return whether an address never leaves this machine, so that no proxy is asked; keys have a stricter rule."""
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    address = _address(host)
-    return address is not None and (address.is_loopback or address.is_unspecified)
+    return "local" if is_near(base_url) else "remote"
 
 
 def is_small_model(model: str, context_tokens: int | None = None) -> bool:
@@ -162,48 +138,10 @@ def is_small_model(model: str, context_tokens: int | None = None) -> bool:
     return bool(billions) and max(billions) < SMALL_MODEL_BILLIONS
 
 
-def _split(text: str, written: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # is read lazily: a wrong port is only noticed here
-    except ValueError as wrong:
-        raise UsageError(f"the base URL {_shown(written)} cannot be read ({wrong})", hint=_URL_HINT) from None
-    return parts
-
-
-def _shown(written: str) -> str:
-    return repr(re.sub(r"//[^/@]*@", "//***@", written.strip())[:200])
-
-
-def _bare_host(netloc: str) -> str:
-    if netloc.startswith("["):
-        return netloc[1:].partition("]")[0]
-    return netloc.partition(":")[0].lower()
-
-
-def _host_locality(host: str) -> Literal["local", "remote"]:
-    address = _address(host)
-    if address is not None:
-        near = address.is_loopback or address.is_private or address.is_link_local
-        return "local" if near else "remote"
-    # A name without a dot is a machine of this network or a container beside us.
-    near = "." not in host or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
-    return "local" if near else "remote"
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
 def _checked_key(api_key: str | None, host: str) -> str | None:
-    key = (api_key or "").strip()
-    if not key:
+    if not api_key or not api_key.strip():
         return None
-    if not key.isascii() or not key.isprintable():
-        raise UsageError(
-            f"the API key for {host} holds characters that cannot be sent", hint="copy the key again (LLM_API_KEY)"
-        )
-    return key
+    try:
+        return checked_key(api_key)
+    except ValueError as wrong:
+        raise UsageError(f"the API key for {host} {wrong}", hint="copy the key again (LLM_API_KEY)") from None

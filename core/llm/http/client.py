@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from core.addresses import needs_no_proxy
 from core.errors import UsageError
-from core.llm.endpoint import Endpoint, is_loopback
+from core.llm.endpoint import Endpoint
 from core.llm.faults import clean_detail
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _build_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: 
     http_client = openai.DefaultAsyncHttpxClient(
         verify=ssl_context,
         follow_redirects=False,  # a redirected POST would become a GET without its body
-        trust_env=not is_loopback(endpoint.base_url),  # a proxy must not catch 127.0.0.1
+        trust_env=not needs_no_proxy(endpoint.base_url),  # a proxy must not catch 127.0.0.1
         limits=httpx2.Limits(
             max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=keepalive
         ),

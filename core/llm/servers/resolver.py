@@ -7,18 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.addresses import OPENAI_BASE_URL, without_credentials
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
 from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import (
-    OPENAI_BASE_URL,
     SMALL_MODEL_BILLIONS,
     Endpoint,
     is_small_model,
     locality,
     make_endpoint,
-    without_credentials,
 )
 from core.llm.servers.models import offered_models
 from core.settings import Settings, key_for_endpoint, key_for_fallback

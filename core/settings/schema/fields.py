@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from core.addresses import checked_base_url, checked_key
 from core.settings.schema.loading import current_folder
 
 CONFIG = SettingsConfigDict(
@@ -93,33 +94,8 @@ def _resolve_path(value: Path) -> Path:
     return current_folder() / expanded
 
 
-def _check_base_url(value: str) -> str:
-    address = value.strip().rstrip("/")
-    if not address.isprintable() or any(character in address for character in ' \\"<>'):
-        raise ValueError("contains characters that no address has")
-    try:
-        parts = urlsplit(address)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"is no address: {error}") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError("must start with http:// or https:// and name a host")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or a password; put the key into LLM_API_KEY")
-    if parts.query or parts.fragment:
-        raise ValueError("must not hold a query (?) or a fragment (#)")
-    if parts.path.endswith("/completions"):
-        raise ValueError("must end before /chat/completions, which is added to it")
-    return address
-
-
 def _check_key(value: SecretStr) -> SecretStr:
-    key = value.get_secret_value().strip()
-    if not key:
-        raise ValueError("must not be empty")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ValueError("contains characters that cannot be sent in a header")
-    return SecretStr(key)
+    return SecretStr(checked_key(value.get_secret_value()))
 
 
 def _check_dsn(value: SecretStr) -> SecretStr:
@@ -138,7 +114,7 @@ Number = Annotated[float, BeforeValidator(_no_bool)]
 Words = Annotated[str, AfterValidator(_no_empty)]
 Names = Annotated[tuple[Words, ...], BeforeValidator(_split_list)]
 FilePath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_resolve_path)]
-BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+BaseUrl = Annotated[str, AfterValidator(checked_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_key)]
 Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from core.addresses import is_loopback, server_of
+from core.addresses import OPENAI_BASE_URL, is_loopback, server_of
 from core.settings.schema.sections import Settings
 from core.settings.schema.tables import FallbackSettings
-
-OPENAI_ADDRESS = "https://api.openai.com/v1"  # where a key without an address belongs
 
 
 def key_for_endpoint(settings: Settings) -> tuple[str | None, str | None]:
@@ -42,7 +40,7 @@ def key_for_fallback(settings: Settings, fallback: FallbackSettings) -> tuple[st
     """
     if fallback.api_key is not None:
         return fallback.api_key.get_secret_value(), None
-    if fallback.base_url is None or server_of(fallback.base_url) == server_of(settings.llm.base_url or OPENAI_ADDRESS):
+    if fallback.base_url is None or server_of(fallback.base_url) == server_of(settings.llm.base_url or OPENAI_BASE_URL):
         return key_for_endpoint(settings)
     secret = settings.llm.api_key
     if secret is None:

@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-from core.addresses import is_loopback
+from core.addresses import needs_no_proxy
 
 TIMEOUT_SECONDS = 2.0
 INTERVAL_SECONDS = 60.0
@@ -82,7 +82,7 @@ class Destination:
         allowed = _WIRE_HEADERS | {name.lower() for name in [*(self.own_headers or ()), *self.trace_headers]}
         session = _FrugalSession() if self.own_headers is None else _ClosedSession(allowed)
         # A proxy or a .netrc is for the network; this machine needs neither.
-        session.trust_env = not is_loopback(url)
+        session.trust_env = not needs_no_proxy(url)
         return session
 
 

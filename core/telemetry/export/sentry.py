@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from core.addresses import is_loopback
+from core.addresses import needs_no_proxy
 from core.redaction import redact_value
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SentryReports:
 
     def __init__(self, dsn: str, *, environment: str, version: str, with_texts: bool = False) -> None:
         self._with_texts = with_texts
-        proxy = "" if is_loopback(dsn) else None  # "" is none at all, None the environment's
+        proxy = "" if needs_no_proxy(dsn) else None  # "" is none at all, None the environment's
         # send_default_pii stays unset, which means no: naming it at all is deprecated.
         self._client = sentry_sdk.Client(
             dsn,

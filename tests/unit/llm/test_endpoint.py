@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.addresses import is_loopback, needs_no_proxy
 from core.errors import UsageError
-from core.llm.endpoint import configured_endpoint, is_loopback, is_small_model, make_endpoint, normalise_base_url
+from core.llm.endpoint import configured_endpoint, is_small_model, make_endpoint, normalise_base_url
 from core.settings import LLMSettings, Settings
 
 
@@ -67,6 +68,13 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 def test_local_is_this_machine_and_its_network(url: str, kind: str, loopback: bool) -> None:
     assert make_endpoint(url, "m").kind == kind
     assert is_loopback(url) is loopback
+    assert needs_no_proxy(url) is loopback
+
+
+@pytest.mark.parametrize("url", ["http://0.0.0.0:8080/v1", "http://[::]:8080/v1", "http://model.localhost/v1"])
+def test_what_is_meant_for_this_machine_passes_no_proxy_but_gets_no_key_of_its_own_accord(url: str) -> None:
+    assert needs_no_proxy(url)
+    assert not is_loopback(url)
 
 
 @pytest.mark.parametrize(
