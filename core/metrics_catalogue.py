@@ -155,19 +155,6 @@ CALLS_ENDED = "llm.requests"  # what a rate is a share of, and what alerts count
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
-def declared_metric(name: str, kind: MetricKind, tags: frozenset[str]) -> Metric:
-    """Return the row of a metric; raises ValueError when name, kind or a tag is not declared."""
-    metric = METRICS.get(name)
-    if metric is None:
-        raise ValueError(f"metric {name!r} is not in core/metrics_catalogue.py - add a row for it")
-    if metric.kind != kind:
-        raise ValueError(f"metric {name!r} is a {metric.kind}, not a {kind}")
-    if not tags <= metric.tags:
-        unknown = ", ".join(sorted(tags - metric.tags))
-        raise ValueError(f"metric {name!r} has no tag {unknown} - its row in core/metrics_catalogue.py lists them")
-    return metric
-
-
 def percentile_name(timing: str, quantile: str) -> str:
     """Return the name of a percentile: "llm.first_token.p95_seconds"."""
     return f"{timing}.{quantile}_seconds"

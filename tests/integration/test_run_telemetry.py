@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,8 +18,7 @@ from core.metrics_catalogue import METRICS
 from core.sessions.journal import read_journal
 from core.telemetry import metrics
 from core.telemetry.logs import set_log_level, setup_logging, stop_logging
-from core.telemetry.metrics.recorder import NullRegistry
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.registry import NullRegistry, Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
 from tests.support.team import CODE, engine_harness, team_settings, write_team
 
@@ -67,11 +66,11 @@ def recorded() -> set[str]:
 
 def count_of(name: str) -> int:
     """Return how many durations a timing has taken, all its series together."""
-    histograms: dict[str, Any] = metrics.get_metrics()["histograms"]
+    histograms = metrics.get_metrics()["histograms"]
     return sum(series["count"] for key, series in histograms.items() if key.partition("{")[0] == name)
 
 
-def of_one_name(kind: str, name: str) -> dict[str, float]:
+def of_one_name(kind: Literal["counters", "gauges"], name: str) -> dict[str, float]:
     """Return all series of one metric."""
     return {key: value for key, value in metrics.get_metrics()[kind].items() if key.partition("{")[0] == name}
 

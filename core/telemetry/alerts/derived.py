@@ -6,7 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
 from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED, METRICS, QUANTILES, RATES, extreme_names, percentile_name
-from core.telemetry.metrics.recorder import WINDOW_SECONDS, Recorder, SeriesTotals
+from core.telemetry.metrics.registry import WINDOW_SECONDS, Recorder
+from core.telemetry.metrics.series import SeriesTotals
 
 
 def counter_totals(totals: Sequence[SeriesTotals]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from core.telemetry.alerts.alerts import AlertBoard, AlertStamp, AlertStatus
 from core.telemetry.alerts.derived import SlidingValues
 from core.telemetry.logs import Level, log
 from core.telemetry.metrics import current_registry, gauge, increment
-from core.telemetry.metrics.process import process_gauges
+from core.telemetry.metrics.process import record_process_gauges
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
@@ -79,8 +79,7 @@ class AlertWatch:
         stamp = self._stamp()
         self._measure_breakers(stamp["at"])
         if self._measures_process:
-            for name, level in process_gauges().items():
-                gauge(name, level)
+            record_process_gauges(current_registry())
         values = self._values.read(current_registry(), stamp["at"])
         for alert in self._board.evaluate(values, stamp, is_local=self._is_local()):
             if isinstance(alert, AlertResolved):

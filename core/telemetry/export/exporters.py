@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.telemetry.export.otel import OtelExport
     from core.telemetry.export.sentry import SentryReports
-    from core.telemetry.metrics.recorder import Recorder
+    from core.telemetry.metrics.registry import Recorder
 
 STOP_SECONDS = 1.4  # the app may be held up for 2 s; the rest is for its own end, on a busy machine too
 OTEL_EXTRA = "quintet[otel] is not installed - pip install 'quintet[otel]'"

@@ -28,7 +28,8 @@ from core.metrics_catalogue import METRICS
 from core.telemetry.export.names import OtelSeries, otel_series
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.recorder import Recorder, SeriesKey, SeriesTotals
+from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.series import SeriesKey, SeriesTotals
 
 _Baseline = Mapping[tuple[str, SeriesKey], SeriesTotals]
 

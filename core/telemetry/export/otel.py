@@ -13,7 +13,7 @@ from core.events import Event
 from core.telemetry.export.metric_push import MetricPush
 from core.telemetry.export.otlp import Destination, interval_seconds, is_switched_off, our_resource
 from core.telemetry.export.spans import SpanSink
-from core.telemetry.metrics.recorder import Recorder
+from core.telemetry.metrics.registry import Recorder
 
 
 class OtelExport:

@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 from core.metrics_catalogue import METRICS
 from core.telemetry.export.reading import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.recorder import Recorder, SeriesTotals
+from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.series import SeriesTotals
 
 HOST = "127.0.0.1"  # the numbers name models and servers: nobody else on the network needs to read them
 CLIENT_SECONDS = 10.0  # a reader that says nothing for so long is hung up on

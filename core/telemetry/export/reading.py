@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from core.redaction import redact
-from core.telemetry.metrics.process import process_gauges
-from core.telemetry.metrics.recorder import Recorder, SeriesKey, SeriesTotals
+from core.telemetry.metrics.process import record_process_gauges
+from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.series import SeriesKey, SeriesTotals
 
 
 def read_totals(recorder: Recorder) -> list[SeriesTotals]:
@@ -12,8 +13,7 @@ def read_totals(recorder: Recorder) -> list[SeriesTotals]:
 
     Series that cannot be told apart any more once their tags are masked are added up.
     """
-    for name, value in process_gauges().items():
-        recorder.record(name, "gauge", value, None)
+    record_process_gauges(recorder)
     safe: dict[str, str] = {}
     merged: dict[tuple[str, SeriesKey], SeriesTotals] = {}
     for series in recorder.totals():

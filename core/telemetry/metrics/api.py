@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from core.metrics_catalogue import METRICS
-from core.telemetry.metrics.process import process_gauges
-from core.telemetry.metrics.recorder import NullRegistry, Recorder, Tags
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.process import record_process_gauges
+from core.telemetry.metrics.registry import MetricsSnapshot, NullRegistry, Recorder, Registry, Tags
 
 _process_wide: Recorder = Registry()
 _scoped: ContextVar[Recorder | None] = ContextVar("metrics_registry", default=None)
@@ -63,15 +61,14 @@ def total(name: str, **match: str) -> float:
     return current_registry().total(name, **match)
 
 
-def get_metrics() -> dict[str, Any]:
+def get_metrics() -> MetricsSnapshot:
     """Return all metrics as JSON values: counters, gauges, histograms (of the window), window_s, uptime_s.
 
     Series are named "llm.errors{agent=developer,kind=stall}".
     """
     registry = current_registry()
     if not isinstance(registry, NullRegistry):
-        for name, value in process_gauges().items():
-            registry.record(name, "gauge", value, None)
+        record_process_gauges(registry)
     return registry.snapshot()
 
 

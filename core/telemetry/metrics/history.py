@@ -10,7 +10,7 @@ STEP_SECONDS = 5.0
 STEPS = 120
 
 
-class History:
+class MetricHistory:
     """Keeps the newest value of every number in each step; to be fed as often as one likes.
 
     A step in which nothing was taken is a gap: levels are unknown there, and what a total grew by is spread over it.

@@ -6,6 +6,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from core.telemetry.metrics.registry import Recorder
+
 if TYPE_CHECKING:
     import psutil
 
@@ -13,21 +15,19 @@ if TYPE_CHECKING:
 _IMPORTED_AT = time.monotonic()
 
 
-def process_gauges() -> dict[str, float]:
-    """Return process.uptime in seconds, process.memory in bytes and process.cpu in percent since the last call.
-
-    Without the last two if the system refuses.
-    """
+def record_process_gauges(recorder: Recorder) -> None:
+    """Measure process.uptime, process.memory and process.cpu; without the last two if the system refuses."""
     import psutil
 
-    uptime = {"process.uptime": time.monotonic() - _IMPORTED_AT}
+    recorder.record("process.uptime", "gauge", time.monotonic() - _IMPORTED_AT, None)
     try:
         process = _this_process()
         # interval=None returns at once: it compares with the last call. The first one is 0.
         memory, cpu = process.memory_info().rss, process.cpu_percent(interval=None)
     except psutil.Error:
-        return uptime
-    return {**uptime, "process.memory": memory, "process.cpu": cpu}
+        return
+    recorder.record("process.memory", "gauge", memory, None)
+    recorder.record("process.cpu", "gauge", cpu, None)
 
 
 @cache

@@ -4,35 +4,86 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol, TypedDict
 
 from core.clock import Clock, SystemClock
-from core.metrics_catalogue import METRICS, Metric, MetricKind, declared_metric
-from core.telemetry.metrics.recorder import WINDOW_SECONDS, SeriesKey, SeriesTotals, Tags
+from core.metrics_catalogue import METRICS, Metric, MetricKind
+from core.telemetry.metrics.series import SeriesKey, SeriesTotals, series_name
 
+WINDOW_SECONDS = 300.0
 MAX_SAMPLES = 4096  # per series; older ones leave first
 MAX_TAG_VALUES = 50  # per tag key of a metric; a server that invents names must not fill the memory
 OTHER = "_other"
 
+Tags = Mapping[str, str]
 
-Reading = dict[str, float | int | None]
+
+class TimingSummary(TypedDict):
+    """What the window of a timing holds, in milliseconds; None for what an empty window has no value of."""
+
+    count: int
+    sum: float
+    min: float | None
+    max: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class MetricsSnapshot(TypedDict):
+    """All metrics as JSON values by the names of their series: "llm.errors{agent=developer,kind=stall}"."""
+
+    counters: dict[str, float]
+    gauges: dict[str, float]
+    histograms: dict[str, TimingSummary]
+    window_s: float
+    uptime_s: float
+
+
+class Recorder(Protocol):
+    """What takes measurements: a `Registry` or, when metrics are off, a `NullRegistry`."""
+
+    def monotonic(self) -> float:
+        """Return the seconds by which durations are measured."""
+        ...
+
+    def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
+        """Take one value: the step of a counter, the level of a gauge, the milliseconds of a timing."""
+        ...
+
+    def snapshot(self) -> MetricsSnapshot:
+        """Return everything; timings as summaries of the window."""
+        ...
+
+    def quantiles(self, name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
+        """Return exact quantiles of the window; None for each while it is empty."""
+        ...
+
+    def total(self, name: str, **match: str) -> float:
+        """Return the sum of all values since the start."""
+        ...
+
+    def totals(self) -> Sequence[SeriesTotals]:
+        """Return every series with its totals since the start."""
+        ...
 
 
 @dataclass(slots=True)
 class _Series:
-    bounds: tuple[float, ...] = ()  # of the buckets, in milliseconds
+    bucket_bounds_ms: tuple[float, ...] = ()
     buckets: list[int] = field(default_factory=list)
     count: int = 0
     total: float = 0.0
     last: float = 0.0
     window: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
-    # What was last read of the window, and the state it had: most series stay as they are from one look to the next.
-    reading: Reading = field(default_factory=dict)
-    read: tuple[int, int] = (-1, -1)
+    # The last summary of the window, and the window's state then: most series do not change between two snapshots.
+    summary: TimingSummary | None = None
+    summary_of: tuple[int, int] = (-1, -1)
 
     def forget_before(self, oldest: float) -> None:
         while self.window and self.window[0][0] < oldest:
@@ -55,7 +106,7 @@ class Registry:
 
     def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
         tags = tags or {}
-        metric = declared_metric(name, kind, frozenset(tags))
+        metric = _declared(name, kind, tags)
         if not math.isfinite(value) or (kind == "counter" and value < 0):
             raise ValueError(f"metric {name!r} cannot take {value!r}")
         with self._lock:
@@ -67,25 +118,32 @@ class Registry:
             series.count += 1
             series.total += value
             series.last = value
-            if series.bounds:
-                series.buckets[bisect_left(series.bounds, value)] += 1
+            if series.bucket_bounds_ms:
+                series.buckets[bisect_left(series.bucket_bounds_ms, value)] += 1
             series.window.append((self._clock.monotonic(), value))
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> MetricsSnapshot:
+        counters: dict[str, float] = {}
+        gauges: dict[str, float] = {}
+        histograms: dict[str, TimingSummary] = {}
         with self._lock:
-            kinds: dict[str, dict[str, Any]] = {"counter": {}, "gauge": {}, "timing": {}}
             oldest = self._oldest()
             for name, by_tags in self._series.items():
-                kind = METRICS[name].kind
                 for key, series in by_tags.items():
-                    kinds[kind][_series_name(name, key)] = _reading(kind, series, oldest)
-            return {
-                "counters": kinds["counter"],
-                "gauges": kinds["gauge"],
-                "histograms": kinds["timing"],
-                "window_s": self._window_seconds,
-                "uptime_s": self._uptime(),
-            }
+                    match METRICS[name].kind:
+                        case "counter":
+                            counters[series_name(name, key)] = series.total
+                        case "gauge":
+                            gauges[series_name(name, key)] = series.last
+                        case "timing":
+                            histograms[series_name(name, key)] = _summary(series, oldest)
+        return {
+            "counters": counters,
+            "gauges": gauges,
+            "histograms": histograms,
+            "window_s": self._window_seconds,
+            "uptime_s": self._clock.monotonic() - self._started,
+        }
 
     def quantiles(self, name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
         with self._lock:
@@ -128,32 +186,60 @@ class Registry:
     def _oldest(self) -> float:
         return self._clock.monotonic() - self._window_seconds
 
-    def _uptime(self) -> float:
-        return self._clock.monotonic() - self._started
+
+class NullRegistry:
+    """Takes everything and keeps nothing: ENABLE_METRICS=false."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
+        del value
+        # A wrong name shows up whether metrics are on or off.
+        _declared(name, kind, tags or {})
+
+    def snapshot(self) -> MetricsSnapshot:
+        return {"counters": {}, "gauges": {}, "histograms": {}, "window_s": WINDOW_SECONDS, "uptime_s": 0.0}
+
+    def quantiles(self, name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
+        del name, match
+        return (None,) * len(qs)
+
+    def total(self, name: str, **match: str) -> float:
+        del name, match
+        return 0.0
+
+    def totals(self) -> Sequence[SeriesTotals]:
+        return ()
+
+
+def _declared(name: str, kind: MetricKind, tags: Tags) -> Metric:
+    """Return the row of a metric; raises ValueError when name, kind or a tag is not declared."""
+    metric = METRICS.get(name)
+    if metric is None:
+        raise ValueError(f"metric {name!r} is not in core/metrics_catalogue.py - add a row for it")
+    if metric.kind != kind:
+        raise ValueError(f"metric {name!r} is a {metric.kind}, not a {kind}")
+    if not metric.tags.issuperset(tags):
+        unknown = ", ".join(sorted(set(tags) - metric.tags))
+        raise ValueError(f"metric {name!r} has no tag {unknown} - its row in core/metrics_catalogue.py lists them")
+    return metric
 
 
 def _new_series(metric: Metric) -> _Series:
-    bounds = tuple(seconds * 1000 for seconds in metric.bucket_bounds_seconds)
-    return _Series(bounds, [0] * (len(bounds) + 1) if bounds else [])
+    bounds_ms = tuple(seconds * 1000 for seconds in metric.bucket_bounds_seconds)
+    return _Series(bounds_ms, [0] * (len(bounds_ms) + 1) if bounds_ms else [])
 
 
-def _series_name(name: str, key: SeriesKey) -> str:
-    return name if not key else name + "{" + ",".join(f"{tag}={value}" for tag, value in key) + "}"
-
-
-def _reading(kind: MetricKind, series: _Series, oldest: float) -> float | Reading:
-    if kind == "counter":
-        return series.total
-    if kind == "gauge":
-        return series.last
+def _summary(series: _Series, oldest: float) -> TimingSummary:
     series.forget_before(oldest)
     state = (series.count, len(series.window))
-    if series.read != state:
-        series.read, series.reading = state, _summary(sorted(value for _, value in series.window))
-    return dict(series.reading)
+    if series.summary is None or series.summary_of != state:
+        series.summary, series.summary_of = _summary_of(sorted(value for _, value in series.window)), state
+    return series.summary.copy()
 
 
-def _summary(window: Sequence[float]) -> Reading:
+def _summary_of(window: Sequence[float]) -> TimingSummary:
     return {
         "count": len(window),
         "sum": math.fsum(window),

@@ -19,8 +19,7 @@ from core.spending.ledger import Cost
 from core.status import EngineStatus
 from core.telemetry.alerts.alerts import AlertStatus
 from core.telemetry.metrics import use_registry
-from core.telemetry.metrics.recorder import NullRegistry
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.registry import NullRegistry, Registry
 from tests.support.clock import VirtualClock
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_data

@@ -16,8 +16,8 @@ from core.settings import AlertSettings, load_config
 from core.settings.schema.alert_rules import NEWS, RULES
 from core.telemetry.alerts.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
 from core.telemetry.alerts.derived import SlidingValues, counter_totals, derived_values
-from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.registry import NullRegistry, Registry
+from core.telemetry.metrics.series import SeriesTotals
 from tests.support.clock import VirtualClock
 
 Values = dict[str, float]

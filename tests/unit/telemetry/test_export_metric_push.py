@@ -22,8 +22,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 
 from core.telemetry.export.metric_push import MetricPush
-from core.telemetry.metrics.recorder import NullRegistry, Recorder
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.registry import NullRegistry, Recorder, Registry
 from tests.support.clock import VirtualClock
 
 ONLY_AT_THE_END = 3600.0

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.metrics_catalogue import METRICS
 from core.redaction import MASK, register_secret
 from core.telemetry.export.reading import read_totals
-from core.telemetry.metrics.recorder import NullRegistry, SeriesTotals
-from core.telemetry.metrics.registry import Registry
+from core.telemetry.metrics.registry import NullRegistry, Registry
+from core.telemetry.metrics.series import SeriesTotals
 
 DURATIONS = st.floats(0, 1e8, allow_nan=False)
 

@@ -8,24 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.telemetry.metrics.history import STEP_SECONDS, STEPS, History
+from core.telemetry.metrics.history import STEP_SECONDS, STEPS, MetricHistory
 from core.telemetry.metrics.series import series_of
 from tui.widgets.dashboard.sparkline import BARS, sparkline
 
 NOW = 10_000.0
 
 
-def history_of(values: dict[float, float | None], name: str = "n") -> History:
+def history_of(values: dict[float, float | None], name: str = "n") -> MetricHistory:
     """Return what is left of values at their seconds before NOW."""
-    history = History()
+    history = MetricHistory()
     for ago, value in sorted(values.items(), reverse=True):
         history.take(NOW - ago, {name: value})
     return history
 
 
 def test_before_anything_was_taken_nothing_is_known() -> None:
-    assert History().levels("n", NOW, STEPS) == [None] * STEPS
-    assert History().rates("n", NOW, STEPS) == [None] * STEPS
+    assert MetricHistory().levels("n", NOW, STEPS) == [None] * STEPS
+    assert MetricHistory().rates("n", NOW, STEPS) == [None] * STEPS
 
 
 def test_the_newest_value_of_a_step_counts() -> None:
@@ -74,7 +74,7 @@ def test_any_history_has_as_many_columns_as_it_can(values: dict[float, float | N
 
 
 def test_taking_values_costs_far_less_than_a_millisecond() -> None:
-    history = History()
+    history = MetricHistory()
     started = time.process_time()
     for second in range(10_000):
         history.take(float(second), {"requests": second, "errors": 0, "p95": 1.0})

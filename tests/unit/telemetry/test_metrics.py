@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
 from core.telemetry import metrics
-from core.telemetry.metrics.recorder import NullRegistry
-from core.telemetry.metrics.registry import MAX_SAMPLES, MAX_TAG_VALUES, OTHER, Registry
+from core.telemetry.metrics.registry import MAX_SAMPLES, MAX_TAG_VALUES, OTHER, NullRegistry, Registry
 from tests.support.clock import VirtualClock
 from tests.support.repository import ROOT
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from core.events import BreakerChanged, Event, RunStarted
 from core.status import EngineStatus
-from core.telemetry.metrics.history import History
+from core.telemetry.metrics.history import MetricHistory
+from core.telemetry.metrics.registry import MetricsSnapshot, NullRegistry
 
 NEWEST_BREAKER_CHANGES = 20
 
@@ -26,7 +27,7 @@ class SessionHistory:
     """
 
     def __init__(self) -> None:
-        self.samples = History()
+        self.samples = MetricHistory()
         self.breaker_changes: deque[BreakerChanged] = deque(maxlen=NEWEST_BREAKER_CHANGES)
         self.correlation_id = ""
 
@@ -63,7 +64,7 @@ class DashboardData:
     history: SessionHistory
     names: Mapping[str, str]
     status: EngineStatus | None = None
-    metrics: Mapping[str, Any] | None = None
+    metrics: MetricsSnapshot | None = None
     pool: Mapping[str, Any] | None = None
     first_token: Quantiles = (None, None, None)
     tasks: Mapping[str, Quantiles] | None = None
@@ -75,7 +76,6 @@ def read_dashboard_data(
     """Ask the metrics and the pool of this process; 0.1 ms of CPU, 3 ms with windows full of samples."""
     from core.llm.http.pool import get_pool_stats
     from core.telemetry.metrics import current_registry, get_metrics, quantiles
-    from core.telemetry.metrics.recorder import NullRegistry
 
     if isinstance(current_registry(), NullRegistry):
         return DashboardData(now, history, names, status, pool=get_pool_stats() if status is not None else None)
