@@ -32,9 +32,8 @@ from core.telemetry.logs import listen_for_faults, log, set_correlation_id
 from core.telemetry.metrics import quantiles, total
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
-from core.workflow.lifecycle import RunDeps, RunLifecycle, RunRequest
-from core.workflow.outcome import RunOutcome
-from core.workflow.run import Run, SteeringNote
+from core.workflow.lifecycle import RunLifecycle, RunOutcome
+from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 from core.workflow.run_budget_gate import WhenReached
 
 TASK_MAX_BYTES = 256 * 1024

@@ -136,6 +136,9 @@ LOST_KINDS = frozenset({"connect", "connect_timeout", "disconnected", "cut"})
 LASTING_KINDS = frozenset({"auth", "quota", "not_found", "not_sse"})
 """The next call would meet them again: the endpoint is passed over for a while."""
 
+ENDPOINT_KINDS = LASTING_KINDS | {"connect", "connect_timeout", "unavailable"}
+"""They concern the endpoint, and so every agent alike."""
+
 FALLBACK_KINDS = LASTING_KINDS | {
     *("connect", "connect_timeout", "disconnected", "cut", "first_token_timeout", "read_timeout", "pool_timeout"),
     *("server", "http_408", "http_425", "rate_limit", "truncated_stream", "malformed", "stream_error"),

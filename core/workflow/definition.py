@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import ArtifactError, PromptError
 from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
+from core.workflow.state import FileRole
 from core.workspace.files.paths import safe_relative_path
 
 FILE_VARIABLES = frozenset({"path", "current"})
@@ -25,7 +26,6 @@ VERDICT_VARIABLES = frozenset({"path", "static_report"})
 PATH_VARIABLES = ("source", "test", "module")
 """What the path of a file may name."""
 
-Role = Literal["brief", "code", "test", "ops", "readme", "report"]
 ModelSize = Literal["small", "large"]
 
 
@@ -36,7 +36,7 @@ class _Data(BaseModel):
 class FileSpec(_Data):
     """One file a step yields: its role, its path (with $source, $test or $module), the agent's job that writes it."""
 
-    role: Role
+    role: FileRole
     path: str
     job: str
     sizes: tuple[ModelSize, ...] = ("small", "large")

@@ -9,16 +9,18 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from string import Template
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 from core.resources import shipped_folder
+from core.workspace.files.listing import read_sources
 
 SLUG_WORDS = 3
 SLUG_MAX_CHARACTERS = 40
+LISTED_SOURCE_BYTES = 200_000
 
 
 class _Language(BaseModel):
@@ -58,6 +60,19 @@ class Layout:
 def _layouts() -> _Layouts:
     text = (shipped_folder("prompts") / "layouts.yaml").read_text(encoding="utf-8")
     return _Layouts.model_validate(yaml.safe_load(text))
+
+
+def layout_of(task: str, source_folder: Path | None) -> Layout:
+    """Return the layout of a run; in an existing folder, the file the task names, or the only one, is the source."""
+    plain = layout_for(task)
+    if source_folder is None:
+        return plain
+    paths = [path for path, _ in read_sources(source_folder, LISTED_SOURCE_BYTES).files]
+    named = [path for path in paths if path in task or Path(path).name in task.split()]
+    own = [path for path in paths if path.endswith(plain.suffixes)]
+    if named:
+        return layout_for(task, source=named[0])
+    return layout_for(task, source=own[0]) if len(own) == 1 else plain
 
 
 def layout_for(task: str, *, source: str | None = None) -> Layout:

@@ -3,63 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from core.agents import Agent
-from core.clock import Clock
-from core.errors import QuintetError, WorkspaceError
-from core.events import BudgetReached, Event, EventSink, RunFinished, RunStarted, Warned
-from core.llm.endpoint import Endpoint
-from core.llm.servers.resolver import EndpointSource
-from core.llm.window.trim import without_middle
-from core.prompts import CommonPrompts
-from core.sessions.folder import Session
+from core.errors import QuintetError
+from core.events import Event, RunFinished, RunStarted, Warned
 from core.sessions.journal import Journal
-from core.settings import Settings
-from core.spending.budget import Budget, ReachedLimit
-from core.spending.ledger import Ledger
-from core.telemetry.logs import log, log_ids, set_correlation_id
+from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
-from core.workflow.definition import WorkflowSpec
-from core.workflow.layout import slug_of
-from core.workflow.outcome import RunOutcome, cancelled_outcome, failed_outcome, judge_run
-from core.workflow.run import Run
-from core.workflow.run_budget_gate import RunBudgetGate, WhenReached, stops_while_held
-from core.workflow.running import execute_run, layout_of
-from core.workspace.files.folder import OutputFolder
-from core.workspace.files.manifest import is_ours
+from core.workflow.graph import execute_run
+from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
+from core.workflow.run_budget_gate import stops_while_held
+from core.workflow.state import RunState, StepResult
+from core.workspace.answers.answers import VerdictValue
 
-TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What is asked for; `output_dir` None means a folder of its own for this run."""
-
-    task: str
-    workflow: WorkflowSpec
-    team: frozenset[str]
-    output_dir: Path | None
+RunStatus = Literal["passed", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunDeps:
-    """What all runs of an engine share; `sessions_folder` None means the user's."""
+class RunOutcome:
+    """How a run ended; `reason` says why in a sentence, `files` are relative to `output_dir`."""
 
-    settings: Settings
-    agents: Mapping[str, Agent]
-    common: CommonPrompts
-    source: EndpointSource
-    emit: EventSink
-    clock: Clock
-    rng: random.Random
-    ledger: Ledger
-    when_budget_is_reached: WhenReached
-    sessions_folder: Path | None
+    status: RunStatus
+    verdict: VerdictValue
+    reason: str
+    output_dir: Path
+    files: tuple[str, ...]
+    run_id: str
 
 
 class RunLifecycle:
@@ -72,21 +45,21 @@ class RunLifecycle:
         self._journal: Journal | None = None
 
     async def live(self) -> RunOutcome:
-        """Return how the run ended; whatever happens after its start, RunFinished tells it.
+        """Return how the run ended; whatever happens after its start, RunFinished reports it.
 
         Raises:
             WorkspaceError: a folder cannot be used.
             ModelUnavailableError: there is no model to talk to.
         """
         endpoint = (await self._deps.source.route())[0]
-        run = self.run = await self._prepare(endpoint)
+        run = self.run = await prepare_run(self._request, self._deps, endpoint)
 
         def warn(message: str, hint: str) -> None:
-            run.emit(Warned(**run.stamp(), message=message, hint=hint))
+            self._deps.emit(Warned(**run.stamp(), message=message, hint=hint))
 
         with log_ids(workflow_id=run.workflow.id):
             async with Journal(run.session.journal_path, on_trouble=warn) as self._journal:
-                return await self._live(run, endpoint)
+                return await self._live(run)
 
     def record(self, event: Event) -> None:
         """Keep an event of this run in its journal; returns at once."""
@@ -94,12 +67,16 @@ class RunLifecycle:
             self._journal.feed(event)
 
     def cancelled(self) -> RunOutcome:
-        """Return the outcome of a run that the user ends now."""
-        return cancelled_outcome(self.run, self._request.output_dir)
+        """Return the outcome of a run that the user ends now, also before it has a folder."""
+        reason = "stopped by the user"
+        if self.run is None:
+            return RunOutcome("cancelled", "unknown", reason, self._request.output_dir or Path(), (), "")
+        return _outcome(self.run, "cancelled", "unknown", reason)
 
-    async def _live(self, run: Run, endpoint: Endpoint) -> RunOutcome:
-        started_at = run.clock.monotonic()
-        self._announce(run, endpoint)
+    async def _live(self, run: Run) -> RunOutcome:
+        clock = self._deps.clock
+        started_at = clock.monotonic()
+        self._announce(run)
         outcome: RunOutcome | None = None
         task_timeout = self._deps.settings.team.task_timeout
         deadline = asyncio.timeout(task_timeout)
@@ -107,117 +84,44 @@ class RunLifecycle:
             async with deadline:
                 run.budget_gate.on_held = stops_while_held(deadline)
                 try:
-                    outcome = judge_run(run, await execute_run(run))
+                    outcome = _judged(run, await execute_run(run))
                 finally:
                     run.budget_gate.on_held = None
         except QuintetError as error:
-            outcome = failed_outcome(run, str(error))
+            outcome = _outcome(run, "failed", "unknown", str(error))
         except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
             # A TimeoutError alone would prove nothing: the system has one of its own, for files on a network.
             if isinstance(error, TimeoutError) and deadline.expired():
-                limit = f"{task_timeout:g} s (TASK_TIMEOUT)"
-                outcome = failed_outcome(run, f"the run did not end within {limit}")
+                reason = f"the run did not end within {task_timeout:g} s (TASK_TIMEOUT)"
             else:
                 log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=run.workflow.id)
-                outcome = failed_outcome(run, f"internal fault {type(error).__name__}: the log has the details")
+                reason = f"internal fault {type(error).__name__}: the log has the details"
+            outcome = _outcome(run, "failed", "unknown", reason)
         finally:
             outcome = self.cancelled() if outcome is None else outcome
-            self._finish(run, outcome, run.clock.monotonic() - started_at)
+            self._finish(run, outcome, clock.monotonic() - started_at)
         return outcome
 
-    async def _prepare(self, endpoint: Endpoint) -> Run:
-        request, deps = self._request, self._deps
-        settings = deps.settings
-        run_id = f"{deps.clock.now():%Y%m%d-%H%M%S}-{deps.rng.getrandbits(16):04x}"
-        correlation_id = set_correlation_id(f"{deps.rng.getrandbits(64):016x}")
-        source_folder = (
-            await asyncio.to_thread(settings.workspace.dir.resolve) if request.workflow.source == "folder" else None
-        )
-        layout = await asyncio.to_thread(layout_of, request.task, source_folder)
-        folder = await asyncio.to_thread(self._open_folder, run_id)
-        session = Session(run_id, deps.sessions_folder)
-        await asyncio.to_thread(session.prepare)
-        return Run(
-            run_id=run_id,
-            correlation_id=correlation_id,
-            task=request.task,
-            task_in_prompts=_task_for(endpoint, request.task),
-            workflow=request.workflow,
-            agents=deps.agents,
-            team=request.team,
-            common=deps.common,
-            folder=folder,
-            session=session,
-            layout=layout,
-            variant="short" if endpoint.is_small else "full",
-            max_rework_rounds=settings.team.max_rework_rounds,
-            emit=deps.emit,
-            clock=deps.clock,
-            source_folder=source_folder,
-            budget_gate=self._budget_gate(run_id, correlation_id),
-            agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
-        )
-
-    def _budget_gate(self, run_id: str, correlation_id: str) -> RunBudgetGate:
+    def _announce(self, run: Run) -> None:
         deps = self._deps
-
-        def tell(reached: ReachedLimit) -> None:
-            log("WARNING", "budget reached", run_id=run_id, what=reached.what, limit=reached.limit, used=reached.used)
-            deps.emit(
-                BudgetReached(
-                    run_id=run_id,
-                    correlation_id=correlation_id,
-                    at=deps.clock.monotonic(),
-                    what=reached.what,
-                    limit=reached.limit,
-                    used=reached.used,
-                )
-            )
-
-        return RunBudgetGate(
-            Budget(deps.settings.budget),
-            deps.when_budget_is_reached,
-            spent=lambda: deps.ledger.run,
-            clock=deps.clock,
-            on_reached=tell,
-        )
-
-    def _open_folder(self, run_id: str) -> OutputFolder:
-        """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
-        request = self._request
-        root = request.output_dir
-        if root is None:
-            name = f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
-            root = self._deps.settings.workspace.output_dir / name
-        root = _expanded(root).absolute()
-        if request.output_dir is not None and _is_foreign(root):
-            root = root / f"quintet-{run_id}"
-        folder = OutputFolder(root)
-        folder.prepare()
-        folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
-        return folder
-
-    def _announce(self, run: Run, endpoint: Endpoint) -> None:
-        self._deps.ledger.begin_run(run.run_id)
+        deps.ledger.begin_run(run.run_id)
         increment("workflow.runs_started", tags={"workflow": run.workflow.id})
-        log("INFO", "run started", run_id=run.run_id, model=endpoint.model)
-        run.emit(
+        log("INFO", "run started", run_id=run.run_id, model=run.endpoint.model)
+        deps.emit(
             RunStarted(
                 **run.stamp(),
-                task=run.task,
+                task=self._request.task,
                 workflow=run.workflow.id,
                 agents=tuple(agent_id for agent_id in run.workflow.agents() if run.is_on(agent_id)),
                 output_dir=str(run.folder.root),
-                model=endpoint.model,
+                model=run.endpoint.model,
             )
         )
-        source = self._deps.source
-        cut = "" if run.task_in_prompts == run.task else TASK_CUT
-        for warning in dict.fromkeys(filter(None, (source.key_warning, source.status().note, cut))):
-            run.emit(Warned(**run.stamp(), message=warning, hint=""))
+        cut = "" if run.task_in_prompts == self._request.task else TASK_CUT
+        for warning in dict.fromkeys(filter(None, (deps.source.key_warning, deps.source.status().note, cut))):
+            deps.emit(Warned(**run.stamp(), message=warning, hint=""))
 
-    @staticmethod
-    def _finish(run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
+    def _finish(self, run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
         workflow, duration_ms = run.workflow.id, duration_seconds * 1000
         tags = {"workflow": workflow, "outcome": outcome.status}
         increment("workflow.runs_ended", tags=tags)
@@ -231,7 +135,7 @@ class RunLifecycle:
             status=outcome.status,
             verdict=outcome.verdict,
         )
-        run.emit(
+        self._deps.emit(
             RunFinished(
                 **run.stamp(),
                 status=outcome.status,
@@ -244,23 +148,27 @@ class RunLifecycle:
         )
 
 
-def _task_for(endpoint: Endpoint, task: str) -> str:
-    """Return as much of the task as leaves room for everything else in the model's context."""
-    if endpoint.context_tokens is None:
-        return task
-    return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
+def _judged(run: Run, state: RunState) -> RunOutcome:
+    """Return the outcome of a run that came to its end: with a rejected file or a failing verdict it has not passed."""
+    verdict = state.get("verdict", "unknown")
+    reasons = [
+        f"{step_id}: {result['notes']}"
+        for step_id, result in state.get("results", {}).items()
+        if _fell_short(run, result)
+    ]
+    if verdict == "fail":
+        why = state.get("stop_reason") or "the verdict is fail"
+        reasons.append("; ".join([why, *state.get("findings", [])[:2]]))
+    return _outcome(run, "failed" if reasons else "passed", verdict, " | ".join(reasons))
 
 
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise WorkspaceError(f"there is no home folder {path.parts[0]!r}", hint="write the path out") from None
+def _outcome(run: Run, status: RunStatus, verdict: VerdictValue, reason: str) -> RunOutcome:
+    """Return the outcome with what has been delivered; what was accepted before a run broke off stays."""
+    return RunOutcome(status, verdict, reason, run.folder.root, tuple(sorted(run.delivered)), run.run_id)
 
 
-def _is_foreign(root: Path) -> bool:
-    """Tell whether a folder holds somebody else's files; one that cannot be looked into is named when it is opened."""
-    try:
-        return root.is_dir() and not is_ours(root) and any(root.iterdir())
-    except OSError:
-        return False
+def _fell_short(run: Run, result: StepResult) -> bool:
+    """A step that was skipped because its agent is off is what the user wanted; any other skip is a consequence."""
+    if result["status"] == "skipped":
+        return run.is_on(result["agent"])
+    return result["status"] in ("partial", "failed")

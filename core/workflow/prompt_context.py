@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from core.errors import ArtifactError
 from core.text.sanitize import plain_line
-from core.workflow.definition import StepSpec
+from core.workflow.definition import ModelSize, StepSpec
 from core.workflow.run import Run
-from core.workflow.state import ArtifactRef, StepResult, artifacts_of_role
+from core.workflow.state import ArtifactRef, FileRole, RunState, artifacts_of_role, paths_of_role
 from core.workspace.answers.answers import read_requirements
 from core.workspace.checks.signatures import python_imports, python_signatures
 from core.workspace.files.listing import list_folder, read_sources
@@ -22,7 +21,14 @@ LISTED_FILES_LARGE = 200
 LISTED_FILES_SMALL = 30
 GOAL_CHARACTERS = 300
 
-State = Mapping[str, Any]  # a RunState, as LangGraph hands it over
+ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
+    "brief": "brief",
+    "requirements": "brief",
+    "code": "code",
+    "interfaces": "code",
+    "tests": "test",
+}
+"""Whose files a variable is made of."""
 
 
 class PromptContext:
@@ -30,9 +36,9 @@ class PromptContext:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._providers: dict[str, Callable[[State], str]] = {
+        self._providers: dict[str, Callable[[RunState], str]] = {
             "task": lambda _: run.task_in_prompts,
-            "goal": lambda _: plain_line(run.task, limit=GOAL_CHARACTERS),
+            "goal": lambda _: plain_line(run.request.task, limit=GOAL_CHARACTERS),
             "language": lambda _: run.layout.language,
             "project": lambda _: run.layout.project,
             "module": lambda _: run.layout.module,
@@ -53,7 +59,7 @@ class PromptContext:
             "listing": lambda _: self._listing(),
         }
 
-    async def for_step(self, step: StepSpec, state: State) -> dict[str, str]:
+    async def for_step(self, step: StepSpec, state: RunState) -> dict[str, str]:
         """Return the variables the step's contract names; those without content are empty texts."""
 
         def collect() -> dict[str, str]:
@@ -61,7 +67,7 @@ class PromptContext:
 
         return await asyncio.to_thread(collect)
 
-    async def for_file(self, variables: Mapping[str, str], path: str, state: State) -> dict[str, str]:
+    async def for_file(self, variables: Mapping[str, str], path: str, state: RunState) -> dict[str, str]:
         """Return the step's variables plus those of the one file it is about to write."""
 
         def collect() -> dict[str, str]:
@@ -73,7 +79,7 @@ class PromptContext:
 
         return await asyncio.to_thread(collect)
 
-    async def has(self, need: str, state: State) -> bool:
+    async def has(self, need: str, state: RunState) -> bool:
         """Tell whether what a step cannot do without is there."""
         if need == "code" and artifacts_of_role(state, "code"):
             return True
@@ -81,18 +87,16 @@ class PromptContext:
             return bool((await asyncio.to_thread(self._providers[need], state)).strip())
         return False
 
-    def hand_offs(self, step: StepSpec, state: State) -> dict[str, list[str]]:
+    def hand_offs(self, step: StepSpec, state: RunState) -> dict[str, list[str]]:
         """Return who hands what to the step: agent -> names of files or of what was said."""
         sources: dict[str, list[str]] = {}
-        roles = {"brief": "brief", "requirements": "brief", "code": "code", "interfaces": "code", "tests": "test"}
-        wanted = {roles[name] for name in step.reads if name in roles}
+        wanted = {ROLE_OF_VARIABLE[name] for name in step.reads if name in ROLE_OF_VARIABLE}
         if "manifest" in step.reads:
             wanted |= {"code", "test", "ops"}
         for ref in artifacts_of_role(state, *wanted):
             if ref["agent"] != step.agent:
                 sources.setdefault(ref["agent"], []).append(ref["path"])
-        results: dict[str, StepResult] = state.get("results") or {}
-        for step_id, result in results.items():
+        for step_id, result in state.get("results", {}).items():
             told = result["text"] is not None and {"notes", "opinions"} & set(step.reads)
             judged = state.get("findings") and self._run.workflow.step(step_id).verdict and "failures" in step.reads
             if result["agent"] != step.agent and told:
@@ -109,13 +113,13 @@ class PromptContext:
             return self._read(refs[0]["path"])
         return "\n\n".join(_titled(ref["path"], self._read(ref["path"])) for ref in refs)
 
-    def _requirements(self, state: State) -> str:
+    def _requirements(self, state: RunState) -> str:
         requirements = read_requirements(self._joined(artifacts_of_role(state, "brief")))
         if not requirements:
-            return f"R1: {plain_line(self._run.task, limit=GOAL_CHARACTERS)}"
+            return f"R1: {plain_line(self._run.request.task, limit=GOAL_CHARACTERS)}"
         return "\n".join(f"{requirement.id}: {requirement.text}" for requirement in requirements)
 
-    def _code(self, state: State) -> str:
+    def _code(self, state: RunState) -> str:
         written = self._joined(artifacts_of_role(state, "code"))
         if written or self._run.source_folder is None:
             return written
@@ -128,7 +132,7 @@ class PromptContext:
             return written
         return dict(read_sources(self._run.source_folder, SOURCE_BYTES_LARGE).files).get(path, "")
 
-    def _interfaces(self, state: State, leave_out: str = "") -> str:
+    def _interfaces(self, state: RunState, leave_out: str = "") -> str:
         lines = []
         for ref in artifacts_of_role(state, "code"):
             if ref["path"] == leave_out:
@@ -137,41 +141,39 @@ class PromptContext:
             lines.append("\n".join([f"{ref['path']}:", *(f"  {signature}" for signature in signatures)]))
         return "\n".join(lines)
 
-    def _manifest(self, state: State) -> str:
+    def _manifest(self, state: RunState) -> str:
         refs = artifacts_of_role(state, "brief", "code", "test", "ops", "readme", "report")
         return "\n".join(f"{ref['path']} ({ref['role']}, {ref['bytes']} bytes)" for ref in refs)
 
-    def _dependencies(self, state: State) -> str:
+    def _dependencies(self, state: RunState) -> str:
         return ", ".join(dependencies(self._run, state))
 
-    def _entry(self, state: State) -> str:
-        paths = [ref["path"] for ref in artifacts_of_role(state, "code")]
+    def _entry(self, state: RunState) -> str:
+        paths = paths_of_role(state, "code")
         return self._run.layout.source if self._run.layout.source in paths or not paths else paths[0]
 
-    def _verdict(self, state: State) -> str:
-        return "\n".join(
-            [state.get("verdict") or "unknown", *(f"- {finding}" for finding in state.get("findings") or [])]
-        )
+    def _verdict(self, state: RunState) -> str:
+        return "\n".join([state.get("verdict", "unknown"), *_listed(state.get("findings", []))])
 
-    def _failures(self, state: State) -> str:
-        return "\n".join(f"- {finding}" for finding in state.get("findings") or [])
+    def _failures(self, state: RunState) -> str:
+        return "\n".join(_listed(state.get("findings", [])))
 
-    def _notes(self, state: State) -> str:
-        results: dict[str, StepResult] = state.get("results") or {}
+    def _notes(self, state: RunState) -> str:
         parts = []
-        for step_id, result in results.items():
+        for step_id, result in state.get("results", {}).items():
             reports = [ref for ref in artifacts_of_role(state, "report") if ref["path"] in result["artifacts"]]
             said = self._run.session.read_text(result["text"]) if result["text"] else self._joined(reports)
             said = said or result["notes"]
             if said:
-                parts.append(f"{self._run.agents[result['agent']].title} ({step_id}):\n{said}")
+                parts.append(f"{self._run.deps.agents[result['agent']].title} ({step_id}):\n{said}")
         return "\n\n".join(parts)
 
-    def _opinions(self, state: State) -> str:
-        results: dict[str, StepResult] = state.get("results") or {}
-        told = [(result["agent"], result["text"]) for result in results.values() if result["text"]]
+    def _opinions(self, state: RunState) -> str:
+        results = state.get("results", {}).values()
+        told = [(result["agent"], result["text"]) for result in results if result["text"]]
         return "\n\n".join(
-            f"{self._run.agents[agent].title}:\n{self._run.session.read_text(reference)}" for agent, reference in told
+            f"{self._run.deps.agents[agent].title}:\n{self._run.session.read_text(reference)}"
+            for agent, reference in told
         )
 
     def _listing(self) -> str:
@@ -181,13 +183,13 @@ class PromptContext:
         return list_folder(self._run.source_folder, max_files=max_files)
 
 
-def dependencies(run: Run, state: State) -> tuple[str, ...]:
+def dependencies(run: Run, state: RunState) -> tuple[str, ...]:
     """Return the packages the project's Python files import from elsewhere, sorted."""
-    refs = [ref for ref in artifacts_of_role(state, "code") if ref["path"].endswith(".py")]
-    local = {part for ref in refs for part in PurePosixPath(ref["path"]).with_suffix("").parts}
+    paths = [path for path in paths_of_role(state, "code") if path.endswith(".py")]
+    local = {part for path in paths for part in PurePosixPath(path).with_suffix("").parts}
     found: set[str] = set()
-    for ref in refs:
-        found.update(python_imports(read_if_there(run, ref["path"]), local_modules=local))
+    for path in paths:
+        found.update(python_imports(read_if_there(run, path), local_modules=local))
     return tuple(sorted(found))
 
 
@@ -197,6 +199,24 @@ def read_if_there(run: Run, path: str) -> str:
         return run.folder.read(path)
     except ArtifactError:
         return ""
+
+
+def static_report(size: ModelSize, state: RunState, rejected: Sequence[str]) -> str:
+    """Return what is known of the files without running them, the evidence a verdict starts from; one line if small."""
+    code, tests = paths_of_role(state, "code"), paths_of_role(state, "test")
+    if size == "small":
+        return f"{len(code) + len(tests)} checks passed, {len(rejected)} failed"
+    return "\n".join(
+        [
+            *(f"- {path} is complete and parses" for path in code),
+            *(f"- {path} is complete, parses, and imports only what the code defines" for path in tests),
+            *(f"- {path} was not accepted" for path in rejected),
+        ]
+    )
+
+
+def _listed(findings: Sequence[str]) -> list[str]:
+    return [f"- {finding}" for finding in findings]
 
 
 def _titled(path: str, text: str) -> str:

@@ -1,8 +1,9 @@
-"""What the steps of one run share: where its files and texts are, what it is about, and who is on."""
+"""One run: what was asked for, what it works with, and who is on; made ready from the user's words."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,50 @@ from typing import TypedDict
 
 from core.agents import Agent, CallScope
 from core.clock import Clock
-from core.events import EventSink
+from core.errors import WorkspaceError
+from core.events import BudgetReached, EventSink
+from core.llm.endpoint import Endpoint
+from core.llm.servers.resolver import EndpointSource
+from core.llm.window.trim import without_middle
 from core.prompts import CommonPrompts, Variant
 from core.sessions.folder import Session
+from core.settings import Settings
+from core.spending.budget import Budget, ReachedLimit
+from core.spending.ledger import Ledger
+from core.telemetry.logs import log, set_correlation_id
 from core.workflow.definition import ModelSize, WorkflowSpec
-from core.workflow.layout import Layout
-from core.workflow.run_budget_gate import RunBudgetGate
+from core.workflow.layout import Layout, layout_of, slug_of
+from core.workflow.run_budget_gate import RunBudgetGate, WhenReached
 from core.workspace.files.folder import OutputFolder
+from core.workspace.files.manifest import is_ours
+
+TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for; `output_dir` None means a folder of its own for this run."""
+
+    task: str
+    workflow: WorkflowSpec
+    team: frozenset[str]
+    output_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDeps:
+    """What all runs of an engine share; `sessions_folder` None means the user's."""
+
+    settings: Settings
+    agents: Mapping[str, Agent]
+    common: CommonPrompts
+    source: EndpointSource
+    emit: EventSink
+    clock: Clock
+    rng: random.Random
+    ledger: Ledger
+    when_budget_is_reached: WhenReached
+    sessions_folder: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +65,7 @@ class SteeringNote:
     agent_id: str | None
 
 
-class Stamp(TypedDict):
+class EventStamp(TypedDict):
     """The fields all events of a run have in common; `at` is monotonic seconds."""
 
     run_id: str
@@ -39,40 +77,42 @@ class Stamp(TypedDict):
 class Run:
     """One run's surroundings; its progress is the graph's state, not this.
 
-    `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is asked before every call;
-    `steering` grows while the run goes on.
+    `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is passed before every call;
+    `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.
     """
 
+    request: RunRequest
+    deps: RunDeps
     run_id: str
     correlation_id: str
-    task: str
+    endpoint: Endpoint
     task_in_prompts: str
-    workflow: WorkflowSpec
-    agents: Mapping[str, Agent]
-    team: frozenset[str]
-    common: CommonPrompts
     folder: OutputFolder
     session: Session
     layout: Layout
-    variant: Variant
-    max_rework_rounds: int
-    emit: EventSink
-    clock: Clock
+    source_folder: Path | None
     budget_gate: RunBudgetGate
-    source_folder: Path | None = None
-    agent_gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(5))
+    agent_gate: asyncio.Semaphore
     has_been_answered: bool = False
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
 
     @property
-    def size(self) -> ModelSize:
-        return "small" if self.variant == "short" else "large"
+    def workflow(self) -> WorkflowSpec:
+        return self.request.workflow
 
-    def stamp(self) -> Stamp:
+    @property
+    def variant(self) -> Variant:
+        return "short" if self.endpoint.is_small else "full"
+
+    @property
+    def size(self) -> ModelSize:
+        return "small" if self.endpoint.is_small else "large"
+
+    def stamp(self) -> EventStamp:
         """Return what every event of this run carries."""
-        return Stamp(run_id=self.run_id, correlation_id=self.correlation_id, at=self.clock.monotonic())
+        return EventStamp(run_id=self.run_id, correlation_id=self.correlation_id, at=self.deps.clock.monotonic())
 
     def scope(self, step_id: str, made: str) -> CallScope:
         """Return the scope of a call: its task is named step/what is made, such as test/verdict."""
@@ -85,4 +125,95 @@ class Run:
 
     def is_on(self, agent_id: str) -> bool:
         """Whether an agent takes part now: it is of this run's team and has not been switched off."""
-        return agent_id in self.team and self.agents[agent_id].enabled
+        return agent_id in self.request.team and self.deps.agents[agent_id].enabled
+
+
+async def prepare_run(request: RunRequest, deps: RunDeps, endpoint: Endpoint) -> Run:
+    """Return a run with its folders made and its ids given.
+
+    Raises:
+        WorkspaceError: a folder cannot be used.
+    """
+    settings = deps.settings
+    run_id = f"{deps.clock.now():%Y%m%d-%H%M%S}-{deps.rng.getrandbits(16):04x}"
+    correlation_id = set_correlation_id(f"{deps.rng.getrandbits(64):016x}")
+    source_folder = (
+        await asyncio.to_thread(settings.workspace.dir.resolve) if request.workflow.source == "folder" else None
+    )
+    layout = await asyncio.to_thread(layout_of, request.task, source_folder)
+    folder = await asyncio.to_thread(_open_folder, request, settings, run_id)
+    session = Session(run_id, deps.sessions_folder)
+    await asyncio.to_thread(session.prepare)
+    return Run(
+        request=request,
+        deps=deps,
+        run_id=run_id,
+        correlation_id=correlation_id,
+        endpoint=endpoint,
+        task_in_prompts=_task_for(endpoint, request.task),
+        folder=folder,
+        session=session,
+        layout=layout,
+        source_folder=source_folder,
+        budget_gate=_budget_gate(deps, run_id, correlation_id),
+        agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
+    )
+
+
+def _budget_gate(deps: RunDeps, run_id: str, correlation_id: str) -> RunBudgetGate:
+    def report(reached: ReachedLimit) -> None:
+        log("WARNING", "budget reached", run_id=run_id, what=reached.what, limit=reached.limit, used=reached.used)
+        deps.emit(
+            BudgetReached(
+                run_id=run_id,
+                correlation_id=correlation_id,
+                at=deps.clock.monotonic(),
+                what=reached.what,
+                limit=reached.limit,
+                used=reached.used,
+            )
+        )
+
+    return RunBudgetGate(
+        Budget(deps.settings.budget),
+        deps.when_budget_is_reached,
+        spent=lambda: deps.ledger.run,
+        clock=deps.clock,
+        on_reached=report,
+    )
+
+
+def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> OutputFolder:
+    """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
+    root = request.output_dir
+    if root is None:
+        root = settings.workspace.output_dir / f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
+    root = _expanded(root).absolute()
+    if request.output_dir is not None and _is_foreign(root):
+        root = root / f"quintet-{run_id}"
+    folder = OutputFolder(root)
+    folder.prepare()
+    folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
+    return folder
+
+
+def _task_for(endpoint: Endpoint, task: str) -> str:
+    """Return as much of the task as leaves room for everything else in the model's context."""
+    if endpoint.context_tokens is None:
+        return task
+    return without_middle(task, max_tokens=int(endpoint.context_tokens * TASK_SHARE))
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise WorkspaceError(f"there is no home folder {path.parts[0]!r}", hint="write the path out") from None
+
+
+def _is_foreign(root: Path) -> bool:
+    """Tell whether a folder holds somebody else's files; one that cannot be looked into is named when it is opened."""
+    try:
+        return root.is_dir() and not is_ours(root) and any(root.iterdir())
+    except OSError:
+        return False

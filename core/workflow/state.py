@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict, TypeVar
 
+from core.workspace.answers.answers import VerdictValue
+
+FileRole = Literal["brief", "code", "test", "ops", "readme", "report"]
 StepStatus = Literal["ok", "partial", "failed", "skipped"]
+Route = Literal["rework", "go_on"]
+"""Where a run goes after a verdict: back to the step that the workflow names, or on."""
 
 NOTES_MAX_CHARACTERS = 800
 RECURSION_LIMIT = 40  # a guard against endless graphs; rounds are counted in the state
+
+_Value = TypeVar("_Value")
 
 
 class ArtifactRef(TypedDict):
@@ -17,7 +23,7 @@ class ArtifactRef(TypedDict):
     path: str
     sha256: str
     bytes: int
-    role: str
+    role: FileRole
     agent: str
     round: int
 
@@ -36,27 +42,36 @@ class StepResult(TypedDict):
     truncated: bool
 
 
-def merge_by_key(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:  # any plain value
+def merge_by_key(old: dict[str, _Value] | None, new: dict[str, _Value] | None) -> dict[str, _Value]:
     """Reducer for channels that parallel steps write to: keys of the newer update win."""
     return {**(old or {}), **(new or {})}
 
 
 class RunState(TypedDict, total=False):
-    """The channels of the graph; `route` is rework or go_on and is set by the step that gives the verdict."""
+    """The channels of the graph; one that nothing has been written to is missing.
+
+    The update that a step returns is a RunState as well, with the channels that change. `route` is set by the step
+    that gives the verdict.
+    """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
     artifacts: Annotated[dict[str, ArtifactRef], merge_by_key]
     planned: list[str]
     round: int
-    route: str
-    verdict: str
+    route: Route
+    verdict: VerdictValue
     findings: list[str]
     round_digests: list[str]
     stop_reason: str
     packaged_manifest: str
 
 
-def artifacts_of_role(state: Mapping[str, Any], *roles: str) -> list[ArtifactRef]:  # RunState, as LangGraph hands it
+def artifacts_of_role(state: RunState, *roles: FileRole) -> list[ArtifactRef]:
     """Return the accepted files of some roles, sorted by path."""
-    refs: dict[str, ArtifactRef] = state.get("artifacts") or {}
-    return sorted((ref for ref in refs.values() if ref["role"] in roles), key=lambda ref: ref["path"])
+    refs = state.get("artifacts", {}).values()
+    return sorted((ref for ref in refs if ref["role"] in roles), key=lambda ref: ref["path"])
+
+
+def paths_of_role(state: RunState, *roles: FileRole) -> list[str]:
+    """Return the paths of the accepted files of some roles, sorted."""
+    return [ref["path"] for ref in artifacts_of_role(state, *roles)]

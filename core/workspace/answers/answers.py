@@ -49,11 +49,15 @@ class PlannedFile:
     purpose: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`unknown` means that the answer gave no verdict, or more than one."""
+VerdictValue = Literal["pass", "fail", "unknown"]
+"""`unknown` means that the answer gave no verdict, or more than one."""
 
-    value: Literal["pass", "fail", "unknown"]
+
+@dataclass(frozen=True, slots=True)
+class VerdictAnswer:
+    """A verdict and what it is founded on."""
+
+    value: VerdictValue
     findings: tuple[str, ...]
 
 
@@ -92,11 +96,11 @@ def read_file_list(answer: str) -> tuple[PlannedFile, ...]:
     return tuple(planned.values())
 
 
-def read_verdict(answer: str) -> Verdict:
+def read_verdict(answer: str) -> VerdictAnswer:
     """Return the verdict and at most 5 findings of 300 characters, as plain text."""
     lines = _plain_lines(answer)
     stated, places = _stated_verdicts(lines)
-    value: Literal["pass", "fail", "unknown"] = "unknown"
+    value: VerdictValue = "unknown"
     if stated == {"pass"}:
         value = "pass"
     elif stated == {"fail"}:
@@ -107,7 +111,7 @@ def read_verdict(answer: str) -> Verdict:
         findings = [line for line in remaining if not line.lstrip().startswith("#")]
     plain = (plain_line(finding.replace("**", ""), limit=MAX_FINDING_CHARS) for finding in findings)
     kept = dict.fromkeys(finding for finding in plain if not _NOTHING.match(finding))
-    return Verdict(value, tuple(kept)[:MAX_FINDINGS])
+    return VerdictAnswer(value, tuple(kept)[:MAX_FINDINGS])
 
 
 def read_requirements(brief: str) -> tuple[Requirement, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import WorkspaceError
-from core.workflow.checkpoints import open_checkpoints
+from core.workflow.graph import open_checkpoints
 
 ENDS_WITHIN_SECONDS = 5.0
 

@@ -1,0 +1,151 @@
+"""One file from one answer: asked for, read, checked, asked for once more with the problem quoted, written or refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from string import Template
+from typing import Self
+
+from core.errors import ArtifactError
+from core.events import FileRejected, FileWritten
+from core.prompts import render
+from core.redaction import holds_secret
+from core.telemetry.metrics import increment
+from core.workflow.definition import FileSpec, StepSpec
+from core.workflow.jobs import FileResult, Job, StepInProgress
+from core.workflow.prompt_context import read_if_there
+from core.workflow.state import ArtifactRef, RunState, paths_of_role
+from core.workspace.answers.elisions import find_elisions
+from core.workspace.answers.reader import read_file
+from core.workspace.checks.checks import check_file
+from core.workspace.checks.signatures import lost_definitions, unresolved_names
+
+QUOTED_ANSWER_CHARACTERS = 6_000
+
+FileCheck = Callable[[str], str | None]
+"""Takes the text of a file that parses and names a problem with it, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob(Job):
+    """Asks for the files of one role; an answer that is incomplete or does not parse never becomes a file."""
+
+    file: FileSpec
+
+    @classmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        return [cls(file) for file in spec.files]
+
+    async def work(self, step: StepInProgress) -> None:
+        if step.run.size not in self.file.sizes:
+            return
+        for path in self._paths(step):
+            variables = await step.prompt_context.for_file(step.variables, path, step.state)
+            check = await _imports_check(step) if self.file.role == "test" else None
+            step.progress.files.append(await self._deliver(step, path, variables, check))
+
+    def _paths(self, step: StepInProgress) -> list[str]:
+        planned = step.progress.planned or step.before.get("planned", [])
+        if self.file.role == "code" and planned:
+            return planned
+        layout = step.run.layout
+        names = {"source": layout.source, "test": layout.test, "module": layout.module}
+        return [Template(self.file.path).substitute(names)]
+
+    async def _deliver(
+        self, step: StepInProgress, path: str, variables: Mapping[str, str], check: FileCheck | None
+    ) -> FileResult:
+        run, progress = step.run, step.progress
+        # In a folder of the user's, a file that is there is corrected and not made anew.
+        is_corrected = run.source_folder is not None and self.file.role == "code"
+        before = variables.get("current", "") if is_corrected else ""
+        problem = ""
+        answer = ""
+        for draw in range(step.answers_allowed):
+            # A small model does not follow a quoted error; it gets the plain job again and a fresh draw.
+            is_repair = draw > 0 and run.size == "large"
+            if is_repair:
+                template = run.deps.common.repair.template(run.variant)
+                prompt = render(template, {**variables, "problem": problem, "answer": answer}, "repair")
+            else:
+                prompt = step.agent.prompt.render_job(self.file.job, run.variant, variables)
+            sampling = step.sampling(self.file.job, variables, draw=draw, keep_prefill=not is_repair)
+            reply = await step.answer(prompt, sampling, made=path)
+            answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
+            try:
+                text = read_file(reply.text, path=path, finish_reason=reply.finish_reason).text
+                problem = await asyncio.to_thread(_problem_of, path, text, before, check)
+                if not problem:
+                    return FileResult(path, await self._write(step, path, text))
+            except ArtifactError as error:
+                problem = error.message
+                progress.truncated = progress.truncated or error.kind == "truncated"
+        return await self._reject(step, path, problem)
+
+    async def _write(self, step: StepInProgress, path: str, text: str) -> ArtifactRef:
+        run, agent_id, round_number = step.run, step.agent.id, step.round_number
+        written = await asyncio.to_thread(
+            run.folder.write, path, text, role=self.file.role, agent_id=agent_id, round=round_number, status="ok"
+        )
+        run.delivered.add(written.path)
+        increment("files.written", tags={"agent": agent_id})
+        run.deps.emit(
+            FileWritten(
+                **run.stamp(),
+                path=written.path,
+                sha256=written.sha256,
+                bytes=written.bytes,
+                version=written.version,
+                agent_id=agent_id,
+            )
+        )
+        return ArtifactRef(
+            path=written.path,
+            sha256=written.sha256,
+            bytes=written.bytes,
+            role=self.file.role,
+            agent=agent_id,
+            round=round_number,
+        )
+
+    async def _reject(self, step: StepInProgress, path: str, problem: str) -> FileResult:
+        run, agent_id = step.run, step.agent.id
+        await asyncio.to_thread(run.folder.reject, path, problem)
+        increment("files.rejected", tags={"agent": agent_id})
+        why = f"{problem} (after {step.answers_allowed} answers)"
+        run.deps.emit(FileRejected(**run.stamp(), path=path, why=why, agent_id=agent_id))
+        return FileResult(path, None, why=problem)
+
+
+def _problem_of(path: str, text: str, before: str, check: FileCheck | None) -> str:
+    """Return the first problem of a file; an empty text when it can be accepted."""
+    problem = check_file(path, text)
+    if problem:
+        return problem
+    if holds_secret(text):
+        return f"{path} holds your API key"
+    lost = lost_definitions(before, text) if path.endswith(".py") else ()
+    if lost:
+        return f"{path} leaves out most of what the file had: {', '.join(lost[:5])}"
+    elisions = find_elisions(path, text)
+    if elisions:
+        return f"{path} leaves something out: {elisions[0]}"
+    return (check(text) if check is not None else None) or ""
+
+
+async def _imports_check(step: StepInProgress) -> FileCheck:
+    """Return a check that tests import only what the code defines."""
+
+    def read_modules(state: RunState) -> dict[str, str]:
+        paths = [path for path in paths_of_role(state, "code") if path.endswith(".py")]
+        return {path: read_if_there(step.run, path) for path in paths}
+
+    modules = await asyncio.to_thread(read_modules, step.before)
+
+    def check(text: str) -> str | None:
+        missing = unresolved_names(text, modules)
+        return f"the tests import what the code does not define: {', '.join(missing)}" if missing else None
+
+    return check

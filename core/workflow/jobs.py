@@ -1,0 +1,225 @@
+"""What an agent does in a step: each kind of job is a class, and leaves its result with the step's progress.
+
+Files are made in core.workflow.file_job; a new kind is one more subclass of Job, named in core.workflow.step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from core.agents import Agent, Sampling
+from core.errors import ArtifactError, LLMCallError
+from core.llm.request import Reply
+from core.prompts import render
+from core.workflow.definition import StepSpec
+from core.workflow.prompt_context import PromptContext, static_report
+from core.workflow.run import Run
+from core.workflow.state import ArtifactRef, RunState
+from core.workspace.answers.answers import VerdictAnswer, read_file_list, read_verdict
+
+REPAIRS_LARGE = 1
+REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good
+REPAIR_TEMPERATURE_STEP = 0.2  # the same prompt at the same temperature gives the same fault again
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file's end: accepted as `artifact`, or not, with the reason in `why`."""
+
+    path: str
+    artifact: ArtifactRef | None
+    why: str = ""
+
+
+@dataclass(slots=True)
+class StepProgress:
+    """What a step has done so far; what is in here stays true when the step is stopped half-way.
+
+    `endpoint_fault` is the end of a call that every other agent would meet as well.
+    """
+
+    files: list[FileResult] = field(default_factory=list)
+    planned: list[str] = field(default_factory=list)
+    text_reference: str | None = None
+    verdict: VerdictAnswer | None = None
+    endpoint_fault: LLMCallError | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    truncated: bool = False
+
+    def accepted(self) -> list[ArtifactRef]:
+        return [file.artifact for file in self.files if file.artifact is not None]
+
+    def rejected(self) -> list[FileResult]:
+        return [file for file in self.files if file.artifact is None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepInProgress:
+    """One step while an agent works on it; `variables` are those of its prompts, `before` is the state it began with."""
+
+    run: Run
+    spec: StepSpec
+    agent: Agent
+    before: RunState
+    prompt_context: PromptContext
+    variables: Mapping[str, str]
+    progress: StepProgress
+
+    @property
+    def state(self) -> RunState:
+        """The state as it will be with what the step has delivered so far."""
+        accepted = {ref["path"]: ref for ref in self.progress.accepted()}
+        return {**self.before, "artifacts": {**self.before.get("artifacts", {}), **accepted}}
+
+    @property
+    def round_number(self) -> int:
+        return self.before.get("round", 0)
+
+    @property
+    def answers_allowed(self) -> int:
+        """How many answers a job may take before it is given up."""
+        return 1 + (REPAIRS_SMALL if self.run.size == "small" else REPAIRS_LARGE)
+
+    async def whole_answer(self, job: str, variables: Mapping[str, str]) -> str:
+        """Return a whole answer; one that was cut off is drawn again, because incomplete text is handed to nobody.
+
+        Raises:
+            ArtifactError: every answer hit its length limit.
+            LLMCallError: a call ended without a whole answer.
+        """
+        for draw in range(self.answers_allowed):
+            prompt = self.agent.prompt.render_job(job, self.run.variant, variables)
+            reply = await self.answer(prompt, self.sampling(job, variables, draw=draw), made=job)
+            if reply.finish_reason != "length":
+                return reply.text
+            self.progress.truncated = True
+        raise ArtifactError(
+            "truncated",
+            f"{self.agent.title}'s {job} was cut off at its length limit in {self.answers_allowed} answers",
+            hint="raise LLM_MAX_TOKENS, or use a larger model",
+        )
+
+    async def answer(self, prompt: str, sampling: Sampling, *, made: str) -> Reply:
+        """Return one answer of the agent; its tokens are the step's."""
+        reply = await self.agent.execute_llm_task(
+            self._with_user_words(prompt), sampling=sampling, scope=self.run.scope(self.spec.id, made)
+        )
+        self.run.has_been_answered = True
+        self.progress.input_tokens += reply.usage.input_tokens
+        self.progress.output_tokens += reply.usage.output_tokens
+        return reply
+
+    def sampling(
+        self, job_name: str, variables: Mapping[str, str], *, draw: int = 0, keep_prefill: bool = True
+    ) -> Sampling:
+        """Return how the answer to a job is drawn: the job's own bounds, warmer with every further draw."""
+        variant, agent = self.run.variant, self.agent
+        job = agent.prompt.job(job_name)
+        sampling = Sampling(
+            max_tokens=job.max_tokens(variant),
+            stop=job.stop(variant),
+            may_continue=job.output != "verdict",  # it is a word and a list: one that does not end has lost its way
+        )
+        if keep_prefill:
+            sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, variant, variables))
+        if draw:
+            warmer = min(1.0, agent.temperature + draw * REPAIR_TEMPERATURE_STEP)
+            sampling = replace(sampling, temperature=max(agent.temperature, warmer))
+        return sampling
+
+    def _with_user_words(self, prompt: str) -> str:
+        """Append what the user has said during the run, and who is not on the team."""
+        run, common = self.run, self.run.deps.common
+        parts = [prompt]
+        words = run.words_for(self.agent.id)
+        if words:
+            parts.append(render(common.steering, {"user_words": words}, "steering"))
+        if run.size == "large":
+            absent = [other for other in run.workflow.agents() if not run.is_on(other) and other != self.agent.id]
+            parts += [render(common.absent, {"agent": run.deps.agents[other].title}, "absent") for other in absent]
+        return "\n\n".join(parts)
+
+
+class Job(ABC):
+    """One piece of a step's work."""
+
+    @classmethod
+    @abstractmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        """Give the jobs of this kind that a step has, in their order."""
+
+    @abstractmethod
+    async def work(self, step: StepInProgress) -> None:
+        """Do it; what comes of it is in the step's progress.
+
+        Raises:
+            ArtifactError: the answer cannot be used.
+            LLMCallError: a call ended without a whole answer.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob(Job):
+    """Asks which files there shall be, once in a run; a small model gets the one file of the layout."""
+
+    job: str
+
+    @classmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        return [cls(spec.plan)] if spec.plan is not None else []
+
+    async def work(self, step: StepInProgress) -> None:
+        if step.run.size == "small" or step.before.get("planned"):
+            return
+        try:
+            answer = await step.whole_answer(self.job, step.variables)
+        except ArtifactError:
+            return  # the layout's one file is a plan too
+        planned = [file.path for file in read_file_list(answer)]
+        sources = [path for path in planned if path.endswith(step.run.layout.suffixes)]
+        others = [path for path in planned if path not in sources and not path.lower().endswith((".md", ".txt"))]
+        step.progress.planned = sources + others if sources else []
+
+
+@dataclass(frozen=True, slots=True)
+class TextJob(Job):
+    """Asks for a text that other agents read as notes; it becomes no file."""
+
+    job: str
+
+    @classmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        return [cls(spec.text)] if spec.text is not None else []
+
+    async def work(self, step: StepInProgress) -> None:
+        text = await step.whole_answer(self.job, step.variables)
+        step.progress.text_reference = await asyncio.to_thread(step.run.session.store_text, text)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictJob(Job):
+    """Asks for a verdict on what is there now, the step's own files included."""
+
+    job: str
+
+    @classmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        return [cls(spec.verdict)] if spec.verdict is not None else []
+
+    async def work(self, step: StepInProgress) -> None:
+        run, state = step.run, step.state
+        variables = await step.prompt_context.for_step(step.spec, state)
+        report = static_report(run.size, state, [file.path for file in step.progress.rejected()])
+        variables |= {"path": run.layout.source, "static_report": report}
+        try:
+            verdict = read_verdict(await step.whole_answer(self.job, variables))
+        except ArtifactError:
+            verdict = VerdictAnswer("unknown", ())
+        # A fail that names nothing gives nobody anything to mend: it counts as no verdict.
+        is_unfounded = verdict.value == "fail" and not verdict.findings
+        step.progress.verdict = VerdictAnswer("unknown", ()) if is_unfounded else verdict
