@@ -219,7 +219,7 @@ class Soak:
 
     async def _call(self, agent: str, key: str, endpoint: Endpoint, *fallbacks: Endpoint) -> None:
         request = CallRequest(
-            messages=(ChatMessage("system", "You are terse."), ChatMessage("user", key)),
+            messages=(ChatMessage.of_text("system", "You are terse."), ChatMessage.of_text("user", key)),
             run_id="soak",
             correlation_id=key,
             agent_id=agent,

@@ -45,7 +45,7 @@ def ignore(_event: Event) -> None:
 
 def request(text: str) -> CallRequest:
     """Return a request with this prompt."""
-    messages = (ChatMessage("user", text),)
+    messages = (ChatMessage.of_text("user", text),)
     return CallRequest(messages=messages, run_id="r", correlation_id="c", agent_id="a", task_id="t")
 
 

@@ -117,7 +117,7 @@ class Agent:
         in_run = scope is not None
         scope = scope or self._new_scope()
         request = CallRequest(
-            messages=(ChatMessage("system", system), ChatMessage("user", prompt)),
+            messages=(ChatMessage.of_text("system", system), ChatMessage.of_text("user", prompt)),
             run_id=scope.run_id,
             correlation_id=scope.correlation_id,
             agent_id=self.id,

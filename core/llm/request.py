@@ -12,11 +12,32 @@ Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    """Words, of a prompt or of an answer."""
+
+    text: str
+
+
+MessagePart = TextPart
+"""What a message is made of; a call of a tool and its result would be further members of this union."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message of the conversation that is sent."""
 
     role: Role
-    content: str
+    parts: tuple[MessagePart, ...]
+
+    @classmethod
+    def of_text(cls, role: Role, text: str) -> ChatMessage:
+        """Return a message that is nothing but text."""
+        return cls(role, (TextPart(text),))
+
+    @property
+    def text(self) -> str:
+        """The texts of all parts, joined as they are."""
+        return "".join(part.text for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ def _caller(pool: ClientPool, emit: EventSink) -> Caller:
 
 
 def _messages(text: str, system: str = "You are terse.") -> tuple[ChatMessage, ...]:
-    return (ChatMessage("system", system), ChatMessage("user", text))
+    return (ChatMessage.of_text("system", system), ChatMessage.of_text("user", text))
 
 
 def _request(text: str, *, max_tokens: int = 8) -> CallRequest:

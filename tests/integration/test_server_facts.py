@@ -19,7 +19,7 @@ from tests.support.fault_server import FaultServer, Step, error, free_port, hang
 NOTHING = ServerFacts()
 LLAMA = ServerFacts(tokenizer="llama.cpp")
 VLLM = ServerFacts(tokenizer="vllm")
-CONVERSATION = (ChatMessage("system", "Be terse."), ChatMessage("user", "Grüße"))
+CONVERSATION = (ChatMessage.of_text("system", "Be terse."), ChatMessage.of_text("user", "Grüße"))
 
 
 def _props(slots: object = 4, n_ctx: object = 8192) -> Step:

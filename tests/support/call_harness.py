@@ -84,7 +84,7 @@ class CallHarness:
         stream_callback: Callable[[str], None] | None = None,
         **request: Any,
     ) -> Reply:
-        messages = (ChatMessage("system", system), ChatMessage("user", text))
+        messages = (ChatMessage.of_text("system", system), ChatMessage.of_text("user", text))
         asked = CallRequest(
             **{
                 "messages": messages,

@@ -108,7 +108,7 @@ def _measure(call: Call, progress: CallEvents, ending: Ending, usage: Usage | No
             model=model,
             cached=cached,
             content={
-                "prompt": [{"role": said.role, "content": said.content} for said in call.request.messages],
+                "prompt": [{"role": said.role, "content": said.text} for said in call.request.messages],
                 "answer": progress.text,
             },
         )

@@ -159,16 +159,16 @@ async def _receive(
                 decoder = StreamDecoder(event_stream="event-stream" in content_type)
                 async with aclosing(_body_of(response.http_response)) as reads:
                     async for data in reads:
-                        read = decoder.feed(data)
-                        if read.progress:
-                            progress.received(read)
+                        delta = decoder.feed(data)
+                        if delta is not None:
+                            progress.received(delta)
                         if decoder.fault is not None:
                             break
                         if decoder.done:
                             ends_by = min(ends_by, loop.time() + DRAIN_SECONDS)
                         elif decoder.finish_reason is not None:
                             ends_by = min(ends_by, loop.time() + USAGE_GRACE_SECONDS)
-                        elif not read.progress or loop.time() < rearm_at:
+                        elif delta is None or loop.time() < rearm_at:
                             continue
                         now = loop.time()
                         limit = min(deadline, ends_by, now + limits.stall_seconds)
@@ -184,9 +184,9 @@ async def _receive(
         if decoder is None or not decoder.complete:
             raise
         log("DEBUG", "the connection broke after the end of the answer")
-    read = decoder.end()
-    if read.progress:
-        progress.received(read)
+    delta = decoder.end()
+    if delta is not None:
+        progress.received(delta)
     progress.ended()
     return decoder
 

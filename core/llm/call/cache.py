@@ -69,7 +69,7 @@ def cache_key(request: CallRequest, endpoint: Endpoint) -> str | None:
         "version": SCHEMA_VERSION,
         "server": endpoint.server_name,
         "model": endpoint.model,
-        "messages": [[message.role, message.content] for message in request.messages],
+        "messages": [[message.role, message.text] for message in request.messages],
         "prefill": request.prefill,
         "continue_with": request.continue_with,
         "max_tokens": request.max_tokens,

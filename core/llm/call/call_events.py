@@ -27,7 +27,7 @@ from core.events import (
 from core.llm.call.continuation import OverlapJoiner, PrefillJoiner
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
-from core.llm.http.stream_decoder import Read
+from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest
 from core.telemetry.logs import log
 
@@ -160,21 +160,23 @@ class CallEvents:
         self._request_started = self._now()
         self._joiner = OverlapJoiner(text_so_far) if text_so_far else PrefillJoiner(self._prefill)
 
-    def received(self, read: Read) -> None:
-        """Pass on what one read brought."""
+    def received(self, delta: StreamDelta) -> None:
+        """Pass on what one read of the stream brought."""
         now = self._now()
-        if self.first_token_seconds is None and (read.text or read.reasoning):
+        if self.first_token_seconds is None and (delta.text or delta.reasoning):
             self.first_token_seconds = now - self._request_started
             self._has_received = True
             if not self._chars:
                 ttft = self.first_token_seconds
                 self._emit(FirstTokenReceived(**self._ids, at=now, attempt=self.attempt, ttft=ttft))
-        if read.reasoning:
-            self._reasoning.append(read.reasoning)
-            self._emit(ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=read.reasoning))
+        if delta.reasoning:
+            self._reasoning.append(delta.reasoning)
+            self._emit(
+                ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=delta.reasoning)
+            )
             self._seq += 1
-        if read.text:
-            self._show(self._joiner.feed(read.text))
+        if delta.text:
+            self._show(self._joiner.feed(delta.text))
 
     def ended(self) -> None:
         """Pass on what was held back: the stream of this attempt has come to its end."""

@@ -23,7 +23,7 @@ from core.llm.call.shared import CallDeps
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
-from core.llm.http.stream_decoder import Read
+from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import ServerStates
 from core.resilience.interruptible_sleep import InterruptibleSleep
@@ -236,7 +236,7 @@ class Caller:
         if cached is None:
             return None
         progress.start_attempt(call.endpoint)
-        progress.received(Read(cached.text, cached.reasoning, progress=True))
+        progress.received(StreamDelta(cached.text, cached.reasoning))
         progress.ended()
         usage = Usage(cached.input_tokens, cached.output_tokens, cached.estimated)
         return _Whole(cached.finish_reason, usage, cached=True)

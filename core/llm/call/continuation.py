@@ -34,7 +34,7 @@ def continued(request: CallRequest, text_so_far: str, endpoint: Endpoint) -> Cal
     """Return the request that goes on after the whole answer so far, its prefill included."""
     if endpoint.kind == "embedded":
         return replace(request, prefill=text_so_far)
-    asked = (ChatMessage("assistant", text_so_far), ChatMessage("user", request.continue_with))
+    asked = (ChatMessage.of_text("assistant", text_so_far), ChatMessage.of_text("user", request.continue_with))
     return replace(request, messages=(*request.messages, *asked), prefill="")
 
 

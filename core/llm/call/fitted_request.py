@@ -92,7 +92,7 @@ class FittedRequest:
         cut_at = None
         if self._state.facts.tokenizer is None:  # those that have one refuse what is too long
             cut_at = window_that_cut(
-                prompt_bytes=sum(text_bytes(message.content) for message in messages),
+                prompt_bytes=sum(text_bytes(message.text) for message in messages),
                 prompt_tokens=usage.input_tokens,
                 completion_tokens=usage.output_tokens,
                 expected_tokens=model.calibration.estimate(messages) if model.calibration.is_settled else None,

@@ -38,7 +38,7 @@ def request_body(request: CallRequest, model: str, shape: RequestShape) -> dict[
     body: dict[str, Any] = {
         "model": model,
         "messages": [
-            *({"role": message.role, "content": message.content} for message in messages),
+            *({"role": message.role, "content": message.text} for message in messages),
             *([{"role": "assistant", "content": request.prefill}] if request.prefill else []),
         ],
         "stream": request.stream,
@@ -55,12 +55,12 @@ def request_body(request: CallRequest, model: str, shape: RequestShape) -> dict[
 
 
 def _folded(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
-    system = "\n\n".join(message.content for message in messages if message.role == "system")
+    system = "\n\n".join(message.text for message in messages if message.role == "system")
     others = [message for message in messages if message.role != "system"]
     if not system:
         return messages
     for place, message in enumerate(others):
         if message.role == "user":
-            others[place] = ChatMessage("user", f"{system}\n\n{message.content}")
+            others[place] = ChatMessage.of_text("user", f"{system}\n\n{message.text}")
             return tuple(others)
-    return (ChatMessage("user", system), *others)
+    return (ChatMessage.of_text("user", system), *others)

@@ -20,12 +20,21 @@ _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _KEEP_ALIVE_EVENTS = frozenset({b"ping", b"heartbeat", b"keepalive", b"keep-alive"})
 
 
-class Read(NamedTuple):
-    """What one read added: texts of all its events, joined."""
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call that the model asks for; `index` tells the pieces of several calls apart."""
+
+    index: int = 0
+    name: str = ""
+    arguments: str = ""
+
+
+class StreamDelta(NamedTuple):
+    """What one read added to the answer: the texts of all its events, joined."""
 
     text: str
-    reasoning: str
-    progress: bool  # content, reasoning or a tool call came; comments and empty chunks are none
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 class ReportedUsage(NamedTuple):
@@ -45,9 +54,6 @@ class StreamFault:
     kind: str | None
     body: object = None
     detail: str = ""
-
-
-NOTHING = Read("", "", progress=False)
 
 
 class Delta(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +135,7 @@ class StreamDecoder:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._carry = ""
-        self._tool_calls = False
+        self._tool_calls: list[ToolCallDelta] = []
 
     @property
     def complete(self) -> bool:
@@ -141,10 +147,10 @@ class StreamDecoder:
         """Whether further bytes would make no difference."""
         return self.done or self.fault is not None
 
-    def feed(self, data: bytes) -> Read:
-        """Take the next bytes; what follows [DONE] or a fault is ignored."""
+    def feed(self, data: bytes) -> StreamDelta | None:
+        """Take the next bytes; None if they bring no part of an answer, as comments do and what follows [DONE] or a fault."""
         if self.done or self.fault is not None or not data:
-            return NOTHING
+            return None
         if self._mode != "sse":
             self._feed_body(data)
         elif (
@@ -162,7 +168,7 @@ class StreamDecoder:
             self._feed_lines(data)
         return self._take()
 
-    def end(self) -> Read:
+    def end(self) -> StreamDelta | None:
         """Take the end of the body; afterwards either `complete` is true or `fault` is set."""
         if self._mode == "json" and not self.finished:
             self._decode_whole()
@@ -180,14 +186,14 @@ class StreamDecoder:
                 return StreamFault("not_sse", detail=_excerpt(line))
         return StreamFault("truncated_stream")
 
-    def _take(self) -> Read:
+    def _take(self) -> StreamDelta | None:
         if not self._text and not self._reasoning and not self._tool_calls:
-            return NOTHING
-        read = Read("".join(self._text), "".join(self._reasoning), True)
+            return None
+        delta = StreamDelta("".join(self._text), "".join(self._reasoning), tuple(self._tool_calls))
         self._text.clear()
         self._reasoning.clear()
-        self._tool_calls = False
-        return read
+        self._tool_calls.clear()
+        return delta
 
     def _feed_body(self, data: bytes) -> None:
         self._body.append(data)
@@ -314,7 +320,7 @@ class StreamDecoder:
         if reasoning:
             self._reasoning.append(reasoning)
         if delta.tool_calls:
-            self._tool_calls = True
+            self._tool_calls += _tool_calls(delta.tool_calls)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
 
@@ -362,7 +368,7 @@ class StreamDecoder:
         if isinstance(reasoning, str) and reasoning:
             self._reasoning.append(reasoning if reasoning.isascii() else _without_surrogates(reasoning))
         if delta.get("tool_calls"):
-            self._tool_calls = True
+            self._tool_calls += _tool_calls(delta["tool_calls"])
 
     def _add_text(self, text: str) -> None:
         if self._carry or not text.isascii():
@@ -412,6 +418,23 @@ class StreamDecoder:
 
 def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= MAX_COUNT
+
+
+def _tool_calls(value: object) -> list[ToolCallDelta]:
+    """Return the pieces of tool calls in a delta; what cannot be read is still a piece of one."""
+    return [_tool_call(entry) for entry in value] if isinstance(value, list) else [ToolCallDelta()]
+
+
+def _tool_call(entry: object) -> ToolCallDelta:
+    fields = entry if isinstance(entry, dict) else {}
+    function = fields.get("function")
+    called = function if isinstance(function, dict) else {}
+    index, name, arguments = fields.get("index"), called.get("name"), called.get("arguments")
+    return ToolCallDelta(
+        index if _is_count(index) else 0,
+        name if isinstance(name, str) else "",
+        arguments if isinstance(arguments, str) else "",
+    )
 
 
 def _without_surrogates(text: str) -> str:

@@ -101,7 +101,7 @@ async def count_prompt_tokens(
     client = await _client(pool, endpoint) if facts.tokenizer is not None else None
     if client is None:
         return None
-    conversation = [{"role": message.role, "content": message.content} for message in messages]
+    conversation = [{"role": message.role, "content": message.text} for message in messages]
     try:
         async with asyncio.timeout(COUNT_TIMEOUT_SECONDS):
             if facts.tokenizer == "vllm":

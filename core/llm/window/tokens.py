@@ -37,7 +37,7 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_prompt_tokens(messages: Iterable[ChatMessage]) -> int:
     """Return the estimate for a whole conversation, chat template included."""
-    return sum(estimate_tokens(message.content) + TOKENS_PER_MESSAGE for message in messages)
+    return sum(estimate_tokens(message.text) + TOKENS_PER_MESSAGE for message in messages)
 
 
 class Calibration:
@@ -60,7 +60,7 @@ class Calibration:
 
     def observe(self, messages: Iterable[ChatMessage], prompt_tokens: int) -> None:
         """Learn from one prompt and the server's count of it; the count of a prompt that may have been cut teaches nothing."""
-        sizes = [text_bytes(message.content) for message in messages]
+        sizes = [text_bytes(message.text) for message in messages]
         size_bytes = sum(sizes)
         text_tokens = prompt_tokens - len(sizes) * TOKENS_PER_MESSAGE
         if size_bytes < MIN_OBSERVED_BYTES or is_usual_window(prompt_tokens):
@@ -73,7 +73,7 @@ class Calibration:
 
     def estimate(self, messages: Iterable[ChatMessage]) -> int:
         """Return how many tokens the server will count, chat template included."""
-        sizes = [text_bytes(message.content) for message in messages]
+        sizes = [text_bytes(message.text) for message in messages]
         return ceil(sum(sizes) * self._tokens_per_byte) + len(sizes) * TOKENS_PER_MESSAGE
 
 

@@ -84,14 +84,14 @@ def _shrink(request: CallRequest, limit: int, counted_tokens: int | None) -> Cal
 
 def _cut(request: CallRequest, target_tokens: int) -> CallRequest | None:
     """Shorten the longest user messages to one length, so that none of two long ones is lost for the other."""
-    sizes = {place: text_bytes(msg.content) for place, msg in enumerate(request.messages) if msg.role == "user"}
-    fixed = sum(estimate_tokens(msg.content) for msg in request.messages if msg.role != "user")
+    sizes = {place: text_bytes(msg.text) for place, msg in enumerate(request.messages) if msg.role == "user"}
+    fixed = sum(estimate_tokens(msg.text) for msg in request.messages if msg.role != "user")
     budget_tokens = target_tokens - fixed - len(request.messages) * TOKENS_PER_MESSAGE - len(sizes)
     level = max(MIN_KEPT_BYTES, _level(list(sizes.values()), budget_tokens * BYTES_PER_TOKEN))
     messages = list(request.messages)
     for place, size in sizes.items():
         if size > level:
-            messages[place] = ChatMessage("user", _without_middle(messages[place].content, level))
+            messages[place] = ChatMessage.of_text("user", _without_middle(messages[place].text, level))
     smaller = replace(request, messages=tuple(messages))
     return smaller if estimate_prompt_tokens(messages) < estimate_prompt_tokens(request.messages) else None
 

@@ -32,7 +32,7 @@ ANSWER = CachedAnswer(
     text="Done.", reasoning="Hm.", finish_reason="stop", input_tokens=7, output_tokens=2, estimated=False
 )
 REQUEST = CallRequest(
-    messages=(ChatMessage("system", "Be brief."), ChatMessage("user", "Write.")),
+    messages=(ChatMessage.of_text("system", "Be brief."), ChatMessage.of_text("user", "Write.")),
     run_id="run",
     correlation_id="correlation",
     agent_id="developer",
@@ -83,7 +83,7 @@ def test_an_answer_that_may_differ_next_time_has_no_key(temperature: float | Non
 
 DECIDING: dict[str, st.SearchStrategy[object]] = {
     "messages": st.lists(
-        st.builds(ChatMessage, st.sampled_from(["system", "user", "assistant"]), st.text()), max_size=3
+        st.builds(ChatMessage.of_text, st.sampled_from(["system", "user", "assistant"]), st.text()), max_size=3
     ).map(tuple),
     "prefill": st.text(),
     "continue_with": st.text(),

@@ -139,7 +139,7 @@ def test_a_long_answer_that_begins_again_is_joined_in_little_time() -> None:
 
 
 REQUEST = CallRequest(
-    messages=(ChatMessage("system", "Be brief."), ChatMessage("user", "Write.")),
+    messages=(ChatMessage.of_text("system", "Be brief."), ChatMessage.of_text("user", "Write.")),
     run_id="r",
     correlation_id="c",
     agent_id="developer",
@@ -158,8 +158,8 @@ def test_a_server_is_shown_the_answer_so_far_and_asked_to_go_on(kind: EndpointKi
     assert request.prefill == ""
     assert request.messages == (
         *REQUEST.messages,
-        ChatMessage("assistant", "One two"),
-        ChatMessage("user", "Go on."),
+        ChatMessage.of_text("assistant", "One two"),
+        ChatMessage.of_text("user", "Go on."),
     )
 
 

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.http.stream_decoder import MAX_EVENT_BYTES, ReportedUsage, StreamDecoder, usual_chunk
+from core.llm.http.stream_decoder import (
+    MAX_EVENT_BYTES,
+    ReportedUsage,
+    StreamDecoder,
+    StreamDelta,
+    ToolCallDelta,
+    usual_chunk,
+)
 
 
 class Result(NamedTuple):
@@ -25,11 +32,11 @@ class Result(NamedTuple):
 
 def decode(*segments: bytes, event_stream: bool = True) -> Result:
     decoder = StreamDecoder(event_stream=event_stream)
-    reads = [decoder.feed(segment) for segment in segments]
-    reads.append(decoder.end())
+    reads = [*(decoder.feed(segment) for segment in segments), decoder.end()]
+    deltas = [delta for delta in reads if delta is not None]
     return Result(
-        "".join(read.text for read in reads),
-        "".join(read.reasoning for read in reads),
+        "".join(delta.text for delta in deltas),
+        "".join(delta.reasoning for delta in deltas),
         decoder.finish_reason,
         decoder.done,
         decoder.complete,
@@ -330,10 +337,32 @@ def test_only_content_counts_as_progress() -> None:
     decoder = StreamDecoder()
     quiet = (b": ping\n\n", delta(role="assistant", content=None), delta(content=""), data({"choices": []}))
 
-    assert not any(decoder.feed(segment).progress for segment in quiet)
-    assert decoder.feed(delta(content="x")).progress
-    assert decoder.feed(delta(reasoning_content="x")).progress
-    assert decoder.feed(delta(tool_calls=[{}])).progress
+    assert [decoder.feed(segment) for segment in quiet] == [None] * len(quiet)
+    assert decoder.feed(delta(content="x")) == StreamDelta("x")
+    assert decoder.feed(delta(reasoning_content="x")) == StreamDelta("", "x")
+    assert decoder.feed(delta(tool_calls=[{}])) == StreamDelta("", "", (ToolCallDelta(),))
+
+
+@pytest.mark.parametrize("error", [None, False], ids=["usual", "looked at closely"])
+def test_tool_calls_come_in_pieces_that_say_which_call_they_belong_to(error: object) -> None:
+    decoder = StreamDecoder()
+    begun = [
+        {"index": 0, "id": "a", "function": {"name": "read", "arguments": ""}},
+        {"index": 1, "function": {"name": "list"}},
+    ]
+    first, second = (
+        {"choices": [{"delta": {"tool_calls": calls}}]} for calls in (begun, [{"function": {"arguments": "{"}}])
+    )
+    extra = {} if error is None else {"error": error}
+
+    assert decoder.feed(data({**first, **extra}) + data({**second, **extra})) == StreamDelta(
+        "", "", (ToolCallDelta(0, "read"), ToolCallDelta(1, "list"), ToolCallDelta(0, "", "{"))
+    )
+
+
+@pytest.mark.parametrize("odd", [1, "x", [None], [{"index": -1, "function": {"name": 7, "arguments": []}}]])
+def test_a_tool_call_that_cannot_be_read_is_still_one(odd: object) -> None:
+    assert StreamDecoder().feed(delta(tool_calls=odd)) == StreamDelta("", "", (ToolCallDelta(),))
 
 
 def test_a_line_without_an_end_does_not_eat_the_memory() -> None:

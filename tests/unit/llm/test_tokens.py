@@ -28,12 +28,12 @@ BYTES_PER_TOKEN = {
 }
 
 conversations = st.lists(
-    st.builds(ChatMessage, st.sampled_from(["system", "user", "assistant"]), st.text(max_size=2000)), max_size=5
+    st.builds(ChatMessage.of_text, st.sampled_from(["system", "user", "assistant"]), st.text(max_size=2000)), max_size=5
 )
 
 
 def _conversation(size_bytes: int) -> list[ChatMessage]:
-    return [ChatMessage("system", "s" * 100), ChatMessage("user", "u" * (size_bytes - 100))]
+    return [ChatMessage.of_text("system", "s" * 100), ChatMessage.of_text("user", "u" * (size_bytes - 100))]
 
 
 def _counted(size_bytes: int, bytes_per_token: float) -> int:
@@ -56,7 +56,7 @@ def test_three_bytes_pass_for_a_token(text: str, size_bytes: int, tokens: int) -
 
 
 def test_every_message_adds_its_share_of_the_template() -> None:
-    assert estimate_prompt_tokens([ChatMessage("user", "abc")] * 3) == 3 * (1 + TOKENS_PER_MESSAGE)
+    assert estimate_prompt_tokens([ChatMessage.of_text("user", "abc")] * 3) == 3 * (1 + TOKENS_PER_MESSAGE)
 
 
 @pytest.mark.parametrize("kind", BYTES_PER_TOKEN)
@@ -112,14 +112,14 @@ def test_no_observation_takes_an_estimate_out_of_its_bounds(
     for messages, prompt_tokens in observed:
         calibration.observe(messages, prompt_tokens)
 
-    size_bytes = sum(text_bytes(message.content) for message in asked)
+    size_bytes = sum(text_bytes(message.text) for message in asked)
     template = len(asked) * TOKENS_PER_MESSAGE
     assert size_bytes / 6 + template <= calibration.estimate(asked) <= size_bytes + template + 1
 
 
 @given(asked=conversations, more=st.text(max_size=100))
 def test_a_longer_prompt_is_never_estimated_shorter(asked: list[ChatMessage], more: str) -> None:
-    longer = [*asked, ChatMessage("user", more)]
+    longer = [*asked, ChatMessage.of_text("user", more)]
 
     assert Calibration().estimate(longer) > Calibration().estimate(asked)
     assert estimate_prompt_tokens(longer) > estimate_prompt_tokens(asked)

@@ -21,20 +21,20 @@ long_texts = st.builds(
     st.text(st.characters(codec="utf-8") | st.sampled_from("\n \r\t"), min_size=1, max_size=60),
     st.integers(1, 600),
 )
-messages = st.builds(ChatMessage, st.sampled_from(["system", "user", "assistant"]), short_texts | long_texts)
+messages = st.builds(ChatMessage.of_text, st.sampled_from(["system", "user", "assistant"]), short_texts | long_texts)
 conversations = st.lists(messages, min_size=1, max_size=6).map(tuple)
 windows = st.builds(Window, st.none() | st.integers(1, 40_000), st.none() | st.integers(1, 80_000))
 
 
 def _request(*texts: str, max_tokens: int | None = None, system: str = "Be terse.") -> CallRequest:
-    messages = (ChatMessage("system", system), *(ChatMessage("user", text) for text in texts))
+    messages = (ChatMessage.of_text("system", system), *(ChatMessage.of_text("user", text) for text in texts))
     return CallRequest(
         messages=messages, run_id="r", correlation_id="c", agent_id="a", task_id="t", max_tokens=max_tokens
     )
 
 
 def _sizes(request: CallRequest) -> list[int]:
-    return [text_bytes(message.content) for message in request.messages]
+    return [text_bytes(message.text) for message in request.messages]
 
 
 def _check_cut(before: CallRequest, after: CallRequest) -> None:
@@ -44,11 +44,11 @@ def _check_cut(before: CallRequest, after: CallRequest) -> None:
         if new == old:
             continue
         assert old.role == "user"
-        assert text_bytes(new.content) < text_bytes(old.content)
-        head, _, tail = new.content.partition("\n[... ")
+        assert text_bytes(new.text) < text_bytes(old.text)
+        head, _, tail = new.text.partition("\n[... ")
         tail = tail.partition(" left out ...]\n")[2]
-        assert old.content.startswith(head)
-        assert old.content.endswith(tail)
+        assert old.text.startswith(head)
+        assert old.text.endswith(tail)
         assert min(text_bytes(head), text_bytes(tail)) >= SURE_HEAD_BYTES
 
 
@@ -126,7 +126,7 @@ def test_a_prompt_without_room_for_an_answer_is_cut(max_tokens: int | None) -> N
     fitting = fit_window(request, 4096, 3840)
 
     assert fitting is not None
-    assert 5500 < text_bytes(fitting.messages[1].content) < 7000
+    assert 5500 < text_bytes(fitting.messages[1].text) < 7000
 
 
 def test_two_long_messages_are_cut_to_one_length_and_short_ones_stay_whole() -> None:
@@ -155,11 +155,11 @@ def test_the_task_at_the_head_and_the_newest_lines_at_the_tail_stay_whole() -> N
     smaller = fit(request, Window(4000))
 
     assert smaller is not None
-    kept = smaller.messages[1].content.split("\n")
+    kept = smaller.messages[1].text.split("\n")
     [mark] = [line for line in kept if line.startswith("[... ")]
     assert (kept[0], kept[-1]) == ("THE TASK", "THE NEWEST")
     assert set(kept) <= {"THE TASK", *lines, mark, "THE NEWEST"}
-    assert int(mark.split()[1]) + len("\n".join(kept)) - len(f"\n{mark}\n") == len(request.messages[1].content)
+    assert int(mark.split()[1]) + len("\n".join(kept)) - len(f"\n{mark}\n") == len(request.messages[1].text)
 
 
 def test_it_fits_the_window_together_with_its_answer() -> None:
