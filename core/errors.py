@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.kinds import BugKind, FaultKind
+
 
 class QuintetError(Exception):
     """Root of all expected faults; the message says what happened and to what, the hint says what to do."""
@@ -53,12 +58,14 @@ class LLMCallError(QuintetError):
     """A call ended without a whole answer.
 
     Attributes:
-        kind: one of the stable fault kinds ("connect", "auth", "cut", "stall", ...).
+        kind: one of the stable kinds of fault ("connect", "auth", "cut", "stall", ...), or "bug:<Type>".
         attempts: requests that were made, from 0.
         partial: text received by the last attempt; never a finished answer.
     """
 
-    def __init__(self, kind: str, message: str, *, attempts: int = 0, partial: str = "", hint: str = "") -> None:
+    def __init__(
+        self, kind: FaultKind | BugKind, message: str, *, attempts: int = 0, partial: str = "", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
         self.attempts = attempts

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from core.kinds import AlertSeverity, BreakerState, BugKind, FaultKind, QueueReason, RunStatus, StepStatus, VerdictValue
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -47,10 +49,10 @@ class RunStarted(_RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(_RunEvent):
-    """`status`: passed, failed or cancelled. `verdict`: pass, fail or unknown. `reason` says why in a sentence."""
+    """`reason` says why in a sentence."""
 
-    status: str
-    verdict: str
+    status: RunStatus
+    verdict: VerdictValue
     reason: str
     output_dir: str
     files: tuple[str, ...]
@@ -68,12 +70,12 @@ class StepStarted(_RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(_RunEvent):
-    """`status`: ok, partial, failed or skipped; `notes` is at most 800 characters."""
+    """`notes` is at most 800 characters."""
 
     step: str
     agent_id: str
     round: int
-    status: str
+    status: StepStatus
     notes: str
     duration_seconds: float
 
@@ -101,7 +103,7 @@ class CallQueued(_CallEvent):
     """
 
     position: int
-    reason: str = "slot"
+    reason: QueueReason = "slot"
     until: float | None = None
 
 
@@ -136,7 +138,7 @@ class ReasoningReceived(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed(_CallEvent):
-    kind: str
+    kind: FaultKind | BugKind
     message: str
     will_retry: bool
     wait_seconds: float
@@ -167,7 +169,7 @@ class CallFinished(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed(_CallEvent):
-    kind: str
+    kind: FaultKind | BugKind
     message: str
     hint: str
     partial: str
@@ -180,11 +182,11 @@ class CallCancelled(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerChanged(_RunEvent):
-    """States are closed, open and half-open; `retry_at` is monotonic, None unless open."""
+    """`retry_at` is monotonic, None unless open."""
 
     name: str
-    old: str
-    new: str
+    old: BreakerState
+    new: BreakerState
     retry_at: float | None
 
 
@@ -237,14 +239,14 @@ class SteeringReceived(_RunEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFired(_RunEvent):
     name: str
-    severity: str
+    severity: AlertSeverity
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertResolved(_RunEvent):
     name: str
-    severity: str
+    severity: AlertSeverity
     message: str
 
 

@@ -24,6 +24,7 @@ from core.events import (
     StepStarted,
     TokensReceived,
 )
+from core.kinds import AgentPhase, StepStatus
 from core.status import AgentStatus
 from core.waits import Wait
 
@@ -35,7 +36,7 @@ CHARACTERS_PER_TOKEN = 4.0  # for the live rate only; counted tokens come from t
 class _Line:
     """What is known of one agent; `recent` holds (time, tokens) of the last seconds."""
 
-    state: str = "idle"
+    state: AgentPhase = "idle"
     detail: str = ""
     wait: Wait | None = None
     calls: int = 0
@@ -78,7 +79,7 @@ class Scoreboard:
                 self._set(event.agent_id, "thinking")
             case StepFinished():
                 if self._line(event.agent_id).state != "stopped":  # by the user, who knows that it did not fail
-                    self._set(event.agent_id, _STATE_OF_STATUS.get(event.status, event.status), event.notes)
+                    self._set(event.agent_id, _STATE_OF_STATUS[event.status], event.notes)
             case CallQueued():
                 self._wait(event.agent_id, Wait.in_line(event))
             case AttemptStarted():
@@ -127,7 +128,7 @@ class Scoreboard:
     def _line(self, agent_id: str) -> _Line:
         return self._lines.setdefault(agent_id, _Line())
 
-    def _set(self, agent_id: str, state: str, detail: str = "") -> None:
+    def _set(self, agent_id: str, state: AgentPhase, detail: str = "") -> None:
         line = self._line(agent_id)
         line.state, line.detail, line.wait = state, detail, None
 
@@ -175,4 +176,9 @@ class Scoreboard:
             line.recent.popleft()
 
 
-_STATE_OF_STATUS = {"ok": "done", "partial": "partial", "failed": "failed", "skipped": "idle"}
+_STATE_OF_STATUS: dict[StepStatus, AgentPhase] = {
+    "ok": "done",
+    "partial": "partial",
+    "failed": "failed",
+    "skipped": "idle",
+}

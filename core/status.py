@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.kinds import AgentPhase, BreakerState, EndpointKind, EndpointState
 from core.spending.ledger import Cost
 from core.waits import Wait
 
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
 class AgentStatus:
     """One agent now.
 
-    `state` is one of idle, off, queued, thinking, streaming, retrying, waiting, done, partial, failed, stopped;
-    `detail` adds words to it ("breaker open 42 s", "queued 2 ahead"), and may be empty. `wait` is what a queued,
-    retrying or waiting agent waits for.
+    `detail` adds words to the state ("breaker open 42 s", "queued 2 ahead"), and may be empty. `wait` is what a
+    queued, retrying or waiting agent waits for.
     """
 
     agent_id: str
     enabled: bool = True
-    state: str = "idle"
+    state: AgentPhase = "idle"
     detail: str = ""
     wait: Wait | None = None
     calls: int = 0
@@ -35,10 +35,10 @@ class AgentStatus:
 
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """One circuit breaker: `state` is closed, open or half-open; `retry_in_seconds` is 0 unless open."""
+    """One circuit breaker; `retry_in_seconds` is 0 unless open."""
 
     name: str
-    state: str
+    state: BreakerState
     failures: int
     threshold: int
     retry_in_seconds: float = 0.0
@@ -46,12 +46,12 @@ class BreakerStatus:
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """Where calls go: `kind` is embedded, local or remote; `state` is idle, starting, ready or failed."""
+    """Where calls go."""
 
     label: str
-    kind: str
+    kind: EndpointKind
     model: str
-    state: str
+    state: EndpointState
     note: str = ""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
+
+from core.kinds import AgentPhase, WaitReason
 
 if TYPE_CHECKING:  # a front end formats its countdowns here before its first paint, long before there are events
     from core.events import AttemptFailed, CallQueued
@@ -20,20 +22,19 @@ class Wait:
     """What a call waits for before it sends anything more.
 
     Attributes:
-        reason: one of CallQueued's (slot, breaker, server, rate_limit, own_rate), retry or loading.
         until: the monotonic time at which it ends at the latest; None if that is not known.
-        ahead: the calls before it in the line.
+        ahead: the calls before it in the queue.
         next_attempt: the number of the attempt that a back-off leads to.
     """
 
-    reason: str
+    reason: WaitReason
     until: float | None = None
     ahead: int = 0
     next_attempt: int = 0
 
     @classmethod
     def in_line(cls, event: CallQueued) -> Wait:
-        """Return the wait that the event tells of."""
+        """Return the wait that the event reports."""
         return cls(event.reason, event.until, ahead=event.position)
 
     @classmethod
@@ -41,18 +42,26 @@ class Wait:
         """Return the wait before the next try; None if there will be none."""
         if not event.will_retry:
             return None
-        if event.kind == "loading":  # asked again every second: that countdown would tell nothing
+        if event.kind == "loading":  # the server is asked again every second: a countdown would say nothing
             return cls("loading")
         return cls("retry", event.at + event.wait_seconds, next_attempt=event.attempt + 1)
 
     @property
-    def state(self) -> str:
+    def state(self) -> AgentPhase:
         """The state of an agent whose call waits so."""
-        return {"slot": "queued", "retry": "retrying"}.get(self.reason, "waiting")
+        match self.reason:
+            case "slot":
+                return "queued"
+            case "retry":
+                return "retrying"
+            case "breaker" | "server" | "rate_limit" | "own_rate" | "loading":
+                return "waiting"
+            case _:
+                assert_never(self.reason)
 
     @property
     def can_be_ended(self) -> bool:
-        """Whether the user may end it: a turn in the line comes when others give up theirs, and not before."""
+        """Whether the user may end it: a slot is free when another call gives up its own, and not before."""
         return self.reason != "slot"
 
     def words(self, now: float) -> str:
@@ -75,4 +84,4 @@ class Wait:
             case "loading":
                 return "loading the model"
             case _:
-                return f"waiting {time}".rstrip()
+                assert_never(self.reason)

@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 from core.addresses import OPENAI_BASE_URL, checked_key, completed_base_url, is_near, without_credentials
 from core.errors import UsageError
+from core.kinds import EndpointKind
 
 if TYPE_CHECKING:
     from core.settings import Settings
-
-EndpointKind = Literal["embedded", "local", "remote"]
 
 SMALL_CONTEXT_TOKENS = 6000  # below it the long prompts do not fit beside an answer
 SMALL_MODEL_BILLIONS = 3.0  # models below it follow one short instruction better than a page of them

@@ -21,11 +21,12 @@ from purgatory.service._async.unit_of_work import AsyncAbstractUnitOfWork, Async
 from purgatory.typing import TTL, CircuitName, Threshold
 
 from core.clock import Clock
+from core.kinds import BreakerState
 from core.resilience.breaker_state import STATE_NAMES, BreakerContext, Permit
 from core.resilience.outcome import Outcome
 from core.status import BreakerStatus
 
-StateListener = Callable[[str, str, str, float | None], None]
+StateListener = Callable[[str, BreakerState, BreakerState, float | None], None]
 """Takes name, old state, new state and, if open, the monotonic time of the next try."""
 
 

@@ -13,17 +13,18 @@ from typing import NamedTuple
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState, State
 
 from core.clock import Clock
+from core.kinds import BreakerState
 from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.resilience.outcome import Outcome
 from core.status import BreakerStatus
 
-STATE_NAMES = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
+STATE_NAMES: dict[str, BreakerState] = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
 
 
 class BreakerOpenError(Exception):
     """The breaker let nothing through; `retry_in_seconds` is 0 while probes are under way."""
 
-    def __init__(self, name: str, state: str, retry_in_seconds: float) -> None:
+    def __init__(self, name: str, state: BreakerState, retry_in_seconds: float) -> None:
         super().__init__(f"circuit {name} is {state}")
         self.name = name
         self.state = state

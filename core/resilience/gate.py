@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Priority = Literal["user", "agent", "summary"]
-"""user: somebody looks at the screen and waits for it; agent: the run needs it; summary: nobody waits for it."""
+Priority = Literal["user", "agent"]
+"""user: somebody waits for it at the screen; agent: the run needs it."""
 
 MAX_WAITING = 32  # a longer line means that something asks in a loop
 
-_RANKS: dict[Priority, int] = {"user": 0, "agent": 1, "summary": 2}
+_RANKS: dict[Priority, int] = {"user": 0, "agent": 1}
 
 
 class GateFullError(Exception):

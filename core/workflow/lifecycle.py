@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core.errors import QuintetError
 from core.events import Event, RunFinished, RunStarted, Warned
+from core.kinds import RunStatus, VerdictValue
 from core.sessions.journal import Journal
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
@@ -16,11 +16,8 @@ from core.workflow.graph import execute_run
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
 from core.workflow.run_budget_gate import stops_while_held
 from core.workflow.state import RunState, StepResult
-from core.workspace.answers.answers import VerdictValue
 
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
-
-RunStatus = Literal["passed", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict, TypeVar
 
-from core.workspace.answers.answers import VerdictValue
+from core.kinds import StepStatus, VerdictValue
 
 FileRole = Literal["brief", "code", "test", "ops", "readme", "report"]
-StepStatus = Literal["ok", "partial", "failed", "skipped"]
 Route = Literal["rework", "go_on"]
 """Where a run goes after a verdict: back to the step that the workflow names, or on."""
 

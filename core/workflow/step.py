@@ -8,7 +8,8 @@ import hashlib
 from core.agents import Agent
 from core.errors import ArtifactError, LLMCallError, ModelUnavailableError
 from core.events import HandOffMade, StepFinished, StepStarted
-from core.llm.faults import ENDPOINT_KINDS
+from core.kinds import StepStatus
+from core.llm.faults import fault_rule
 from core.telemetry.metrics import gauge, increment, timing
 from core.workflow.definition import StepSpec
 from core.workflow.file_job import FileJob
@@ -19,7 +20,6 @@ from core.workflow.state import (
     NOTES_MAX_CHARACTERS,
     RunState,
     StepResult,
-    StepStatus,
     artifacts_of_role,
     merge_by_key,
     paths_of_role,
@@ -114,7 +114,7 @@ class StepRunner:
                 return "skipped", f"{agent.title} was switched off while working"
             return "failed", f"{agent.title} was stopped by the user"
         except LLMCallError as error:
-            if error.kind in ENDPOINT_KINDS and not run.has_been_answered:
+            if fault_rule(error.kind).concerns_endpoint and not run.has_been_answered:
                 progress.endpoint_fault = error
             return ("partial" if progress.files else "failed"), str(error)
         except (ArtifactError, ModelUnavailableError) as error:

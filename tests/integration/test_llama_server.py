@@ -153,8 +153,8 @@ async def test_a_prompt_beyond_the_window_is_refused_in_the_known_words(endpoint
     assert refused.value.response.json()["error"]["type"] == "exceed_context_size_error"
     fault = classify_exception(refused.value, endpoint, SystemClock().now(), received=True, reused=False)
     assert (fault.kind, fault.action) == ("context", "truncate")
-    assert fault.window is not None
-    assert (fault.window.limit_tokens, fault.window.prompt_tokens) == (CONTEXT_TOKENS, counted)
+    assert fault.error.window is not None
+    assert (fault.error.window.limit_tokens, fault.error.window.prompt_tokens) == (CONTEXT_TOKENS, counted)
 
 
 async def test_a_prompt_beyond_the_window_is_cut_and_answered(

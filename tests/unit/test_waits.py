@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from core.events import AttemptFailed, CallQueued
+from core.kinds import WaitReason
 from core.waits import Wait, countdown
 
 CALL: dict[str, Any] = {
@@ -32,7 +33,7 @@ FAILED: dict[str, Any] = {"message": "it failed", "received_chars": 0}
         (Wait("own_rate", 1003.0), "waiting", "own limit 3.0 s", "own limit"),
         (Wait("retry", 1001.8, next_attempt=2), "retrying", "retry 2 in 1.8 s", "retry 2"),
         (Wait("loading"), "waiting", "loading the model", "loading the model"),
-        (Wait("something new", 1005.0), "waiting", "waiting 5.0 s", "waiting"),
+        (Wait("server", 1005.0), "waiting", "server gone, waits 5.0 s", "server gone, waits"),
     ],
     ids=lambda value: value.reason if isinstance(value, Wait) else "",
 )
@@ -44,11 +45,26 @@ def test_every_wait_has_words_also_when_its_time_is_over(
     assert wait.words(2000.0) == words_when_over
 
 
+def test_every_reason_has_words_and_a_state() -> None:
+    waits = [Wait(reason, 1005.0) for reason in get_args(WaitReason)]
+
+    assert all(wait.words(1000.0) for wait in waits)
+    assert {wait.state for wait in waits} == {"queued", "waiting", "retrying"}
+
+
 @pytest.mark.parametrize(
     ("reason", "can_be_ended"),
-    [("slot", False), ("breaker", True), ("rate_limit", True), ("own_rate", True), ("retry", True)],
+    [
+        ("slot", False),
+        ("breaker", True),
+        ("rate_limit", True),
+        ("own_rate", True),
+        ("retry", True),
+        ("server", True),
+        ("loading", True),
+    ],
 )
-def test_only_a_turn_in_the_line_cannot_be_ended(reason: str, can_be_ended: bool) -> None:
+def test_only_a_turn_in_the_line_cannot_be_ended(reason: WaitReason, can_be_ended: bool) -> None:
     assert Wait(reason).can_be_ended is can_be_ended
 
 

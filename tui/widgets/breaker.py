@@ -13,10 +13,14 @@ from tui.words.numbers import clock_time
 
 if TYPE_CHECKING:
     from core.events import BreakerChanged
+    from core.kinds import BreakerState
     from core.status import BreakerStatus
 
-SIGNS = {"closed": ("✓", "$text-success"), "open": ("✗", "$text-error"), "half-open": ("◐", "$text-warning")}
-UNKNOWN_SIGN = ("?", "$text-warning")
+SIGNS: dict[BreakerState, tuple[str, str]] = {
+    "closed": ("✓", "$text-success"),
+    "open": ("✗", "$text-error"),
+    "half-open": ("◐", "$text-warning"),
+}
 WIDEST_BAR = 10  # failures that fit into the sidebar's bar
 NEWEST_CHANGES = 4
 DIM = "$foreground 60%"
@@ -30,7 +34,7 @@ def open_words(retry_in_seconds: float) -> str:
 def breaker_summary(breakers: Iterable[BreakerStatus]) -> Content:
     """Return the worst breaker's state, for the header: "✗ breaker open 42 s"."""
     by_state = {breaker.state: breaker for breaker in reversed(tuple(breakers))}
-    state = next((state for state in ("open", "half-open") if state in by_state), "closed")
+    state: BreakerState = "open" if "open" in by_state else "half-open" if "half-open" in by_state else "closed"
     sign, style = SIGNS[state]
     words = open_words(by_state[state].retry_in_seconds) if state == "open" else state
     return Content.styled(f"{sign} breaker {words}", style)
@@ -55,13 +59,13 @@ def breaker_row(breaker: BreakerStatus) -> Content:
 def breaker_changes(changes: Iterable[BreakerChanged], now: float) -> Iterator[Content]:
     """Return the last changes of state, newest first, with their age; `now` is monotonic seconds."""
     for change in list(reversed(tuple(changes)))[:NEWEST_CHANGES]:
-        sign, style = SIGNS.get(change.new, UNKNOWN_SIGN)
+        sign, style = SIGNS[change.new]
         age = Content.styled(f"{clock_time(now - change.at):>6} ago ", DIM)
-        words = Content.styled(f"{change.old} → {sign} {one_line(change.new, 12)}", style)
+        words = Content.styled(f"{change.old} → {sign} {change.new}", style)
         yield age + words + Content(f"  {one_line(change.name, 80)}")
 
 
 def _state(breaker: BreakerStatus, indent: str = "") -> Content:
-    sign, style = SIGNS.get(breaker.state, UNKNOWN_SIGN)
-    words = open_words(breaker.retry_in_seconds) if breaker.state == "open" else one_line(breaker.state, 12)
+    sign, style = SIGNS[breaker.state]
+    words = open_words(breaker.retry_in_seconds) if breaker.state == "open" else breaker.state
     return Content.styled(f"{indent}{sign} {words}", style)

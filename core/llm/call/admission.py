@@ -84,7 +84,11 @@ class AdmissionWaits:
             except BreakerOpenError as refused:
                 retry_in_seconds = refused.retry_in_seconds
             if not may_wait or self._rules.when_open == "fail":
-                raise self._fault("breaker_open", f"next try in {retry_in_seconds:.0f} s" if retry_in_seconds else "")
+                raise Fault(
+                    "breaker_open",
+                    self._target.endpoint,
+                    detail=f"next try in {retry_in_seconds:.0f} s" if retry_in_seconds else "",
+                )
             left_seconds = self._seconds_left()
             began_at = self._clock.monotonic()
             if retry_in_seconds > 0:
@@ -109,8 +113,5 @@ class AdmissionWaits:
     def _seconds_left(self) -> float:
         left_seconds = self._rules.max_wait - self._waited_seconds
         if left_seconds < SHORTEST_WAIT_SECONDS:
-            raise self._fault("unavailable", f"waited {self._rules.max_wait:g} s for it")
+            raise Fault("unavailable", self._target.endpoint, detail=f"waited {self._rules.max_wait:g} s for it")
         return left_seconds
-
-    def _fault(self, kind: str, detail: str) -> Fault:
-        return Fault(kind, host=self._target.endpoint.host, model=self._target.endpoint.model, detail=detail)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock
+from core.kinds import FaultKind
 from core.llm.call.call_events import CallEvents
 from core.llm.endpoint import Endpoint
 from core.llm.errors.classify import classify_exception, classify_stream
-from core.llm.faults import Fault, Window, clean_detail
+from core.llm.faults import Fault, RefusedWindow, ServerError, clean_detail
 from core.llm.http.client import ConnectionTrace, watch_connection
 from core.llm.http.stream_decoder import ReportedUsage, StreamDecoder
 from core.telemetry.logs import log
@@ -42,6 +43,7 @@ _FINISH_REASONS = {
     **dict.fromkeys(("safety", "recitation", "sensitive"), "content_filter"),
     **dict.fromkeys(("abort", "network_error", "insufficient_system_resource"), "stream_error"),
 }
+_FAULT_OF_REASON: dict[str, FaultKind] = {"content_filter": "content_filter", "stream_error": "stream_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ async def run_attempt(
         with watch_connection(trace):
             decoder = await _receive(client, body, correlation_id, limits, progress)
     except _Expired as expired:
-        fault = Fault(expired.kind, host=endpoint.host, model=endpoint.model, detail=expired.detail)
+        fault = Fault(expired.kind, endpoint, detail=expired.detail)
     except _transport_errors() as error:
         received = progress.first_token_seconds is not None or trace.answered
         fault = classify_exception(error, endpoint, clock.now(), received=received, reused=trace.reused)
@@ -120,7 +122,7 @@ async def run_attempt(
 
 
 class _Expired(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, kind: str, seconds: float) -> None:
+    def __init__(self, kind: FaultKind, seconds: float) -> None:
         super().__init__(kind)
         self.kind = kind
         self.detail = f"limit {seconds:g} s"
@@ -207,19 +209,14 @@ def _expired(total: bool, progress: CallEvents, limits: TimeLimits, *, streamed:
 def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallEvents) -> Answer:
     given = decoder.finish_reason or "stop"
     reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
-    if reason in {"content_filter", "stream_error"}:
-        detail = clean_detail(f"finish_reason {given}", endpoint.api_key)
-        raise Fault(reason, host=endpoint.host, model=endpoint.model, detail=detail)
+    if (kind := _FAULT_OF_REASON.get(reason)) is not None:
+        raise Fault(kind, endpoint, detail=clean_detail(f"finish_reason {given}", endpoint.api_key))
     if reason not in {"length", "tool_calls"} and not progress.text.strip():
         window = endpoint.context_tokens
         if decoder.usage is not None and window and decoder.usage.input_tokens >= window * FULL_WINDOW_SHARE:
-            raise Fault(
-                "context",
-                host=endpoint.host,
-                model=endpoint.model,
-                window=Window(window, decoder.usage.input_tokens),
-            )
-        raise Fault("empty", host=endpoint.host, model=endpoint.model)
+            refused = RefusedWindow(window, decoder.usage.input_tokens)
+            raise Fault("context", endpoint, error=ServerError(window=refused))
+        raise Fault("empty", endpoint)
     return Answer(reason, decoder.usage)
 
 

@@ -9,7 +9,7 @@ from core.llm.call.call_events import CallEvents
 from core.llm.call.endpoint_call import EndpointCall
 from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.endpoint import Endpoint
-from core.llm.faults import FALLBACK_KINDS, LASTING_KINDS, Fault
+from core.llm.faults import Fault
 from core.llm.request import CallRequest
 from core.llm.servers.state import OUT_SECONDS, ServerStates
 from core.resilience.gate import GateFullError
@@ -74,9 +74,9 @@ class Call:
             try:
                 return await self._at(target)
             except Fault as fault:
-                if not others or fault.kind not in FALLBACK_KINDS or self._progress.has_received:
+                if not others or not fault.rule.fallback_may_help or self._progress.has_received:
                     raise
-                if fault.kind in LASTING_KINDS:
+                if fault.rule.lasts:
                     state.model(endpoint.model).out_until = self._deps.clock.monotonic() + OUT_SECONDS
                 self._fall_back(fault, others[0])
         raise AssertionError("a route has at least one endpoint")
@@ -99,7 +99,7 @@ class Call:
                 measure_queue(self._servers)
                 answer = await endpoint_call.run()
         except GateFullError:
-            raise Fault("queue_full", host=target.endpoint.host, model=target.endpoint.model) from None
+            raise Fault("queue_full", target.endpoint) from None
         finally:
             measure_queue(self._servers)
         if target.state.was_away:

@@ -24,6 +24,7 @@ from core.events import (
     Usage,
     Warned,
 )
+from core.kinds import BreakerState, QueueReason
 from core.llm.call.continuation import OverlapJoiner, PrefillJoiner
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
@@ -77,7 +78,7 @@ class CallEvents:
         self._joiner: PrefillJoiner | OverlapJoiner = PrefillJoiner(request.prefill)
         self._is_attempting = False
         self._has_received = False
-        self._told_wait: tuple[str, float | None] | None = None
+        self._told_wait: tuple[QueueReason, float | None] | None = None
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._chars = 0
@@ -118,7 +119,7 @@ class CallEvents:
     def queued(self, position: int) -> None:
         self._emit(CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=position))
 
-    def waiting(self, reason: str, until: float | None) -> None:
+    def waiting(self, reason: QueueReason, until: float | None) -> None:
         """Tell what the call waits for, and the monotonic time until when; the same news is told once."""
         if self._told_wait is not None and _is_same_wait(self._told_wait, (reason, until)):
             return
@@ -207,7 +208,7 @@ class CallEvents:
             )
         )
 
-    def breaker_changed(self, name: str, old: str, new: str, retry_at: float | None) -> None:
+    def breaker_changed(self, name: str, old: BreakerState, new: BreakerState, retry_at: float | None) -> None:
         self._emit(
             BreakerChanged(
                 run_id=self._ids["run_id"],
@@ -297,7 +298,7 @@ class CallEvents:
         return self._clock.monotonic()
 
 
-def _is_same_wait(one: tuple[str, float | None], other: tuple[str, float | None]) -> bool:
+def _is_same_wait(one: tuple[QueueReason, float | None], other: tuple[QueueReason, float | None]) -> bool:
     if one[0] != other[0] or one[1] is None or other[1] is None:
         return one == other
     return abs(one[1] - other[1]) < SAME_TIME_SECONDS

@@ -15,6 +15,7 @@ from uuid import uuid4
 from core.clock import Clock
 from core.errors import LLMCallError
 from core.events import EventSink, Usage
+from core.kinds import bug_kind
 from core.llm.call.accounting import CallAccounting, usage_of
 from core.llm.call.cache import CachedAnswer, ResponseCache, cache_key
 from core.llm.call.call import Call
@@ -126,7 +127,7 @@ class Caller:
             raise self._failed(fault, call, progress) from None
         except Exception as bug:
             log("ERROR", "a call ended by an unexpected error", exception=bug, call_id=call_id)
-            unexpected = _fault(f"bug:{type(bug).__name__}", call.endpoint)
+            unexpected = Fault(bug_kind(bug), call.endpoint)
             metrics.increment("llm.errors", tags={"agent": request.agent_id, "kind": unexpected.kind})
             raise self._failed(unexpected, call, progress) from bug
         except BaseException:
@@ -134,7 +135,7 @@ class Caller:
             self._accounts.enter(call, progress, "cancelled")
             waiting = asyncio.current_task()
             if task.cancelled() and waiting is not None and not waiting.cancelling():
-                stopped = _fault("cancelled", call.endpoint)
+                stopped = Fault("cancelled", call.endpoint)
                 raise LLMCallError(
                     stopped.kind, stopped.message, attempts=progress.attempt, partial=progress.text
                 ) from None
@@ -248,7 +249,3 @@ class Caller:
         return LLMCallError(
             fault.kind, fault.message, attempts=progress.attempt, partial=progress.text, hint=fault.hint
         )
-
-
-def _fault(kind: str, endpoint: Endpoint) -> Fault:
-    return Fault(kind, host=endpoint.host, model=endpoint.model)

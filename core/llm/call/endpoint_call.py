@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import ModelUnavailableError, UsageError
+from core.kinds import BreakerState
 from core.llm.call.admission import AdmissionWaits
 from core.llm.call.attempt import Answer, run_attempt, time_limits
 from core.llm.call.call_events import CallEvents
@@ -11,7 +12,7 @@ from core.llm.call.fitted_request import FittedRequest
 from core.llm.call.retry_policy import RetryPolicy
 from core.llm.call.shared import CallDeps, RouteEntry
 from core.llm.endpoint import Endpoint
-from core.llm.faults import LOST_KINDS, TIMEOUT_KINDS, Action, Fault, clean_detail
+from core.llm.faults import Adaptation, Fault, clean_detail
 from core.llm.http.request_body import request_body
 from core.llm.request import CallRequest
 from core.llm.servers.models import offered_models
@@ -24,7 +25,7 @@ from core.telemetry.logs import log
 LOADING_POLL_SECONDS = 1.0
 MAX_LOADING_SECONDS = 600.0
 MAX_SHOWN_MODELS = 8
-BREAKER_LEVELS = {"closed": 0, "half-open": 1, "open": 2}
+BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class EndpointCall:
@@ -48,7 +49,7 @@ class EndpointCall:
         self._fitted = FittedRequest(request, target, deps, progress)
         self._probe = deps.probe(target.endpoint)
         self._admission = AdmissionWaits(target, deps, progress, sleeper)
-        self._adaptations: set[str] = set()
+        self._adaptations: set[Adaptation] = set()
         self._loading_since: float | None = None
         self._stale_seen = False
         self._may_be_gone = False
@@ -109,8 +110,8 @@ class EndpointCall:
             try:
                 answer = await self._admitted_attempt(again=again)
             except Fault as fault:
-                self._state.was_away = self._state.was_away or fault.kind in LOST_KINDS
-                self._may_be_gone = fault.kind in LOST_KINDS and self._shall_wait_for_server()
+                self._state.was_away = self._state.was_away or fault.rule.server_may_be_gone
+                self._may_be_gone = fault.rule.server_may_be_gone and self._shall_wait_for_server()
                 again = await self._uncounted_step(fault)
                 continue
             if answer.usage is not None and not self._answer.text_so_far:
@@ -133,7 +134,7 @@ class EndpointCall:
         try:
             self._target.endpoint = await self._target.refresh()
         except ModelUnavailableError as error:
-            raise self._fault("unavailable", detail=error.message) from None
+            raise Fault("unavailable", self.endpoint, detail=error.message) from None
 
     async def _uncounted_step(self, fault: Fault) -> bool:
         """Change what can be changed without counting a retry; True if the same attempt goes on.
@@ -141,11 +142,12 @@ class EndpointCall:
         Raises:
             Fault: nothing can be changed.
         """
-        if fault.adaptation and fault.adaptation not in self._adaptations:
-            self._adaptations.add(fault.adaptation)
+        adaptation = fault.error.adaptation
+        if adaptation is not None and adaptation not in self._adaptations:
+            self._adaptations.add(adaptation)
             model = self._state.model(self.endpoint.model)
-            model.shape = model.shape.adapted(fault.adaptation)
-            log("INFO", "request adapted", host=self.endpoint.host, adaptation=fault.adaptation)
+            model.shape = model.shape.adapted(adaptation)
+            log("INFO", "request adapted", host=self.endpoint.host, adaptation=adaptation)
             return True
         match fault.action:
             case "free":
@@ -215,7 +217,7 @@ class EndpointCall:
         """Whether the request that was made last has brought no part of an answer."""
         return self._progress.first_token_seconds is None
 
-    def _breaker_changed(self, name: str, old: str, new: str, retry_at: float | None) -> None:
+    def _breaker_changed(self, name: str, old: BreakerState, new: BreakerState, retry_at: float | None) -> None:
         self._probe.breaker_changed(old, new, self._deps.clock.monotonic())
         self._progress.breaker_changed(name, old, new, retry_at)
         metrics.increment("breaker.transitions", tags={"endpoint": name, "to": new})
@@ -242,10 +244,10 @@ class EndpointCall:
                         clock=deps.clock,
                     )
                 except Fault as fault:
-                    if fault.kind == "stale_connection" and self._stale_seen:
+                    if fault.action == "free" and self._stale_seen:
                         lease.succeeded = False
-                        raise self._fault("disconnected") from None
-                    self._stale_seen = self._stale_seen or fault.kind == "stale_connection"
+                        raise Fault("disconnected", self.endpoint) from None
+                    self._stale_seen = self._stale_seen or fault.action == "free"
                     lease.succeeded = {"success": True, "failure": False, "neutral": None}[fault.outcome]
                     if fault.is_overload:
                         self._state.overloaded(began_at, deps.clock.monotonic())
@@ -253,7 +255,7 @@ class EndpointCall:
                 lease.succeeded = True
         except UsageError as unusable:
             self._announce(again=again)
-            raise self._fault("connect", detail=unusable.message, action="fail", hint=unusable.hint) from None
+            raise Fault("connect", self.endpoint, detail=unusable.message, action="fail", hint=unusable.hint) from None
         self._state.has_answered = True
         self._state.gate.succeeded()
         return answer
@@ -280,16 +282,16 @@ class EndpointCall:
             return
         if not self._is_left_alone() and not self._rules.pay(error):
             self._progress.attempt_failed(error, will_retry=not self._stays)
-            raise self._fault("retry_budget", detail=error.message)
+            raise Fault("retry_budget", self.endpoint, detail=error.message)
         self._count("llm.retries", kind=error.kind)
         self._progress.attempt_failed(error, will_retry=True, wait_seconds=wait_seconds)
-        if error.kind == "rate_limit":
+        if error.rule.pauses_server:
             self._pause(wait_seconds)
 
     def _pause_the_others(self, fault: Fault) -> None:
         """Keep to the wait that a server has asked for, although this call does not wait for it any more."""
-        if fault.kind == "rate_limit" and fault.action == "retry" and fault.retry_after_seconds is not None:
-            self._pause(fault.retry_after_seconds)
+        if fault.rule.pauses_server and fault.action == "retry" and fault.error.retry_after_seconds is not None:
+            self._pause(fault.error.retry_after_seconds)
 
     def _pause(self, seconds: float) -> None:
         until = self._deps.clock.monotonic() + seconds
@@ -308,7 +310,7 @@ class EndpointCall:
             self._loading_since = clock.monotonic()
             self._state.was_away = True
         if clock.monotonic() - self._loading_since >= MAX_LOADING_SECONDS:
-            raise self._fault("unavailable", detail=fault.message) from None
+            raise Fault("unavailable", self.endpoint, detail=fault.message) from None
         self._progress.attempt_failed(fault, will_retry=True, wait_seconds=LOADING_POLL_SECONDS)
         await self._admission.back_off(LOADING_POLL_SECONDS)
 
@@ -321,12 +323,9 @@ class EndpointCall:
 
     def _count_failure(self, fault: Fault) -> None:
         self._count("llm.errors", kind=fault.kind)
-        if fault.kind in TIMEOUT_KINDS:
+        if fault.rule.is_timeout:
             self._count("llm.timeouts", kind=fault.kind)
         log("WARNING", "attempt failed", attempt=self._progress.attempt, kind=fault.kind, reason=fault.message)
 
     def _count(self, name: str, **tags: str) -> None:
         metrics.increment(name, tags={"agent": self.request.agent_id, **tags})
-
-    def _fault(self, kind: str, *, detail: str = "", action: Action | None = None, hint: str | None = None) -> Fault:
-        return Fault(kind, host=self.endpoint.host, model=self.endpoint.model, detail=detail, action=action, hint=hint)

@@ -6,7 +6,7 @@ from math import inf
 
 from core.llm.call.call_events import CallEvents
 from core.llm.call.shared import CallDeps, RouteEntry
-from core.llm.faults import Fault, Window
+from core.llm.faults import Fault, RefusedWindow
 from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest
 from core.llm.servers.facts import MIN_CONTEXT_TOKENS, count_prompt_tokens
@@ -65,7 +65,7 @@ class FittedRequest:
         if smaller is None or smaller is self.request:
             return
         if self._is_larger_elsewhere():
-            raise Fault("context", host=self._target.endpoint.host, model=self._target.endpoint.model)
+            raise Fault("context", self._target.endpoint)
         self._shorten(smaller)
 
     def fit_after_refusal(self, fault: Fault) -> None:
@@ -74,7 +74,7 @@ class FittedRequest:
         Raises:
             Fault: the refusal itself, if nothing more can be left out, or shall be.
         """
-        window = fault.window or Window()
+        window = fault.error.window or RefusedWindow()
         if window.limit_tokens is not None and window.limit_tokens >= MIN_CONTEXT_TOKENS:
             self._learn_window(window.limit_tokens, self._clock.monotonic() + WINDOW_SECONDS)
         self._refusals += 1

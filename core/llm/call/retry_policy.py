@@ -24,15 +24,15 @@ class RetryPolicy:
 
     def judge(self, fault: Fault) -> Outcome:
         """Return what the breaker is told of a fault; an error that only repeats itself is told once."""
-        self._repeats = bool(fault.repeat_key) and fault.repeat_key == self._repeat_key
-        self._repeat_key = fault.repeat_key
+        self._repeats = bool(fault.error.repeat_key) and fault.error.repeat_key == self._repeat_key
+        self._repeat_key = fault.error.repeat_key
         return "neutral" if self._repeats else fault.outcome
 
     def may_retry(self, error: BaseException, *, in_answer: bool) -> bool:
         """Tell whether an attempt may be made again; `in_answer`: a part of the answer had come."""
         if not isinstance(error, Fault) or error.action != "retry" or self._repeats:
             return False
-        if error.kind == "empty":
+        if error.rule.is_retried_once:
             first, self._empty_seen = not self._empty_seen, True
             return first
         if in_answer:
@@ -41,12 +41,12 @@ class RetryPolicy:
         return True
 
     def wait_seconds(self, failed_attempts: int, error: BaseException) -> float:
-        retry_after = error.retry_after_seconds if isinstance(error, Fault) else None
+        retry_after = error.error.retry_after_seconds if isinstance(error, Fault) else None
         return self._backoff.seconds(failed_attempts, retry_after)
 
     def pay(self, fault: Fault) -> bool:
         """Take the cost of a retry from what the team shares; False when there is too little left."""
-        cost = RATE_LIMIT_COST if fault.kind == "rate_limit" else RETRY_COST
+        cost = RATE_LIMIT_COST if fault.rule.pauses_server else RETRY_COST
         if not self._budget.draw(cost):
             return False
         self._spent += cost

@@ -9,11 +9,11 @@ import secrets
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import ModelUnavailableError
+from core.kinds import EndpointState
 from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.plan import ServerPlan, plan_for_this_machine
 from core.llm.embedded.process import STOP_LIMIT_SECONDS, ServerProcess
@@ -25,8 +25,6 @@ SLOW_DISK_BYTES_PER_SECOND = 100_000_000  # the start of a large file is given t
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 300.0
 MAX_PROPERTIES_BYTES = 1 << 20
-
-State = Literal["idle", "starting", "ready", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class EmbeddedServer:
         self._failure = ""
 
     @property
-    def state(self) -> State:
+    def state(self) -> EndpointState:
         if self._start is not None:
             return "starting"
         if self._process is not None:

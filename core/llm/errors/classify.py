@@ -9,10 +9,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from core.kinds import BugKind, FaultKind, bug_kind
 from core.llm.endpoint import Endpoint
 from core.llm.errors.refused_window import refused_window
 from core.llm.errors.retry_after import retry_after_seconds
-from core.llm.faults import Action, Fault, clean_detail
+from core.llm.faults import Action, Adaptation, Fault, ServerError, clean_detail
 from core.llm.http.stream_decoder import StreamFault
 
 RETRY_AFTER_CAP_SECONDS = 120.0  # above it the user decides, not we
@@ -27,7 +28,7 @@ _SYSTEM_ROLE = re.compile(
     r"(?:not |un)support.{0,40}system.{0,20}(?:message|role)|only user and assistant roles",
     re.IGNORECASE,
 )
-_KIND_BY_TYPE = {
+_KIND_BY_TYPE: dict[str, FaultKind] = {
     "rate_limit_exceeded": "rate_limit",
     "rate_limit_error": "rate_limit",
     "insufficient_quota": "quota",
@@ -41,6 +42,16 @@ _KIND_BY_TYPE = {
     "server_error": "server",
     "internal_server_error": "server",
     "api_error": "server",
+}
+
+_KIND_BY_STATUS: dict[int, FaultKind] = {
+    401: "auth",
+    403: "auth",
+    404: "not_found",
+    408: "http_408",
+    409: "http_409",
+    425: "http_425",
+    429: "rate_limit",
 }
 
 
@@ -63,6 +74,7 @@ def classify_exception(
         return classify_answer(error.status_code, _body_text(error), endpoint, now, error.response.headers)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
     detail = clean_detail(str(cause), endpoint.api_key)
+    kind: FaultKind | BugKind
     if isinstance(cause, httpx2.PoolTimeout):
         kind = "pool_timeout"
     elif isinstance(cause, httpx2.ConnectTimeout):
@@ -80,15 +92,15 @@ def classify_exception(
     elif isinstance(cause, openai.APIError):
         kind = "stream_error"
     else:
-        kind = f"bug:{type(error).__name__}"
-    return Fault(kind, host=endpoint.host, model=endpoint.model, detail=detail)
+        kind = bug_kind(error)
+    return Fault(kind, endpoint, detail=detail)
 
 
 def classify_stream(fault: StreamFault, endpoint: Endpoint, now: datetime) -> Fault:
     """Name the fault that the decoder found in a stream with status 200."""
     if fault.body is None:
         detail = clean_detail(fault.detail, endpoint.api_key)
-        return Fault(fault.kind or "stream_error", host=endpoint.host, model=endpoint.model, detail=detail)
+        return Fault(fault.kind or "stream_error", endpoint, detail=detail)
     text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
     return classify_answer(None, text, endpoint, now, default=fault.kind or "stream_error")
 
@@ -100,7 +112,7 @@ def classify_answer(
     now: datetime,
     headers: Mapping[str, str] | None = None,
     *,
-    default: str = "stream_error",
+    default: FaultKind = "stream_error",
 ) -> Fault:
     """Name the fault of an error answer; `status` None means that it came inside a stream with status 200."""
     headers = headers or {}
@@ -112,8 +124,9 @@ def classify_answer(
     retry_after: float | None = None
     action: Action | None = None
     hint: str | None = None
-    adaptation = ""
+    adaptation: Adaptation | None = None
 
+    kind: FaultKind
     if window is not None:
         kind = "context"
     elif code is None:
@@ -137,30 +150,25 @@ def classify_answer(
         detail = f"{code} {detail}".strip()
     return Fault(
         kind,
-        host=endpoint.host,
-        model=endpoint.model,
+        endpoint,
         detail=detail,
-        status=code,
-        retry_after_seconds=retry_after,
         action=action,
         hint=hint,
-        repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
-        adaptation=adaptation,
-        window=window,
+        error=ServerError(
+            status=code,
+            retry_after_seconds=retry_after,
+            repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
+            adaptation=adaptation,
+            window=window,
+        ),
     )
 
 
-def _kind_of_status(code: int, text: str) -> str:
+def _kind_of_status(code: int, text: str) -> FaultKind:
     if code == 402 or (code in {400, 403, 429} and _QUOTA.search(text)):
         return "quota"
-    if code == 429:
-        return "rate_limit"
-    if code in {401, 403}:
-        return "auth"
-    if code in {408, 409, 425}:
-        return f"http_{code}"
-    if code == 404:
-        return "not_found"
+    if code in _KIND_BY_STATUS:
+        return _KIND_BY_STATUS[code]
     if code == 503 and re.search(r"loading model|model is loading", text, re.IGNORECASE):
         return "loading"
     if code >= 500 and code != 501:
@@ -168,7 +176,7 @@ def _kind_of_status(code: int, text: str) -> str:
     return "bad_request"
 
 
-def _adaptation(error: Mapping[str, Any], text: str) -> str:
+def _adaptation(error: Mapping[str, Any], text: str) -> Adaptation | None:
     lowered = text.lower()
     unknown = any(
         word in lowered for word in ("extra_forbidden", "extra inputs", "unrecognized", "unknown", "not permitted")
@@ -184,7 +192,7 @@ def _adaptation(error: Mapping[str, Any], text: str) -> str:
         return "no_temperature"
     if _SYSTEM_ROLE.search(text):
         return "fold_system"
-    return ""
+    return None
 
 
 def _fingerprint(message: str) -> str:

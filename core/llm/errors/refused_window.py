@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from core.llm.faults import Window
+from core.llm.faults import RefusedWindow
 
 MAX_DIGITS = 12  # of a number of tokens; a longer one means nothing, and Python refuses to read the longest
 
@@ -50,7 +50,7 @@ _PROMPTS = tuple(
 )
 
 
-def refused_window(code: int | None, text: str) -> Window | None:
+def refused_window(code: int | None, text: str) -> RefusedWindow | None:
     """Return what an error answer says of the window that a prompt exceeds; None if it is about something else."""
     too_large = _TOO_LARGE.search(text) is not None
     if "string_above_max_length" in text or code not in {None, 400, 413, 422, 429, 500}:
@@ -62,8 +62,8 @@ def refused_window(code: int | None, text: str) -> Window | None:
     if code == 429 and (limit is None or prompt is None or prompt <= limit):
         return None  # a wait does cure it
     if shares is not None:
-        return Window(limit, _number(shares[1]), _number(shares[2]))
-    return Window(limit, prompt)
+        return RefusedWindow(limit, _number(shares[1]), _number(shares[2]))
+    return RefusedWindow(limit, prompt)
 
 
 def _first_number(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from core.llm.request import CallRequest, ChatMessage
+
+if TYPE_CHECKING:
+    from core.llm.faults import Adaptation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,8 @@ class RequestShape:
     with_temperature: bool = True
     with_system_role: bool = True
 
-    def adapted(self, adaptation: str) -> RequestShape:
-        """Return the shape after one refusal; the same value if it changes nothing."""
+    def adapted(self, adaptation: Adaptation) -> RequestShape:
+        """Return the shape after one refusal."""
         match adaptation:
             case "max_tokens" | "max_completion_tokens":
                 return replace(self, token_limit_name=adaptation)
@@ -29,7 +32,7 @@ class RequestShape:
             case "fold_system":
                 return replace(self, with_system_role=False)
             case _:
-                return self
+                assert_never(adaptation)
 
 
 def request_body(request: CallRequest, model: str, shape: RequestShape) -> dict[str, Any]:  # JSON values

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
+from core.kinds import FaultKind
+
 MAX_COUNT = 1_000_000_000  # of tokens; a server that says more has miscounted
 MAX_EVENT_BYTES = 32 * 1024 * 1024  # a server that never ends a line must not eat the memory
 _LINE_FEED, _CARRIAGE_RETURN = b"\n\r"
@@ -51,7 +53,7 @@ class StreamFault:
     `kind` None leaves the choice to the classification of `body`, an error object or text.
     """
 
-    kind: str | None
+    kind: FaultKind | None
     body: object = None
     detail: str = ""
 
@@ -394,7 +396,7 @@ class StreamDecoder:
         try:
             payload = json.loads(text)
         except json.JSONDecodeError as wrong:
-            kind = "malformed" if wrong.msg.startswith("Extra data") else "truncated_stream"
+            kind: FaultKind = "malformed" if wrong.msg.startswith("Extra data") else "truncated_stream"
             self._fail(kind, _excerpt(text.encode()))
             return
         except (ValueError, RecursionError):
@@ -412,7 +414,7 @@ class StreamDecoder:
             else:
                 self._fail("not_sse", _excerpt(text.encode()))
 
-    def _fail(self, kind: str, detail: str) -> None:
+    def _fail(self, kind: FaultKind, detail: str) -> None:
         self.fault = StreamFault(kind, detail=detail)
 
 

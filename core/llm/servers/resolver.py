@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.addresses import OPENAI_BASE_URL, without_credentials
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
+from core.kinds import EndpointState
 from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import (
@@ -99,7 +100,7 @@ class EndpointSource:
         llm = self._settings.llm
         base_url = llm.base_url or OPENAI_BASE_URL
         if self._endpoint is None:
-            state = "failed" if self._failure else "idle"
+            state: EndpointState = "failed" if self._failure else "idle"
             note = self._failure or self.key_warning or ""
             return EndpointStatus(without_credentials(base_url), locality(base_url), llm.model or "", state, note)
         return EndpointStatus(

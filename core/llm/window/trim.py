@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.llm.faults import Window
+from core.llm.faults import RefusedWindow
 from core.llm.request import CallRequest, ChatMessage
 from core.llm.window.tokens import (
     BYTES_PER_TOKEN,
@@ -46,7 +46,7 @@ def fit_window(request: CallRequest, window_tokens: int, prompt_tokens: int) -> 
     return _shrink(request, window_tokens, prompt_tokens)
 
 
-def fit(request: CallRequest, window: Window) -> CallRequest | None:
+def fit(request: CallRequest, window: RefusedWindow) -> CallRequest | None:
     """Return a smaller request for the window that the server named; None if nothing can be left out.
 
     A server that named no number gets half of the last prompt.

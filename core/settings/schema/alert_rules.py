@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from core.kinds import AlertSeverity
 from core.metrics_catalogue import AlertUnit
 
-Severity = Literal["critical", "warning", "info"]
 _PLACES = re.compile(r"\{(?:value|limit|subject)\}")
-SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+SEVERITIES: tuple[AlertSeverity, ...] = get_args(AlertSeverity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class AlertRule:
     """
 
     name: str
-    severity: Severity
+    severity: AlertSeverity
     metric: str
     threshold: float
     message: str
@@ -62,7 +62,7 @@ class NewsRule:
     """Something that happens at one moment: it is told, and nothing of it lasts or ends."""
 
     name: str
-    severity: Severity
+    severity: AlertSeverity
     message: str
 
     def words(self, subject: str) -> str:

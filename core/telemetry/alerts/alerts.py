@@ -11,6 +11,7 @@ from core.settings.schema.alert_rules import BREAKER_OPENED, BREAKER_RECOVERED, 
 from core.telemetry.alerts.rules import rules_for
 
 if TYPE_CHECKING:
+    from core.kinds import AlertSeverity
     from core.settings import AlertSettings
 
 REMIND_SECONDS = 900.0  # a critical alert that goes on is told again so often
@@ -32,7 +33,7 @@ class AlertStatus:
     """One alert that fires now; `message` holds the latest number."""
 
     name: str
-    severity: str
+    severity: AlertSeverity
     message: str
     since_seconds: float
 

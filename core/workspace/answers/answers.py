@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from core.errors import ArtifactError
+from core.kinds import VerdictValue
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.files.paths import looks_like_path, safe_relative_path
 
@@ -49,13 +49,9 @@ class PlannedFile:
     purpose: str
 
 
-VerdictValue = Literal["pass", "fail", "unknown"]
-"""`unknown` means that the answer gave no verdict, or more than one."""
-
-
 @dataclass(frozen=True, slots=True)
 class VerdictAnswer:
-    """A verdict and what it is founded on."""
+    """A verdict and what it is founded on; `unknown` means that the answer gave no verdict, or more than one."""
 
     value: VerdictValue
     findings: tuple[str, ...]

@@ -165,7 +165,7 @@ async def test_what_the_user_waits_for_goes_before_what_the_team_waits_for(harne
     harness.server.script([stream(go_on, *HELLO, DONE)])
     tasks = [asyncio.create_task(harness.call("first"))]
     await harness.server.requests(1)
-    for text, priority in (("summary", "summary"), ("agent", "agent"), ("user", "user")):
+    for text, priority in (("agent", "agent"), ("user", "user")):
         queued = len(harness.recorder.of(CallQueued))
         tasks.append(asyncio.create_task(harness.call(text, priority=priority)))
         await harness.recorder.seen(CallQueued, queued + 1)
@@ -174,7 +174,7 @@ async def test_what_the_user_waits_for_goes_before_what_the_team_waits_for(harne
     await asyncio.wait(tasks)
 
     asked = [request.body["messages"][1]["content"] for request in harness.server.journal]
-    assert asked == ["first", "user", "agent", "summary"]
+    assert asked == ["first", "user", "agent"]
 
 
 async def test_our_own_rate_is_kept_and_every_wait_is_told(harness: CallHarness) -> None:

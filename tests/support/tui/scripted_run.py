@@ -26,6 +26,7 @@ from core.events import (
     TokensReceived,
     Usage,
 )
+from core.kinds import FaultKind, QueueReason, StepStatus
 from core.scoreboard import Scoreboard
 from core.status import (
     AgentStatus,
@@ -113,7 +114,7 @@ def step(agent_id: str, name: str, at: float, round_number: int = 0) -> Event:
     return StepStarted(**run_fields(at), step=name, agent_id=agent_id, round=round_number)  # type: ignore[arg-type]
 
 
-def step_end(agent_id: str, name: str, at: float, status: str = "ok", notes: str = "") -> Event:
+def step_end(agent_id: str, name: str, at: float, status: StepStatus = "ok", notes: str = "") -> Event:
     return StepFinished(
         **run_fields(at),  # type: ignore[arg-type]
         step=name,
@@ -213,7 +214,7 @@ def first_half() -> list[Event]:
         *attempt("devops_engineer", "Dockerfile", 1, 1016.0),
         AttemptFailed(
             **call_fields("devops_engineer", "Dockerfile", 1, 1040.2),  # type: ignore[arg-type]
-            kind="http_500",
+            kind="server",
             message="the server answered 500",
             will_retry=True,
             wait_seconds=3.6,
@@ -237,7 +238,7 @@ def waits(
     call_id: str,
     number: int,
     at: float,
-    reason: str = "slot",
+    reason: QueueReason = "slot",
     *,
     until: float | None = None,
     position: int = 0,
@@ -250,7 +251,9 @@ def waits(
     )
 
 
-def fails(agent_id: str, call_id: str, number: int, at: float, kind: str, message: str, wait_seconds: float) -> Event:
+def fails(
+    agent_id: str, call_id: str, number: int, at: float, kind: FaultKind, message: str, wait_seconds: float
+) -> Event:
     return AttemptFailed(
         **call_fields(agent_id, call_id, number, at),  # type: ignore[arg-type]
         kind=kind,

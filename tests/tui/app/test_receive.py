@@ -18,6 +18,7 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from core.kinds import RunStatus
 from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.screen import screen_text
@@ -199,7 +200,7 @@ async def test_a_run_that_fails_is_told_in_the_pane_and_in_a_toast() -> None:
         assert "Press Up to edit the task" in " ".join(screen_text(app).split())
 
 
-def run_finished(status: str, files: tuple[str, ...] = (), reason: str = "") -> Event:
+def run_finished(status: RunStatus, files: tuple[str, ...] = (), reason: str = "") -> Event:
     return RunFinished(
         **run_fields(1066.0),  # type: ignore[arg-type]
         status=status,
@@ -477,7 +478,7 @@ async def test_a_breaker_that_opens_says_what_it_waits_for_and_which_keys_retry_
 
 async def test_an_open_breaker_shows_no_count_of_failures_that_looks_like_health() -> None:
     breaker = BreakerStatus("127.0.0.1:8080", "open", 0, 5, 42.0)
-    status = EngineStatus(EndpointStatus("local", "127.0.0.1:8080", "m", "ready"), breakers=(breaker,), running=True)
+    status = EngineStatus(EndpointStatus("127.0.0.1:8080", "local", "m", "ready"), breakers=(breaker,), running=True)
     async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot, status)
 

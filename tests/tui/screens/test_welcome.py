@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.kinds import EndpointState
 from core.status import AgentStatus
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.engine_app import working_app
@@ -33,7 +34,9 @@ def words_of(text: str) -> str:
         ("failed", CANNOT, f"✗ failed: {CANNOT}"),
     ],
 )
-async def test_the_state_of_the_model_is_said(state: str, note: str, shown: str, size: tuple[int, int]) -> None:
+async def test_the_state_of_the_model_is_said(
+    state: EndpointState, note: str, shown: str, size: tuple[int, int]
+) -> None:
     async with frozen_app().run_test(size=size) as pilot:
         app = await settle(pilot, replace(IDLE, endpoint=replace(ENDPOINT, state=state, note=note)))
         welcome = words_of("\n".join(line[: app.main.query_one("#welcome").region.right] for line in _lines(app)))

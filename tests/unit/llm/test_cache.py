@@ -97,7 +97,7 @@ INCIDENTAL: dict[str, st.SearchStrategy[object]] = {
     "agent_id": st.text(),
     "task_id": st.text(),
     "stream": st.booleans(),
-    "priority": st.sampled_from(["user", "agent", "summary"]),
+    "priority": st.sampled_from(["user", "agent"]),
 }
 
 

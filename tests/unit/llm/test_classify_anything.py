@@ -9,6 +9,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.kinds import FaultKind
 from core.llm.endpoint import make_endpoint
 from core.llm.errors.classify import classify_answer, classify_stream
 from core.llm.faults import FAULT_RULES, Fault
@@ -47,7 +48,7 @@ def check(fault: Fault) -> None:
         assert words.isprintable()
         assert len(words) < 500
         assert "key-0123456789" not in words
-    assert fault.retry_after_seconds is None or 0 < fault.retry_after_seconds < inf
+    assert fault.error.retry_after_seconds is None or 0 < fault.error.retry_after_seconds < inf
 
 
 @given(STATUSES, JSON.map(json.dumps) | st.text(max_size=60), HEADERS)
@@ -56,5 +57,5 @@ def test_any_error_answer_is_a_fault_that_can_be_told(status: int | None, text: 
 
 
 @given(st.sampled_from([None, "server", "stream_error"]), JSON)
-def test_any_error_in_a_stream_is_a_fault_that_can_be_told(kind: str | None, body: object) -> None:
+def test_any_error_in_a_stream_is_a_fault_that_can_be_told(kind: FaultKind | None, body: object) -> None:
     check(classify_stream(StreamFault(kind, body), ENDPOINT, NOW))

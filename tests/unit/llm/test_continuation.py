@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.kinds import EndpointKind
 from core.llm.call.continuation import MAX_LEAD_CHARS, MAX_LOOP_PERIOD_CHARS, OverlapJoiner, continued, is_looping
-from core.llm.endpoint import EndpointKind, make_endpoint
+from core.llm.endpoint import make_endpoint
 from core.llm.request import CallRequest, ChatMessage
 
 CODE = "Here it is:\n```python\nimport os\n\n\ndef size(path: str) -> int:\n    return os.path"

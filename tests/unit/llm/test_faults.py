@@ -14,16 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.kinds import FaultKind, bug_kind
 from core.llm.endpoint import make_endpoint
 from core.llm.errors.classify import classify_answer, classify_exception, classify_stream
 from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import (
-    FALLBACK_KINDS,
     FAULT_RULES,
-    LOST_KINDS,
     MAX_DETAIL_CHARS,
-    OVERLOAD_KINDS,
-    TIMEOUT_KINDS,
     Action,
     Fault,
     clean_detail,
@@ -33,54 +30,36 @@ from core.resilience.outcome import Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENDPOINT = make_endpoint("http://127.0.0.1:8080/v1", "tiny", api_key="the-secret-key")
-KINDS = {
-    "connect",
-    "connect_timeout",
-    "disconnected",
-    "stale_connection",
-    "cut",
-    "pool_timeout",
-    "first_token_timeout",
-    "read_timeout",
-    "stall",
-    "total_timeout",
-    "truncated_stream",
-    "malformed",
-    "stream_error",
-    "server",
-    "http_408",
-    "http_409",
-    "http_425",
-    "loading",
-    "rate_limit",
-    "quota",
-    "auth",
-    "not_found",
-    "bad_request",
-    "context",
-    "empty",
-    "content_filter",
-    "not_sse",
-    "breaker_open",
-    "unavailable",
-    "queue_full",
-    "retry_budget",
-    "cancelled",
-}
+KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 
-def test_the_list_of_kinds_is_the_documented_one() -> None:
-    assert set(FAULT_RULES) == KINDS
+def test_the_table_has_a_row_for_every_kind_and_for_no_other() -> None:
+    assert set(FAULT_RULES) == set(KINDS)
+    assert len(KINDS) == 32
 
 
-@pytest.mark.parametrize("kinds", [TIMEOUT_KINDS, OVERLOAD_KINDS, LOST_KINDS, FALLBACK_KINDS])
-def test_a_set_of_kinds_names_none_that_does_not_exist(kinds: frozenset[str]) -> None:
-    assert kinds <= set(FAULT_RULES)
+def kinds_with(column: str) -> set[FaultKind]:
+    return {kind for kind, rule in FAULT_RULES.items() if getattr(rule, column)}
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_tells_in_one_line_what_happened_and_where(kind: str) -> None:
-    fault = Fault(kind, host=ENDPOINT.host, model=ENDPOINT.model)
+def test_the_columns_of_the_table_name_the_kinds_that_the_rest_of_the_code_goes_by() -> None:
+    assert kinds_with("is_timeout") == {
+        "connect_timeout", "pool_timeout", "first_token_timeout", "read_timeout", "stall", "total_timeout",
+    }  # fmt: skip
+    assert kinds_with("is_overload") == {"rate_limit", "first_token_timeout", "read_timeout", "stall", "total_timeout"}
+    assert kinds_with("server_may_be_gone") == {"connect", "connect_timeout", "disconnected", "cut"}
+    assert kinds_with("pauses_server") == {"rate_limit"}
+    assert kinds_with("is_retried_once") == {"empty"}
+    assert kinds_with("lasts") == {"auth", "quota", "not_found", "not_sse"}
+    assert kinds_with("concerns_endpoint") == kinds_with("lasts") | {"connect", "connect_timeout", "unavailable"}
+    assert set(KINDS) - kinds_with("fallback_may_help") == {
+        "stale_connection", "stall", "total_timeout", "http_409", "bad_request", "empty", "content_filter", "cancelled",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_tells_in_one_line_what_happened_and_where(kind: FaultKind) -> None:
+    fault = Fault(kind, ENDPOINT)
 
     assert fault.action in get_args(Action)
     assert fault.outcome in get_args(Outcome)
@@ -167,6 +146,14 @@ def test_no_answer_whatever_breaks_the_naming(status: int | None, text: str) -> 
     assert fault.kind in KINDS
     assert fault.message.isprintable()
     assert len(fault.message) < MAX_DETAIL_CHARS + 200
+
+
+def test_a_bug_of_ours_is_named_by_its_type_and_tried_nowhere_else() -> None:
+    fault = Fault(bug_kind(KeyError("x")), ENDPOINT)
+
+    assert (fault.kind, fault.action, fault.outcome) == ("bug:KeyError", "fail", "neutral")
+    assert (fault.rule.fallback_may_help, fault.rule.concerns_endpoint) == (False, False)
+    assert "unexpected error in Quintet" in fault.message
 
 
 def test_the_servers_words_are_kept_for_an_error_inside_the_stream() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.faults import Window
+from core.llm.faults import RefusedWindow
 from core.llm.request import CallRequest, ChatMessage
 from core.llm.window.tokens import BYTES_PER_TOKEN, estimate_prompt_tokens, text_bytes
 from core.llm.window.trim import MARK_BYTES, MIN_ANSWER_TOKENS, MIN_KEPT_BYTES, fit, fit_window, without_middle
@@ -23,7 +23,7 @@ long_texts = st.builds(
 )
 messages = st.builds(ChatMessage.of_text, st.sampled_from(["system", "user", "assistant"]), short_texts | long_texts)
 conversations = st.lists(messages, min_size=1, max_size=6).map(tuple)
-windows = st.builds(Window, st.none() | st.integers(1, 40_000), st.none() | st.integers(1, 80_000))
+windows = st.builds(RefusedWindow, st.none() | st.integers(1, 40_000), st.none() | st.integers(1, 80_000))
 
 
 def _request(*texts: str, max_tokens: int | None = None, system: str = "Be terse.") -> CallRequest:
@@ -54,7 +54,7 @@ def _check_cut(before: CallRequest, after: CallRequest) -> None:
 
 @given(messages=conversations, window=windows, max_tokens=st.none() | st.integers(1, 50_000))
 def test_a_refused_request_gets_smaller_in_its_user_messages_alone(
-    messages: tuple[ChatMessage, ...], window: Window, max_tokens: int | None
+    messages: tuple[ChatMessage, ...], window: RefusedWindow, max_tokens: int | None
 ) -> None:
     request = replace(_request(max_tokens=max_tokens), messages=messages)
 
@@ -132,7 +132,7 @@ def test_a_prompt_without_room_for_an_answer_is_cut(max_tokens: int | None) -> N
 def test_two_long_messages_are_cut_to_one_length_and_short_ones_stay_whole() -> None:
     request = _request("a" * 30_000, "short", "b" * 24_000, "c" * 3000)
 
-    smaller = fit(request, Window(8000))
+    smaller = fit(request, RefusedWindow(8000))
 
     assert smaller is not None
     _, first, short, second, third = _sizes(smaller)
@@ -145,14 +145,14 @@ def test_a_system_prompt_that_is_too_long_alone_cannot_be_helped() -> None:
     request = _request("Say hello. " * 500, system="x" * 12_000)
 
     assert fit_window(request, 4096, 5800) is None
-    assert fit(request, Window(4096, 5800)) is None
+    assert fit(request, RefusedWindow(4096, 5800)) is None
 
 
 def test_the_task_at_the_head_and_the_newest_lines_at_the_tail_stay_whole() -> None:
     lines = [f"line {number} of the material" for number in range(2000)]
     request = _request("\n".join(["THE TASK", *lines, "THE NEWEST"]))
 
-    smaller = fit(request, Window(4000))
+    smaller = fit(request, RefusedWindow(4000))
 
     assert smaller is not None
     kept = smaller.messages[1].text.split("\n")
@@ -163,7 +163,7 @@ def test_the_task_at_the_head_and_the_newest_lines_at_the_tail_stay_whole() -> N
 
 
 def test_it_fits_the_window_together_with_its_answer() -> None:
-    smaller = fit(_request("x" * 90_000, max_tokens=1000), Window(8000))
+    smaller = fit(_request("x" * 90_000, max_tokens=1000), RefusedWindow(8000))
 
     assert smaller is not None
     assert 4000 < estimate_prompt_tokens(smaller.messages) + 1000 <= 8000
@@ -172,8 +172,8 @@ def test_it_fits_the_window_together_with_its_answer() -> None:
 def test_the_servers_count_corrects_the_estimate() -> None:
     request = _request("x" * 30_000)  # 10,000 tokens by our estimate
 
-    dense = fit(request, Window(6000, prompt_tokens=20_000))
-    thin = fit(request, Window(6000, prompt_tokens=7000))
+    dense = fit(request, RefusedWindow(6000, prompt_tokens=20_000))
+    thin = fit(request, RefusedWindow(6000, prompt_tokens=7000))
 
     assert dense is not None
     assert thin is not None
@@ -183,7 +183,7 @@ def test_the_servers_count_corrects_the_estimate() -> None:
 def test_an_answer_that_asked_for_too_much_is_shortened_before_the_prompt() -> None:
     request = _request("x" * 3000, max_tokens=8192)
 
-    smaller = fit(request, Window(4096, prompt_tokens=1000, completion_tokens=8192))
+    smaller = fit(request, RefusedWindow(4096, prompt_tokens=1000, completion_tokens=8192))
 
     assert smaller is not None
     assert smaller.messages == request.messages
@@ -193,14 +193,14 @@ def test_an_answer_that_asked_for_too_much_is_shortened_before_the_prompt() -> N
 def test_without_a_number_half_of_the_prompt_stays() -> None:
     request = _request("x" * 30_000)
 
-    smaller = fit(request, Window())
+    smaller = fit(request, RefusedWindow())
 
     assert smaller is not None
     assert 0.45 < estimate_prompt_tokens(smaller.messages) / estimate_prompt_tokens(request.messages) <= 0.5
 
 
 def test_a_prompt_that_is_short_already_cannot_be_cut() -> None:
-    assert fit(_request("Say hello."), Window(100)) is None
+    assert fit(_request("Say hello."), RefusedWindow(100)) is None
 
 
 @given(text=short_texts | long_texts, max_tokens=st.integers(1, 5000))

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core.resilience.gate import Gate, GateFullError, Priority
 
-PRIORITIES: tuple[Priority, ...] = ("user", "agent", "summary")
+PRIORITIES: tuple[Priority, ...] = ("user", "agent")
 
 
 async def _hold(gate: Gate, release: asyncio.Event, entered: list[int], number: int) -> None:
@@ -91,7 +91,7 @@ async def test_a_slot_given_to_one_who_is_cancelled_in_that_moment_goes_to_the_n
 
 async def test_the_urgent_go_first_and_those_they_overtake_hear_of_it() -> None:
     gate = Gate(1)
-    order: tuple[Priority, ...] = ("agent", "summary", "agent", "user", "user", "summary", "agent")
+    order: tuple[Priority, ...] = ("agent", "agent", "agent", "user", "user", "agent", "agent")
     places: list[list[int]] = [[] for _ in order]
     releases = [asyncio.Event() for _ in order]
     entered: list[int] = []
@@ -105,9 +105,9 @@ async def test_the_urgent_go_first_and_those_they_overtake_hear_of_it() -> None:
     for number in range(len(order)):
         tasks.append(asyncio.create_task(come(number)))
         await _settle()
-    assert places == [[], [0, 1, 2, 3, 4], [0, 1, 2], [0], [1], [4, 5], [3]]
+    assert places == [[], [0, 1, 2], [1, 2, 3], [0], [1], [4], [5]]
 
-    for number in (0, 3, 4, 2, 6, 1, 5):
+    for number in (0, 3, 4, 1, 2, 5, 6):
         assert entered[-1] == number
         releases[number].set()
         await _settle()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from core.errors import ConfigValidationError
 from core.events import AlertFired, BreakerChanged
+from core.kinds import BreakerState
 from core.metrics_catalogue import ALERT_NUMBERS, METRICS, QUANTILES, RATES, extreme_names, percentile_name
 from core.settings import AlertSettings, load_config
 from core.settings.schema.alert_rules import NEWS, RULES
@@ -45,7 +46,7 @@ def rates(error_rate: float, requests: float) -> Values:
     return {"llm.requests": requests, "llm.error_rate": error_rate, "llm.success_rate": 1.0 - error_rate}
 
 
-def breaker(at: float, old: str, new: str, name: str = "host/m") -> BreakerChanged:
+def breaker(at: float, old: BreakerState, new: BreakerState, name: str = "host/m") -> BreakerChanged:
     return BreakerChanged(run_id="r", correlation_id="c", at=at, name=name, old=old, new=new, retry_at=None)
 
 

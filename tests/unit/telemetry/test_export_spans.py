@@ -31,6 +31,7 @@ from core.events import (
     TokensReceived,
     Usage,
 )
+from core.kinds import FaultKind, RunStatus, StepStatus
 from core.redaction import register_secret
 from core.telemetry.export.spans import MAX_CONTENT, SpanSink
 
@@ -78,7 +79,7 @@ def run_started() -> RunStarted:
     return RunStarted(**RUN, task=TASK, workflow="delivery", agents=AGENTS, output_dir="/out", model="m")
 
 
-def run_finished(status: str = "passed") -> RunFinished:
+def run_finished(status: RunStatus = "passed") -> RunFinished:
     return RunFinished(
         **RUN, status=status, verdict="pass", reason=ANSWER, output_dir="/out", files=(), duration_seconds=1.0
     )
@@ -88,7 +89,7 @@ def step_started(agent: str = "developer", step: str = "code") -> StepStarted:
     return StepStarted(**RUN, step=step, agent_id=agent, round=0)
 
 
-def step_finished(agent: str = "developer", step: str = "code", status: str = "ok") -> StepFinished:
+def step_finished(agent: str = "developer", step: str = "code", status: StepStatus = "ok") -> StepFinished:
     return StepFinished(**RUN, step=step, agent_id=agent, round=0, status=status, notes=ANSWER, duration_seconds=1.0)
 
 
@@ -111,7 +112,7 @@ class Call:
     def tokens(self) -> TokensReceived:
         return TokensReceived(**self._ids, attempt=1, seq=0, offset=0, text=ANSWER)
 
-    def attempt_failed(self, kind: str = "stall") -> AttemptFailed:
+    def attempt_failed(self, kind: FaultKind = "stall") -> AttemptFailed:
         return AttemptFailed(
             **self._ids, attempt=1, kind=kind, message=ANSWER, will_retry=True, wait_seconds=1.0, received_chars=3
         )
@@ -133,7 +134,7 @@ class Call:
             cached=cached,
         )
 
-    def failed(self, kind: str = "auth") -> CallFailed:
+    def failed(self, kind: FaultKind = "auth") -> CallFailed:
         return CallFailed(**self._ids, attempt=1, kind=kind, message=ANSWER, hint="", partial=ANSWER)
 
     def cancelled(self) -> CallCancelled:
@@ -258,7 +259,7 @@ def test_a_call_that_fails_in_its_last_attempt_is_told_once() -> None:
 
 def test_a_call_that_never_sent_anything_is_no_span() -> None:
     sink, call = Sink(), Call()
-    sink.take(call.failed("circuit_open"))
+    sink.take(call.failed("breaker_open"))
 
     assert sink.spans() == []
 
@@ -274,7 +275,7 @@ def test_a_cancelled_call_is_neither_success_nor_failure() -> None:
 
 
 @pytest.mark.parametrize(("status", "is_error"), [("passed", False), ("failed", True), ("cancelled", False)])
-def test_the_end_of_a_run_is_the_end_of_its_span(status: str, is_error: bool) -> None:
+def test_the_end_of_a_run_is_the_end_of_its_span(status: RunStatus, is_error: bool) -> None:
     sink = Sink()
     sink.take(run_started(), run_finished(status))
 

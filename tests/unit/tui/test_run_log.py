@@ -14,6 +14,7 @@ from core.events import (
     FileRejected,
     Usage,
 )
+from core.kinds import QueueReason
 from tui.commands.run_log import ProgressLines, progress_line
 
 TITLES = {"developer": "Developer"}
@@ -52,7 +53,7 @@ def test_a_failed_attempt_is_told_once() -> None:
     assert progress_line(end, TITLES) == "  ! Developer: the server stalled (stall) - look at it"
 
 
-def queued(reason: str, until: float | None = None, attempt: int = 1) -> CallQueued:
+def queued(reason: QueueReason, until: float | None = None, attempt: int = 1) -> CallQueued:
     return CallQueued(**{**CALL, "attempt": attempt}, position=1, reason=reason, until=until)
 
 

@@ -1,0 +1,78 @@
+"""The closed sets of words that events, statuses and errors carry: each written once, here."""
+
+from __future__ import annotations
+
+from typing import Literal, NewType
+
+FaultKind = Literal[
+    "connect",
+    "connect_timeout",
+    "disconnected",
+    "stale_connection",
+    "cut",
+    "pool_timeout",
+    "first_token_timeout",
+    "read_timeout",
+    "stall",
+    "total_timeout",
+    "truncated_stream",
+    "malformed",
+    "stream_error",
+    "server",
+    "http_408",
+    "http_409",
+    "http_425",
+    "loading",
+    "rate_limit",
+    "quota",
+    "auth",
+    "not_found",
+    "bad_request",
+    "context",
+    "empty",
+    "content_filter",
+    "not_sse",
+    "breaker_open",
+    "unavailable",
+    "queue_full",
+    "retry_budget",
+    "cancelled",
+]
+"""How a call can go wrong; what is done about each is in core/llm/faults.py."""
+
+BugKind = NewType("BugKind", str)
+"""An error of Quintet's own, as "bug:<Type>": the one kind that is no closed set, because any exception may be the type."""
+
+RunStatus = Literal["passed", "failed", "cancelled"]
+StepStatus = Literal["ok", "partial", "failed", "skipped"]
+VerdictValue = Literal["pass", "fail", "unknown"]
+
+QueueReason = Literal["slot", "breaker", "server", "rate_limit", "own_rate"]
+"""What a call waits for before it sends anything more; CallQueued says what each means."""
+
+WaitReason = Literal[QueueReason, "retry", "loading"]
+"""All that a call waits for: retry is a back-off, loading a model that its server is still loading."""
+
+AgentPhase = Literal[
+    "idle",
+    "off",
+    "queued",
+    "thinking",
+    "streaming",
+    "retrying",
+    "waiting",
+    "done",
+    "partial",
+    "failed",
+    "stopped",
+]
+
+BreakerState = Literal["closed", "open", "half-open"]
+AlertSeverity = Literal["critical", "warning", "info"]
+EndpointKind = Literal["embedded", "local", "remote"]
+EndpointState = Literal["idle", "starting", "ready", "failed"]
+
+
+def bug_kind(error: BaseException) -> BugKind:
+    """Return the kind of fault that an unexpected exception is."""
+    return BugKind(f"bug:{type(error).__name__}")
