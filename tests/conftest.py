@@ -1,4 +1,4 @@
-"""Keeps the developer's own machine and other tests' secrets out of every test: no key, no proxy, no configuration."""
+"""Keeps the developer's own machine and other tests' secrets out of every test, and chooses how many examples are tried."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 
 from core import redaction
 from core.settings.schema.leaves import leaf_by_env
+from tests.support.hypothesis_profiles import register_profiles
+
+register_profiles()
 
 _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "DD_", "LANGSMITH_", "LANGCHAIN_")
 _FOREIGN_NAMES = frozenset({

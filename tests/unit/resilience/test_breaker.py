@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from purgatory.domain.messages.events import ContextChanged
@@ -19,6 +18,7 @@ from core.resilience.breaker import Breaker, BreakerFactory
 from core.resilience.breaker_state import BreakerOpenError, Permit
 from core.resilience.outcome import Outcome
 from tests.support.clock import VirtualClock
+from tests.support.hypothesis_profiles import machine_settings
 
 TTL = 60.0
 THRESHOLD = 5
@@ -542,5 +542,5 @@ class BreakerMachine(RuleBasedStateMachine):
             assert (half_open.in_flight, half_open.successes) == (len(self.model.flights), self.model.successes)
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+BreakerMachine.TestCase.settings = machine_settings()
 TestBreakerAgainstItsModel = BreakerMachine.TestCase

@@ -10,11 +10,12 @@ from random import Random
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from core.resilience.gate import Gate, GateFullError, Priority
+from tests.support.hypothesis_profiles import machine_settings
 
 PRIORITIES: tuple[Priority, ...] = ("user", "agent")
 
@@ -423,5 +424,5 @@ class GateMachine(RuleBasedStateMachine):
             assert caller.turn is None or caller.turn.done()
 
 
-GateMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+GateMachine.TestCase.settings = machine_settings()
 TestGateAgainstItsModel = GateMachine.TestCase

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.resilience.rate_limit import BURST_SECONDS, RateLimiter
@@ -225,7 +225,6 @@ async def test_a_sleep_that_ends_early_lets_nobody_through_early() -> None:
     assert harness.clock.monotonic() == pytest.approx(1001)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     requests=st.none() | st.sampled_from([1, 7, 60, 250]),
     tokens=st.none() | st.sampled_from([60, 1000, 90_000]),

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import events as happened
@@ -193,7 +192,6 @@ async def test_neighbouring_pieces_share_a_line_and_no_other_event_is_overtaken(
     ]
 
 
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     calls=st.lists(
         st.tuples(st.lists(st.text(min_size=1), max_size=8), st.none() | st.lists(st.text(min_size=1), max_size=4)),
@@ -219,7 +217,6 @@ async def test_no_token_is_missing_and_none_is_there_twice(
             assert texts_of(path, str(number), 1) == "".join(lost)
 
 
-@hypothesis_settings(deadline=None)
 @given(
     before=st.text(max_size=10),
     after=st.text(max_size=10),

@@ -20,7 +20,7 @@ def session(tmp_path: Path) -> Session:
     return session
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\r")))
 def test_a_text_comes_back_by_its_reference_and_is_stored_once(session: Session, text: str) -> None:
     reference = session.store_text(text)

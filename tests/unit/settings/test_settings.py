@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
@@ -439,7 +438,6 @@ def test_doubtful_values_are_warned_about(places: Places) -> None:
 keys = st.text(alphabet=string.ascii_letters + string.digits + "-_.+/='\"\\{}", min_size=6, max_size=60)
 
 
-@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(key=keys, bad=st.booleans())
 def test_a_key_is_never_seen_again(key: str, bad: bool) -> None:
     key = f"k3y{key}"  # a key that is a word of our messages would be found in them by chance

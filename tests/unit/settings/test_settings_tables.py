@@ -7,7 +7,6 @@ import tomllib
 import pytest
 import tomlkit
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core import redaction
@@ -327,7 +326,6 @@ values = st.one_of(texts, st.integers(), st.booleans(), st.lists(texts, max_size
 
 
 @given(st.dictionaries(names, st.dictionaries(names, values, max_size=4), min_size=1, max_size=4))
-@hypothesis_settings(deadline=None)  # the machine may be busy
 def test_what_stands_from_one_line_to_the_next_is_one_statement(tables: dict[str, dict[str, object]]) -> None:
     text = tomlkit.dumps(tables)
     found = lines_of(text)

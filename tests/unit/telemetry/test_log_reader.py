@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.telemetry.logs import log, log_ids, setup_logging, stop_logging
@@ -155,7 +154,6 @@ def test_a_long_log_gives_its_newest_entries(log_file: Path, monkeypatch: pytest
     assert messages(log_file) == ["7", "8", "9"]
 
 
-@hypothesis_settings(deadline=None)
 @given(message=st.text(), agent=st.text(min_size=1))
 def test_any_text_and_any_id_is_found_again(tmp_path_factory: pytest.TempPathFactory, message: str, agent: str) -> None:
     path = tmp_path_factory.mktemp("logs") / "x.jsonl"

@@ -21,7 +21,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.redaction import MASK, redact, redact_value, register_secret
@@ -242,7 +241,6 @@ def test_an_unknown_id_is_a_programming_error() -> None:
         pass
 
 
-@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(message=st.text(), value=st.text(), json_format=st.booleans())
 def test_no_text_can_forge_or_break_a_line(
     tmp_path_factory: pytest.TempPathFactory, message: str, value: str, json_format: bool

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
@@ -81,7 +80,6 @@ def test_memory_and_processor_time_are_measured_when_somebody_looks() -> None:
     assert gauges["process.uptime"] > 0
 
 
-@hypothesis_settings(deadline=None)  # the machine may be busy
 @given(values=st.lists(st.floats(0, 1e6), min_size=1, max_size=200), q=st.floats(0, 1))
 def test_a_quantile_is_a_value_that_occurred_with_enough_values_below(values: list[float], q: float) -> None:
     with metrics.use_registry(Registry(VirtualClock())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
@@ -199,7 +199,6 @@ markdown = st.lists(
 
 
 @given(markdown, st.lists(st.integers(0, 400), max_size=12), st.integers(1, 60))
-@settings(max_examples=150, deadline=None)
 def test_the_rows_do_not_depend_on_how_the_stream_was_split(source: str, cuts: list[int], width: int) -> None:
     places = sorted({min(cut, len(source)) for cut in cuts})
     pieces = [source[a:b] for a, b in zip([0, *places], [*places, len(source)], strict=True)]
@@ -215,7 +214,6 @@ def test_the_rows_do_not_depend_on_how_the_stream_was_split(source: str, cuts: l
 
 
 @given(markdown, st.lists(st.integers(2, 70), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
 def test_a_resized_document_equals_one_laid_out_at_that_width(source: str, widths: list[int]) -> None:
     document = fed([source], 33)
     for width in widths:
@@ -228,7 +226,6 @@ def test_a_resized_document_equals_one_laid_out_at_that_width(source: str, width
 
 
 @given(markdown, st.integers(2, 60))
-@settings(max_examples=100, deadline=None)
 def test_every_row_is_found_again_by_its_place(source: str, width: int) -> None:
     document = fed([source], width)
 
@@ -353,7 +350,6 @@ def test_code_that_cannot_be_coloured_stays_plain(language: str, code: str) -> N
 
 
 @given(st.text(alphabet="*_`~[]()!\\ ab<>:/ht.日", max_size=60))
-@settings(deadline=None)
 def test_every_shown_character_comes_from_where_its_span_says(source: str) -> None:
     inline = read_inline(source)
 
@@ -383,7 +379,6 @@ def test_a_selection_gives_the_source(begin: tuple[int, int], end: tuple[int, in
 
 
 @given(markdown, st.integers(0, 20), st.integers(0, 20), st.integers(0, 9), st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
 def test_a_selection_is_never_an_empty_text(source: str, x1: int, x2: int, y1: int, y2: int) -> None:
     document = fed([source])
     selection = Selection.from_offsets(Offset(x1, y1), Offset(x2, y2))
