@@ -25,7 +25,7 @@ from core.prompts import AgentPrompt, load_agents, load_common, render
 from core.scoreboard import Scoreboard
 from core.settings import Settings
 from core.status import EngineStatus, LatencyStatus
-from core.telemetry.alerts.alerts import AlertStamp
+from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import listen_for_faults, log, set_correlation_id

@@ -10,7 +10,7 @@ from core.spending.ledger import Cost
 from core.waits import Wait
 
 if TYPE_CHECKING:
-    from core.telemetry.alerts.alerts import AlertStatus
+    from core.telemetry.alerts.board import AlertStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,6 @@ class EngineStatus:
     workflow: str = ""
     round: int = 0
     output_dir: str = ""
-    alerts: tuple[AlertStatus, ...] = ()  # the loudest first
+    alerts: tuple[AlertStatus, ...] = ()  # the most severe first
     run_cost: Cost = field(default_factory=Cost)  # of the run that is on, else of the last one
     session_cost: Cost = field(default_factory=Cost)  # since the engine was made

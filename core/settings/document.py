@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.metrics_catalogue import ALERT_NUMBERS
-from core.settings.schema.alert_rules import NEWS, RULES
+from core.settings.schema.alert_rules import BREAKER_ALERTS, RULES
 from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
 from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
@@ -191,7 +191,7 @@ def _row(leaf: Leaf) -> str:
 
 
 def _alerts_known() -> Iterator[str]:
-    known = ", ".join(f"`{rule.name}`" for rule in (*RULES, *NEWS))
+    known = ", ".join(f"`{rule.name}`" for rule in (*RULES, *BREAKER_ALERTS))
     yield f"Alerts that Quintet knows: {known}."
     yield ""
     yield "Numbers that an alert of your own may look at. A number that is not known at the moment is no trouble."

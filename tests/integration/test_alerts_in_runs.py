@@ -14,7 +14,7 @@ from core.engine import Engine
 from core.errors import ConfigValidationError, LLMCallError
 from core.events import AlertFired, AlertResolved, BudgetReached, CallFinished, RunFinished
 from core.telemetry import metrics
-from core.telemetry.alerts.watch import LOOK_EVERY_SECONDS
+from core.telemetry.alerts.watch import EVALUATE_EVERY_SECONDS
 from core.telemetry.metrics.registry import Registry
 from tests.integration.test_cli import quintet, served
 from tests.support.clock import VirtualClock
@@ -55,9 +55,9 @@ class Service:
 
     async def wait(self, seconds: float, *, calls: int = 0) -> None:
         """Let time pass from look to look, with so many calls between two of them."""
-        for _ in range(round(seconds / LOOK_EVERY_SECONDS)):
+        for _ in range(round(seconds / EVALUATE_EVERY_SECONDS)):
             await self.call(calls)
-            self.clock.advance(LOOK_EVERY_SECONDS)
+            self.clock.advance(EVALUATE_EVERY_SECONDS)
             for _ in range(5):
                 await asyncio.sleep(0)  # the watch has its turn
 
@@ -166,7 +166,7 @@ async def test_an_alert_of_the_users_own_looks_at_what_is_measured_here(tmp_path
 
     async with service(tmp_path, clock, alerts=alerts) as s:
         await s.call()
-        await s.wait(LOOK_EVERY_SECONDS)
+        await s.wait(EVALUATE_EVERY_SECONDS)
 
         assert s.active() == ["large"]
         assert s.engine.status().alerts[0].message.endswith(" MB, above the limit of 0 MB")

@@ -10,7 +10,7 @@ from core.text.sanitize import one_line
 from tui.words.numbers import clock_time
 
 if TYPE_CHECKING:
-    from core.telemetry.alerts.alerts import AlertStatus
+    from core.telemetry.alerts.board import AlertStatus
 
 SEVERITIES = {
     "critical": ("✗", "$text-error"),

@@ -1,4 +1,4 @@
-"""What a table [[alerts]] may say: everything that would never fire, never end or never be understood is refused."""
+"""What a table [[alerts]] may hold: what would never fire, never end or could not be read is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Protocol
 
 from core.metrics_catalogue import ALERT_NUMBERS
-from core.settings.schema.alert_rules import NEWS, RULES
+from core.settings.schema.alert_rules import BREAKER_ALERTS, RULES
 from core.text.suggest import did_you_mean
 
 MAX_MESSAGE = 200
@@ -15,8 +15,8 @@ _OF_THEIR_OWN = ("metric", "above", "below")
 _OF_CONDITIONS = ("threshold", "clear", "for_seconds", "keep_firing_seconds", "min_samples")
 
 
-class Given(Protocol):
-    """The part of a table that is looked at."""
+class AlertTable(Protocol):
+    """The part of a table that is checked."""
 
     @property
     def name(self) -> str: ...
@@ -58,14 +58,14 @@ def check_message(message: str | None) -> str | None:
     return message
 
 
-def check_alert(given: Given) -> None:
+def check_alert(given: AlertTable) -> None:
     """Raise ValueError for a table that does not go with its alert, or with itself."""
-    if given.name in {news.name for news in NEWS}:
-        _check_news(given)
+    if given.name in {alert.name for alert in BREAKER_ALERTS}:
+        _check_breaker_alert(given)
         return
     rule = next((rule for rule in RULES if rule.name == given.name), None)
     if rule is None:
-        _check_new(given)
+        _check_own(given)
         return
     for field in _OF_THEIR_OWN:
         if getattr(given, field) is not None:
@@ -77,7 +77,7 @@ def check_alert(given: Given) -> None:
         raise ValueError(_past(rule.name, given.clear, "above" if rule.beyond == ">" else "below", threshold))
 
 
-def _check_news(given: Given) -> None:
+def _check_breaker_alert(given: AlertTable) -> None:
     for field in (*_OF_THEIR_OWN, *_OF_CONDITIONS):
         if getattr(given, field) is not None:
             raise ValueError(
@@ -85,9 +85,9 @@ def _check_news(given: Given) -> None:
             )
 
 
-def _check_new(given: Given) -> None:
+def _check_own(given: AlertTable) -> None:
     if given.metric is None:
-        known = [rule.name for rule in (*RULES, *NEWS)]
+        known = [rule.name for rule in (*RULES, *BREAKER_ALERTS)]
         raise ValueError(
             f"there is no alert {given.name!r}{did_you_mean(given.name, known)}; one of your own needs a metric, and above or "
             f"below; the others are {', '.join(known)}"

@@ -1,16 +1,16 @@
-"""The alerts that Quintet knows, as data: when each one fires and ends, how loud it is, and what it says."""
+"""The alerts that Quintet knows, one row each: when it fires and ends, its severity and its message."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, assert_never, get_args
 
 from core.kinds import AlertSeverity
-from core.metrics_catalogue import AlertUnit
+from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED, AlertUnit
 
+SEVERITIES: tuple[AlertSeverity, ...] = get_args(AlertSeverity)  # the most severe first
 _PLACES = re.compile(r"\{(?:value|limit|subject)\}")
-SEVERITIES: tuple[AlertSeverity, ...] = get_args(AlertSeverity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +18,15 @@ class AlertRule:
     """Fires while a number is beyond its threshold.
 
     Attributes:
-        metric: the number, by its name among the derived values.
-        local_metric: the number that is looked at instead when the model runs on this machine or its network.
-        beyond: on which side of the threshold the trouble is.
-        clear: the value it has to come back to before it ends; None means the threshold.
+        metric: the number, by its name in `ALERT_NUMBERS`.
+        local_metric: the number that is compared instead when the model runs on this machine or its network.
+        beyond: on which side of the threshold the alert fires.
+        clear: the value at which it ends; None means the threshold.
         for_seconds: how long its condition has to hold before it fires.
-        keep_seconds: how long it goes on after its condition has ended; a gap in the data ends nothing.
+        keep_seconds: how long it stays after its condition has ended, so that a gap in the data does not end it.
         samples: the number of which at least `min_samples` are needed; empty means none.
         inhibits: rules that are not shown while this one fires.
-        message: what is said, with {value}, {limit} and {subject}; other braces are ordinary text.
+        message: the text, with {value}, {limit} and {subject}; other braces are ordinary text.
     """
 
     name: str
@@ -34,7 +34,6 @@ class AlertRule:
     metric: str
     threshold: float
     message: str
-    unit: AlertUnit
     beyond: Literal[">", "<"] = ">"
     local_metric: str = ""
     clear: float | None = None
@@ -49,24 +48,25 @@ class AlertRule:
 
     def words(self, value: float, subject: str) -> str:
         """Return the message with its numbers."""
+        unit = ALERT_NUMBERS[self.metric].unit
         words = {
-            "{value}": _written(value, self.unit),
-            "{limit}": _written(self.threshold, self.unit),
+            "{value}": _written(value, unit),
+            "{limit}": _written(self.threshold, unit),
             "{subject}": subject,
         }
         return _PLACES.sub(lambda found: words[found[0]], self.message)
 
 
 @dataclass(frozen=True, slots=True)
-class NewsRule:
-    """Something that happens at one moment: it is told, and nothing of it lasts or ends."""
+class BreakerAlert:
+    """An alert for a change of a breaker: it is shown once, at that moment, and has no end."""
 
     name: str
     severity: AlertSeverity
     message: str
 
     def words(self, subject: str) -> str:
-        """Return the message about somebody."""
+        """Return the message about a server."""
         return self.message.replace("{subject}", subject)
 
 
@@ -76,7 +76,6 @@ RULES = (
         severity="critical",
         metric="breaker.open_seconds",
         threshold=300.0,
-        unit="seconds",
         message="{subject} has been cut off for {value} (limit {limit}) - look at the server, or choose another endpoint",
     ),
     AlertRule(
@@ -88,9 +87,8 @@ RULES = (
         clear=0.90,
         for_seconds=30.0,
         keep_seconds=60.0,
-        samples="llm.requests",
+        samples=CALLS_ENDED,
         min_samples=10,
-        unit="share",
         inhibits=("error_rate_high",),
         message="only {value} of the calls succeed (limit {limit}) - the dashboard shows the errors by kind",
     ),
@@ -102,9 +100,8 @@ RULES = (
         clear=0.05,
         for_seconds=30.0,
         keep_seconds=60.0,
-        samples="llm.requests",
+        samples=CALLS_ENDED,
         min_samples=20,
-        unit="share",
         message="{value} of the calls fail (limit {limit}) - the dashboard shows the errors by kind",
     ),
     AlertRule(
@@ -116,7 +113,6 @@ RULES = (
         for_seconds=10.0,
         samples="pool.size",
         min_samples=1,
-        unit="count",
         message="{value} connections to the server are healthy (at least {limit} is needed) - check that it is running",
     ),
     AlertRule(
@@ -128,9 +124,8 @@ RULES = (
         clear=8.0,
         for_seconds=60.0,
         keep_seconds=60.0,
-        samples="llm.requests",
+        samples=CALLS_ENDED,
         min_samples=20,
-        unit="seconds",
         message="one call in 20 {subject} {value} or longer (limit {limit}) - lower LLM_MAX_CONCURRENCY, or use a faster model",
     ),
     AlertRule(
@@ -141,9 +136,8 @@ RULES = (
         clear=0.10,
         for_seconds=60.0,
         keep_seconds=60.0,
-        samples="llm.requests",
+        samples=CALLS_ENDED,
         min_samples=10,
-        unit="share",
         message="retries amount to {value} of the calls (limit {limit}) - the dashboard shows the errors by kind",
     ),
     AlertRule(
@@ -154,9 +148,8 @@ RULES = (
         clear=0.30,
         for_seconds=60.0,
         keep_seconds=60.0,
-        samples="llm.requests",
+        samples=CALLS_ENDED,
         min_samples=10,
-        unit="share",
         message="prompts are cut in {value} of the calls (limit {limit}) - use a model with a larger context window",
     ),
     AlertRule(
@@ -166,7 +159,6 @@ RULES = (
         threshold=0.0,
         for_seconds=5.0,
         keep_seconds=30.0,
-        unit="count",
         message="{value} requests wait for a connection (limit {limit}) - lower LLM_MAX_CONCURRENCY",
     ),
     AlertRule(
@@ -177,16 +169,15 @@ RULES = (
         clear=5.0,
         for_seconds=10.0,
         keep_seconds=10.0,
-        unit="count",
         message="{value} calls wait for their turn (limit {limit}) - raise LLM_MAX_CONCURRENCY if the server has room",
     ),
 )
 
-BREAKER_OPENED = NewsRule(
+BREAKER_OPENED = BreakerAlert(
     "breaker_opened", "info", "{subject} keeps failing and is left alone for a while - look at the server"
 )
-BREAKER_RECOVERED = NewsRule("breaker_recovered", "info", "{subject} answers again")
-NEWS = (BREAKER_OPENED, BREAKER_RECOVERED)
+BREAKER_RECOVERED = BreakerAlert("breaker_recovered", "info", "{subject} answers again")
+BREAKER_ALERTS = (BREAKER_OPENED, BREAKER_RECOVERED)
 
 
 def _written(value: float, unit: AlertUnit) -> str:
@@ -201,3 +192,5 @@ def _written(value: float, unit: AlertUnit) -> str:
             return f"${value:,.4g}"
         case "count":
             return f"{value:g}"
+        case _ as never:
+            assert_never(never)

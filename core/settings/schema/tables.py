@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from core.kinds import AlertSeverity
 from core.settings.schema.alert_checks import check_alert, check_message, check_metric, check_name
 from core.settings.schema.fields import CONFIG, AnyCase, ApiKey, BaseUrl, Env, Number, Whole, Words
 
@@ -67,7 +68,7 @@ class AlertSettings(BaseModel):
     threshold: Number | None = None
     """Value beyond which an alert that Quintet knows fires, in the unit of its number."""
 
-    severity: Annotated[Literal["critical", "warning", "info"] | None, AnyCase, Field(examples=["warning"])] = None
+    severity: Annotated[AlertSeverity | None, AnyCase, Field(examples=["warning"])] = None
     """How loud it is. An alert of your own is a warning."""
 
     message: Annotated[Words | None, AfterValidator(check_message), Field(examples=["answers begin after {value}"])] = (

@@ -6,33 +6,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED
-from core.settings.schema.alert_rules import NEWS, RULES, AlertRule, NewsRule
+from core.metrics_catalogue import CALLS_ENDED
+from core.settings.schema.alert_rules import BREAKER_ALERTS, RULES, AlertRule, BreakerAlert
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
 
 
-def rules_for(given: Sequence[AlertSettings]) -> tuple[tuple[AlertRule, ...], dict[str, NewsRule]]:
-    """Return the rules that hold, and the kinds of news that are told, by name.
+def rules_for(given: Sequence[AlertSettings]) -> tuple[tuple[AlertRule, ...], dict[str, BreakerAlert]]:
+    """Return the rules that hold, and the alerts of breakers by name.
 
     A threshold that is moved past the value at which the alert would have ended takes that value with it.
     """
     rules = {rule.name: rule for rule in RULES}
-    news = {rule.name: rule for rule in NEWS}
+    breaker_alerts = {alert.name: alert for alert in BREAKER_ALERTS}
     off: set[str] = set()
-    for alert in given:
-        if alert.name in news:
-            told = news[alert.name]
-            news[alert.name] = replace(
-                told, severity=alert.severity or told.severity, message=alert.message or told.message
+    for table in given:
+        if table.name in breaker_alerts:
+            alert = breaker_alerts[table.name]
+            breaker_alerts[table.name] = replace(
+                alert, severity=table.severity or alert.severity, message=table.message or alert.message
             )
         else:
-            rule = rules.get(alert.name) if alert.metric is None else None
-            rules[alert.name] = _changed(_new(alert) if rule is None else rule, alert)
-        (off.discard if alert.enabled else off.add)(alert.name)
+            rule = rules.get(table.name) if table.metric is None else None
+            rules[table.name] = _changed(_new(table) if rule is None else rule, table)
+        (off.discard if table.enabled else off.add)(table.name)
     kept = tuple(rule for name, rule in rules.items() if name not in off)
-    return kept, {name: rule for name, rule in news.items() if name not in off}
+    return kept, {name: alert for name, alert in breaker_alerts.items() if name not in off}
 
 
 def _new(alert: AlertSettings) -> AlertRule:
@@ -44,7 +44,6 @@ def _new(alert: AlertSettings) -> AlertRule:
         severity="warning",
         metric=metric,
         threshold=limit or 0.0,
-        unit=ALERT_NUMBERS[metric].unit,
         beyond=">" if side == "above" else "<",
         message=f"{metric} is {{value}}, {side} the limit of {{limit}}",
     )

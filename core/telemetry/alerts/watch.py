@@ -1,4 +1,4 @@
-"""Looks at the numbers every few seconds while an engine lives, and tells which alerts begin and end."""
+"""Evaluates the alerts every few seconds while an engine is open, and publishes those that begin and end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock
 from core.events import AlertFired, AlertResolved, BreakerChanged, Event, EventSink
-from core.telemetry.alerts.alerts import AlertBoard, AlertStamp, AlertStatus
-from core.telemetry.alerts.derived import SlidingValues
+from core.kinds import AlertSeverity
+from core.telemetry.alerts.board import AlertBoard, AlertStamp, AlertStatus
+from core.telemetry.alerts.values import AlertValues
 from core.telemetry.logs import Level, log
 from core.telemetry.metrics import current_registry, gauge, increment
 from core.telemetry.metrics.process import record_process_gauges
@@ -18,20 +19,20 @@ from core.telemetry.metrics.process import record_process_gauges
 if TYPE_CHECKING:
     from core.settings import AlertSettings
 
-LOOK_EVERY_SECONDS = 5.0
+EVALUATE_EVERY_SECONDS = 5.0
 
-_LEVELS: dict[str, Level] = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
+_LEVELS: dict[AlertSeverity, Level] = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
 
 
 class AlertWatch:
-    """Owns the task that looks; use it as an async context manager.
+    """Owns the task that evaluates the alerts; use it as an async context manager.
 
     Args:
         given: what the user changes of the rules and adds to them.
-        clock: time; its sleep sets the pace.
-        publish: receives every alert that begins or ends; it may hand it back to `follow`.
+        clock: its sleep sets the interval.
+        publish: receives every alert that begins or ends; it may pass it on to `follow`.
         stamp: gives the time and the ids of the run that is on.
-        is_local: tells whether the model runs on this machine or its network.
+        is_local: whether the model runs on this machine or its network.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class AlertWatch:
         is_local: Callable[[], bool],
     ) -> None:
         self._board = AlertBoard(given)
-        self._values = SlidingValues(self._board.numbers)
+        self._values = AlertValues(self._board.numbers)
         self._measures_process = any(name.startswith("process.") for name in self._board.numbers)
         self._clock = clock
         self._publish = publish
@@ -66,16 +67,16 @@ class AlertWatch:
             await asyncio.wait([self._task])
 
     def follow(self, event: Event) -> None:
-        """Take an event of the engine into account: what breakers do is told at once."""
+        """Take an event of the engine into account: a breaker's change is reported at once."""
         if not isinstance(event, BreakerChanged):
             return
-        news = self._board.follow(event)
+        alert = self._board.follow(event)
         self._measure_breakers(event.at)
-        if news is not None:
-            self._fired(news, is_reminder=False)
+        if alert is not None:
+            self._report(alert, is_reminder=False)
 
-    def look(self) -> None:
-        """Judge the numbers of this moment."""
+    def evaluate(self) -> None:
+        """Compare the numbers of this moment with the rules."""
         stamp = self._stamp()
         self._measure_breakers(stamp["at"])
         if self._measures_process:
@@ -89,17 +90,17 @@ class AlertWatch:
             else:
                 is_reminder = alert.name in self._firing
                 self._firing.add(alert.name)
-                self._fired(alert, is_reminder=is_reminder)
+                self._report(alert, is_reminder=is_reminder)
 
     def active(self) -> tuple[AlertStatus, ...]:
-        """Return the alerts that fire now, the loudest first."""
+        """Return the alerts that fire now, the most severe first."""
         return self._board.active(self._clock.monotonic())
 
     async def _watch(self) -> None:
         try:
             while True:
-                await self._clock.sleep(LOOK_EVERY_SECONDS)
-                self.look()
+                await self._clock.sleep(EVALUATE_EVERY_SECONDS)
+                self.evaluate()
         except Exception as bug:  # noqa: BLE001 - the outer edge of this task: the team works on without alerts
             log("ERROR", "alerts end here", exception=bug)
 
@@ -107,7 +108,7 @@ class AlertWatch:
         for name, seconds in self._board.open_seconds(now).items():
             gauge("breaker.open_seconds", seconds, tags={"endpoint": name})
 
-    def _fired(self, alert: AlertFired, *, is_reminder: bool) -> None:
+    def _report(self, alert: AlertFired, *, is_reminder: bool) -> None:
         if not is_reminder:
             increment("alerts.fired", tags={"name": alert.name})
         log(

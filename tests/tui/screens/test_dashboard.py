@@ -17,7 +17,7 @@ from textual.screen import Screen
 from core.events import AlertFired, AlertResolved
 from core.spending.ledger import Cost
 from core.status import EngineStatus
-from core.telemetry.alerts.alerts import AlertStatus
+from core.telemetry.alerts.board import AlertStatus
 from core.telemetry.metrics import use_registry
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from tests.support.clock import VirtualClock

@@ -14,9 +14,9 @@ from core.events import AlertFired, BreakerChanged
 from core.kinds import BreakerState
 from core.metrics_catalogue import ALERT_NUMBERS, METRICS, QUANTILES, RATES, extreme_names, percentile_name
 from core.settings import AlertSettings, load_config
-from core.settings.schema.alert_rules import NEWS, RULES
-from core.telemetry.alerts.alerts import REMIND_SECONDS, Alert, AlertBoard, AlertStamp
-from core.telemetry.alerts.derived import SlidingValues, counter_totals, derived_values
+from core.settings.schema.alert_rules import BREAKER_ALERTS, RULES
+from core.telemetry.alerts.board import REMIND_SECONDS, AlertBoard, AlertEvent, AlertStamp
+from core.telemetry.alerts.values import AlertValues, counter_totals, derived_values
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from core.telemetry.metrics.series import SeriesTotals
 from tests.support.clock import VirtualClock
@@ -29,7 +29,7 @@ def stamp(at: float) -> AlertStamp:
     return AlertStamp(run_id="r", correlation_id="c", at=at)
 
 
-def told(alerts: Sequence[Alert]) -> list[tuple[str, str]]:
+def told(alerts: Sequence[AlertEvent]) -> list[tuple[str, str]]:
     return [(FIRED if isinstance(alert, AlertFired) else RESOLVED, alert.name) for alert in alerts]
 
 
@@ -74,7 +74,10 @@ def test_the_rules_are_those_of_the_specification() -> None:
         "pool_exhausted": ("warning", "pool.waiting", ">", 0, None, 5, 30, 0),
         "queue_deep": ("info", "queue.depth", ">", 10, 5, 10, 10, 0),
     }
-    assert [(news.name, news.severity) for news in NEWS] == [("breaker_opened", "info"), ("breaker_recovered", "info")]
+    assert [(alert.name, alert.severity) for alert in BREAKER_ALERTS] == [
+        ("breaker_opened", "info"),
+        ("breaker_recovered", "info"),
+    ]
 
 
 def test_the_course_of_an_error_rate_from_too_few_calls_to_its_end() -> None:
@@ -380,12 +383,13 @@ def test_alerts_can_look_at_everything_that_is_measured() -> None:
         assert {name, f"{name}.p95_seconds", *extreme_names(name)} & set(ALERT_NUMBERS), (name, metric.kind)
         assert metric.kind != "timing" or len(metric.alert_outcomes) <= 1
     assert {rule.metric for rule in RULES} | {rule.samples for rule in RULES if rule.samples} <= set(ALERT_NUMBERS)
-    assert all(ALERT_NUMBERS[rule.metric].unit == rule.unit for rule in RULES)
+    for rule in RULES:
+        assert not rule.local_metric or ALERT_NUMBERS[rule.local_metric].unit == ALERT_NUMBERS[rule.metric].unit
 
 
 def test_every_number_of_the_list_has_a_value_once_it_was_measured() -> None:
     clock = VirtualClock()
-    registry, sliding = Registry(clock), SlidingValues()
+    registry, sliding = Registry(clock), AlertValues()
     sliding.read(registry, clock.monotonic())
     for name, metric in METRICS.items():
         for value in (2, 4):
@@ -399,7 +403,7 @@ def test_every_number_of_the_list_has_a_value_once_it_was_measured() -> None:
     assert (values["breaker.state"], values["llm.tokens"], values["agent.task.p99_seconds"]) == (4, 6, 0.004)
     percentiles = {percentile_name(name, quantile) for name in METRICS for quantile in QUANTILES}
     without_calls = set(ALERT_NUMBERS) - {rate.name for rate in RATES} - percentiles
-    assert set(SlidingValues({"queue.depth"}).read(registry, 0.0)) == without_calls
+    assert set(AlertValues({"queue.depth"}).read(registry, 0.0)) == without_calls
 
 
 def series(name: str, value: float, **tags: str) -> SeriesTotals:
@@ -438,12 +442,12 @@ def test_rates_leave_out_what_the_user_cancelled() -> None:
 
 def test_what_nothing_is_known_of_has_no_value() -> None:
     assert derived_values({}, [], {"llm.request.p95_seconds": None}) == {}
-    assert SlidingValues().read(NullRegistry(), 0.0) == {}
+    assert AlertValues().read(NullRegistry(), 0.0) == {}
 
 
 def test_counts_leave_the_window_when_they_are_old() -> None:
     clock = VirtualClock()
-    registry, sliding = Registry(clock), SlidingValues()
+    registry, sliding = Registry(clock), AlertValues()
 
     def after(seconds: float, *outcomes: str) -> dict[str, float]:
         for _ in range(int(seconds / 5)):

@@ -1,4 +1,4 @@
-"""Rates over the sliding window and the levels of the moment: the numbers that alerts are judged by."""
+"""Rates over the sliding window and the levels of this moment: the numbers that alerts compare with their limits."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def derived_values(
     return values
 
 
-class SlidingValues:
+class AlertValues:
     """Derives the numbers of the last five minutes from totals that are read again and again.
 
-    What was counted before its first reading belongs to no window: alerts speak of what an engine has lived through.
+    What was counted before the first reading belongs to no window, so that an engine's alerts are about its own calls.
 
     Args:
         wanted: names of the numbers; percentiles, which cost a sort, are left out unless they are among them.

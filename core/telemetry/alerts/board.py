@@ -1,23 +1,23 @@
-"""Which alerts fire: a small state machine for each rule, fed with numbers and with the breakers' news."""
+"""Which alerts fire: a small state machine for each rule, fed with numbers and with the breakers' changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from core.events import AlertFired, AlertResolved, BreakerChanged
+from core.kinds import AlertSeverity
 from core.settings.schema.alert_rules import BREAKER_OPENED, BREAKER_RECOVERED, SEVERITIES, AlertRule
 from core.telemetry.alerts.rules import rules_for
 
 if TYPE_CHECKING:
-    from core.kinds import AlertSeverity
     from core.settings import AlertSettings
 
-REMIND_SECONDS = 900.0  # a critical alert that goes on is told again so often
+REMIND_SECONDS = 900.0  # a critical alert that lasts is reported again so often
 OPEN_SECONDS = "breaker.open_seconds"
 
-Alert = AlertFired | AlertResolved
+AlertEvent = AlertFired | AlertResolved
 
 
 class AlertStamp(TypedDict):
@@ -39,17 +39,17 @@ class AlertStatus:
 
 
 @dataclass(slots=True, eq=False)
-class _Course:
-    """How far one rule has come. `told_at` is None while the alert of this phase has not been shown to anybody."""
+class _RuleState:
+    """The state of one rule; `reported_at` is None while no AlertFired was made since it began to fire."""
 
     rule: AlertRule
     phase: Literal["inactive", "pending", "firing"] = "inactive"
     since: float = 0.0
     last_true: float = 0.0
-    told_at: float | None = None
+    reported_at: float | None = None
     message: str = ""
 
-    def step(self, value: float | None, enough: bool, now: float, subject: str) -> bool:
+    def update(self, value: float | None, enough: bool, now: float, subject: str) -> bool:
         """Take the number of this moment; True when the alert has just ended."""
         rule = self.rule
         limit = rule.clear if self.phase == "firing" and rule.clear is not None else rule.threshold
@@ -67,21 +67,15 @@ class _Course:
             return True
         return False
 
-
-@dataclass(slots=True)
-class _Breakers:
-    """Since when each breaker has not been closed; trying half-open in between is no recovery."""
-
-    open_since: dict[str, float | None] = field(default_factory=dict)
-
-    def longest(self) -> str:
-        """Return the name of the one that has been open for the longest time; "" if none is."""
-        opened = [(since, name) for name, since in self.open_since.items() if since is not None]
-        return min(opened)[1] if opened else ""
+    def is_due(self, now: float) -> bool:
+        """Whether a firing alert has to be reported, for the first time or again."""
+        if self.reported_at is None:
+            return True
+        return self.rule.severity == "critical" and now - self.reported_at >= REMIND_SECONDS
 
 
 class AlertBoard:
-    """Judges the numbers it is given and remembers which alerts fire; knows no clock of its own.
+    """Compares the numbers it is given with the rules and remembers which alerts fire; has no clock of its own.
 
     Args:
         given: what the user changes of the rules and adds to them.
@@ -91,82 +85,79 @@ class AlertBoard:
     """
 
     def __init__(self, given: Sequence[AlertSettings] = ()) -> None:
-        rules, self._news = rules_for(given)
+        rules, self._breaker_alerts = rules_for(given)
         looked_at = {name for rule in rules for name in (rule.metric, rule.local_metric, rule.samples)}
         self.numbers = frozenset(looked_at - {""})
-        self._courses = tuple(_Course(rule) for rule in rules)
-        self._breakers = _Breakers()
+        self._states = tuple(_RuleState(rule) for rule in rules)
+        # Since when each breaker that has ever opened is not closed; trying half-open in between is no recovery.
+        self._breaker_open_since: dict[str, float | None] = {}
 
     def follow(self, event: BreakerChanged) -> AlertFired | None:
-        """Take a breaker's change into account; return the news that it is, if any."""
-        known = self._breakers.open_since
+        """Take a breaker's change into account; return its alert, if it has one."""
         if event.new == "closed":
-            known[event.name] = None
-            news = self._news.get(BREAKER_RECOVERED.name)
+            self._breaker_open_since[event.name] = None
+            alert = self._breaker_alerts.get(BREAKER_RECOVERED.name)
         elif event.old == "closed":
-            known[event.name] = event.at
-            news = self._news.get(BREAKER_OPENED.name)
+            self._breaker_open_since[event.name] = event.at
+            alert = self._breaker_alerts.get(BREAKER_OPENED.name)
         else:
             return None
-        if news is None:
+        if alert is None:
             return None
         stamp = AlertStamp(run_id=event.run_id, correlation_id=event.correlation_id, at=event.at)
-        return AlertFired(**stamp, name=news.name, severity=news.severity, message=news.words(event.name))
+        return AlertFired(**stamp, name=alert.name, severity=alert.severity, message=alert.words(event.name))
 
     def open_seconds(self, now: float) -> dict[str, float]:
         """Return for every breaker that has ever opened how long ago it was last closed; 0 when it is."""
-        return {name: 0.0 if since is None else now - since for name, since in self._breakers.open_since.items()}
+        return {name: 0.0 if since is None else now - since for name, since in self._breaker_open_since.items()}
 
-    def evaluate(self, values: Mapping[str, float], stamp: AlertStamp, *, is_local: bool = False) -> tuple[Alert, ...]:
+    def evaluate(
+        self, values: Mapping[str, float], stamp: AlertStamp, *, is_local: bool = False
+    ) -> tuple[AlertEvent, ...]:
         """Return what has begun and what has ended, in the order of the rules; a reminder is another AlertFired.
 
         Args:
-            values: the numbers of this moment; a missing one is no trouble, and ends nothing before its time.
+            values: the numbers of this moment; a missing one fires nothing, and ends nothing before its time.
             stamp: when that is, and in which run.
             is_local: the model runs on this machine or its network, where answers are expected to take long.
         """
         now = stamp["at"]
         ended = []
-        for course in self._courses:
-            rule = course.rule
+        for state in self._states:
+            rule = state.rule
             metric = rule.local_metric if is_local and rule.local_metric else rule.metric
             enough = not rule.samples or values.get(rule.samples, 0.0) >= rule.min_samples
-            if course.step(values.get(metric), enough, now, self._subject(metric)):
-                ended.append(course)
+            if state.update(values.get(metric), enough, now, self._subject(metric)):
+                ended.append(state)
         inhibited = self._inhibited()
-        alerts: list[Alert] = []
-        for course in self._courses:
-            rule = course.rule
-            if course in ended and course.told_at is not None:
-                course.told_at = None
+        alerts: list[AlertEvent] = []
+        for state in self._states:
+            rule = state.rule
+            if state in ended and state.reported_at is not None:
+                state.reported_at = None
                 alerts.append(
                     AlertResolved(**stamp, name=rule.name, severity=rule.severity, message=f"{rule.name} has ended")
                 )
-            elif course.phase == "firing" and rule.name not in inhibited and self._is_due(course, now):
-                course.told_at = now
-                alerts.append(AlertFired(**stamp, name=rule.name, severity=rule.severity, message=course.message))
+            elif state.phase == "firing" and rule.name not in inhibited and state.is_due(now):
+                state.reported_at = now
+                alerts.append(AlertFired(**stamp, name=rule.name, severity=rule.severity, message=state.message))
         return tuple(alerts)
 
     def active(self, now: float) -> tuple[AlertStatus, ...]:
-        """Return the alerts that fire and are not hidden by another one, the loudest first."""
+        """Return the alerts that fire and are not hidden by another one, the most severe first."""
         inhibited = self._inhibited()
-        shown = [course for course in self._courses if course.phase == "firing" and course.rule.name not in inhibited]
-        shown.sort(key=lambda course: SEVERITIES.index(course.rule.severity))
+        shown = [state for state in self._states if state.phase == "firing" and state.rule.name not in inhibited]
+        shown.sort(key=lambda state: SEVERITIES.index(state.rule.severity))
         return tuple(
-            AlertStatus(course.rule.name, course.rule.severity, course.message, now - course.since) for course in shown
+            AlertStatus(state.rule.name, state.rule.severity, state.message, now - state.since) for state in shown
         )
 
     def _inhibited(self) -> set[str]:
-        return {name for course in self._courses if course.phase == "firing" for name in course.rule.inhibits}
+        return {name for state in self._states if state.phase == "firing" for name in state.rule.inhibits}
 
     def _subject(self, metric: str) -> str:
-        """Return who or what the message of a metric speaks of."""
+        """Return what {subject} stands for in the message of a rule on this metric."""
         if metric == OPEN_SECONDS:
-            return self._breakers.longest() or "a server"
+            opened = [(since, name) for name, since in self._breaker_open_since.items() if since is not None]
+            return min(opened)[1] if opened else "a server"
         return "waits for its first token" if "first_token" in metric else "takes"
-
-    @staticmethod
-    def _is_due(course: _Course, now: float) -> bool:
-        if course.told_at is None:
-            return True
-        return course.rule.severity == "critical" and now - course.told_at >= REMIND_SECONDS
