@@ -24,7 +24,7 @@ from core.llm.servers.resolver import EndpointSource
 from core.prompts import AgentPrompt, load_agents, load_common, render
 from core.scoreboard import Scoreboard
 from core.settings import Settings
-from core.status import EngineStatus, LatencyStatus
+from core.status import AgentStatus, EngineStatus, LatencyStatus
 from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
@@ -313,6 +313,12 @@ class Engine:
             run_cost=ledger.run.cost,
             session_cost=ledger.session.cost,
         )
+
+    def agent_status(self, agent_id: str) -> AgentStatus:
+        """Return the state of one agent; cheap enough to be asked after each of its events but those of tokens."""
+        agent = self.agents.get(agent_id)
+        status = self._scoreboard.agent(agent_id, agent is None or agent.enabled, self._clock.monotonic())
+        return replace(status, cost=self._caller.ledger.agent(agent_id).cost)
 
     async def _end_run(self) -> None:
         """Cancel the run that is on and wait for its end: calls are closed before the pool and the model are."""

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
-    """One agent now.
+    """One agent now; times are monotonic seconds.
 
-    `detail` adds words to the state ("breaker open 42 s", "queued 2 ahead"), and may be empty. `wait` is what a
-    queued, retrying or waiting agent waits for.
+    Attributes:
+        detail: words for the state ("breaker open 42 s", "reasoning"); may be empty.
+        wait: what a queued, retrying or waiting agent waits for.
+        call_id: the current call, or the last one; "" before the first.
+        attempt: the current attempt of that call; 0 while it has sent nothing. Events of another attempt are late.
+        in_call: whether that call has not ended yet.
+        is_fallback: the attempt goes to another endpoint than the first choice.
+        tokens_per_second: of the call that streams now, else of the last one.
+        cost: in this run.
     """
 
     agent_id: str
@@ -26,11 +33,23 @@ class AgentStatus:
     state: AgentPhase = "idle"
     detail: str = ""
     wait: Wait | None = None
+    call_id: str = ""
+    attempt: int = 0
+    in_call: bool = False
+    model: str = ""
+    is_fallback: bool = False
+    call_started_at: float | None = None
+    call_ended_at: float | None = None
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    tokens_per_second: float = 0.0  # of the call that streams now, else of the last one
-    cost: Cost = field(default_factory=Cost)  # in this run
+    tokens_per_second: float = 0.0
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def has_wait_to_end(self) -> bool:
+        """Whether the agent waits for something that the user may end."""
+        return self.wait is not None and self.wait.can_be_ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from core.engine import Engine
     from core.events import Event
     from core.roster import AgentCard
+    from core.scoreboard import Scoreboard
     from core.settings import Settings
     from core.settings.editing.draft import Draft
-    from core.status import EngineStatus
+    from core.status import AgentStatus, EngineStatus
     from tui.control.event_router import EventRouter
     from tui.screens.settings import SettingsScreen
 
@@ -93,6 +94,7 @@ class QuintetApp(App[int]):
         self.clock = clock or SystemClock()
         self.main = MainScreen(clock=self.clock, cursor_blink=self._overrides.get("ui.cursor_blink") is not False)
         self._router: EventRouter | None = None  # comes with the panes, after the first paint
+        self._replayed: Scoreboard | None = None  # of events that come from no engine
         self._life = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
         self._owner: Worker[None] | None = None
@@ -127,7 +129,7 @@ class QuintetApp(App[int]):
     async def _complete(self) -> None:
         """Bring up, after the first paint, what it did not wait for: the panes, and then the engine behind them."""
         try:
-            cards, self._router = await asyncio.to_thread(self._make_reception)
+            cards, self._replayed, self._router = await asyncio.to_thread(self._make_router)
             await self.main.show_team(cards)
             if self._connect:
                 await self._life.live(
@@ -142,11 +144,19 @@ class QuintetApp(App[int]):
         except Exception as error:  # noqa: BLE001  # the outer edge: without an engine the app still says why
             self._controller.refuse(self.report_fault(error))
 
-    def _make_reception(self) -> tuple[tuple[AgentCard, ...], EventRouter]:
+    def _make_router(self) -> tuple[tuple[AgentCard, ...], Scoreboard, EventRouter]:
         from core.roster import read_roster
+        from core.scoreboard import Scoreboard
         from tui.control.event_router import EventRouter
 
-        return read_roster(), EventRouter(self.main, say=self.say)
+        cards = read_roster()
+        board = Scoreboard([card.agent_id for card in cards])
+
+        def status_of(agent_id: str) -> AgentStatus:
+            engine = self.engine
+            return engine.agent_status(agent_id) if engine else board.agent(agent_id, True, self.clock.monotonic())
+
+        return cards, board, EventRouter(self.main, say=self.say, status_of=status_of)
 
     def _engine_is_there(self) -> None:
         for warning in self.engine.warnings if self.engine is not None else ():
@@ -216,7 +226,9 @@ class QuintetApp(App[int]):
 
     def receive(self, event: Event) -> None:
         """Show one event; the engine's sink. Events that come while the app closes are not shown."""
-        if self.is_running and self._router is not None:
+        if self.is_running and self._router is not None and self._replayed is not None:
+            if self.engine is None:  # else its own scoreboard has taken the event already
+                self._replayed.follow(event)
             self._router.receive(event)
             self.wake()
 

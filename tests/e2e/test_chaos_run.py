@@ -232,7 +232,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
                 dying.set()
 
             # It says what is wrong, what it waits for and until when.
-            await until(pilot, lambda: developer.state.has_wait_to_end and "retry" not in developer.border_text()[0])
+            await until(pilot, lambda: developer.status.has_wait_to_end and "retry" not in developer.border_text()[0])
             app._pull()
             await pilot.pause()
             sidebar = str(app.main.query_one("#sidebar-text").render())
@@ -255,7 +255,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
                 tries += 1
                 await until(pilot, lambda: count(app, AttemptStarted) >= tries)  # noqa: B023 - awaited in this round
                 await until(
-                    pilot, lambda: developer.state.has_wait_to_end and "retry" not in developer.border_text()[0]
+                    pilot, lambda: developer.status.has_wait_to_end and "retry" not in developer.border_text()[0]
                 )
             assert told in developer.view.source
             assert app.engine is not None

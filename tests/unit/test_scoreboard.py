@@ -86,3 +86,39 @@ def test_an_answer_of_the_cache_is_a_call_that_cost_nothing() -> None:
 
     assert (sent.calls, sent.input_tokens, sent.output_tokens, sent.tokens_per_second) == (1, 20, 30, 10.0)
     assert (cached.calls, cached.input_tokens, cached.output_tokens, cached.tokens_per_second) == (1, 0, 0, 0.0)
+
+
+def test_an_event_of_a_past_attempt_changes_no_state() -> None:
+    started = [AttemptStarted(**fields(at, number), model="m") for at, number in ((1.0, 1), (2.0, 2))]
+    late: dict[str, Any] = {"kind": "stall", "message": "m", "will_retry": True, "wait_seconds": 1.0}
+    tokens = TokensReceived(**fields(3.0, 2), seq=0, offset=0, text="abcd")
+
+    status = after(
+        *started,
+        tokens,
+        TokensReceived(**fields(4.0, 1), seq=9, offset=90, text="late"),
+        AttemptFailed(**fields(4.0, 1), **late, received_chars=0),
+        CallQueued(**fields(4.0, 1), position=0, reason="breaker"),
+        started[0],
+    )
+
+    assert (status.state, status.attempt, status.output_tokens) == ("streaming", 2, 1)
+
+
+def test_a_call_that_was_never_sent_is_seen_to_end() -> None:
+    status = after(AttemptStarted(**fields(1.0), model="m"), CallCancelled(**fields(2.0, 0), partial=""))
+
+    assert (status.state, status.in_call, status.call_ended_at) == ("stopped", False, 2.0)
+
+
+def test_between_two_calls_of_a_step_the_agent_is_still_at_work() -> None:
+    step: dict[str, Any] = {"run_id": "r", "correlation_id": "c", "step": "build", "agent_id": "developer", "round": 0}
+    end: dict[str, Any] = {"text": "abc", "finish_reason": "stop", "usage": Usage(20, 30), "duration_seconds": 1.0}
+    call: list[Event] = [AttemptStarted(**fields(1.0), model="m"), CallFinished(**fields(2.0), **end)]
+
+    between = after(StepStarted(**step, at=0.0), *call)
+    assert (between.state, between.in_call) == ("thinking", False)
+    done = StepFinished(**step, at=3.0, status="ok", notes="", duration_seconds=3.0)
+    assert after(StepStarted(**step, at=0.0), *call, done).state == "done"
+    assert after(*call).state == "done"
+    assert after(StepStarted(**step, at=0.0), *call).call_ended_at == 2.0

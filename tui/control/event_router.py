@@ -36,6 +36,7 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from core.status import AgentStatus
 from core.text.sanitize import one_line
 from core.waits import countdown
 from tui.bindings import key_label
@@ -43,6 +44,7 @@ from tui.screens.main import MainScreen
 from tui.widgets.activity import FileRow
 from tui.widgets.dashboard.session_history import SessionHistory
 from tui.widgets.header_bar import OUTCOMES
+from tui.widgets.stream.agent_pane import AgentPane
 from tui.words.alert_words import SEVERITIES
 from tui.words.numbers import clock_time, counted
 from tui.words.shown_path import shown_path
@@ -54,16 +56,19 @@ NEWS_OF_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
 
 
 class EventRouter:
-    """Takes every event of a run; `say(message, severity)` shows a toast.
+    """Takes every event of a run, after the scoreboard has.
+
+    `say(message, severity)` shows a toast; `status_of(agent_id)` asks the scoreboard.
 
     Attributes:
         history: what the dashboard and the log want to know of what has been.
     """
 
-    def __init__(self, main: MainScreen, *, say: Callable[..., None]) -> None:
+    def __init__(self, main: MainScreen, *, say: Callable[..., None], status_of: Callable[[str], AgentStatus]) -> None:
         self.history = SessionHistory()
         self._main = main
         self._say = say
+        self._status_of = status_of
         self._started_at: float | None = None
         self._fallbacks: dict[str, str] = {}  # agents whose last attempt went to another endpoint than the first
         self._shown_note = ""
@@ -77,11 +82,16 @@ class EventRouter:
         self.history.follow(event)
         main = self._main
         match event:
+            case TokensReceived():
+                pane = main.pane_of(event.agent_id)
+                if pane is not None:
+                    if pane.status.state != "streaming":  # else the tokens change nothing but a count
+                        self._show_status(pane)
+                    pane.receive(event)
             case (
                 CallQueued()
                 | AttemptStarted()
                 | FirstTokenReceived()
-                | TokensReceived()
                 | ReasoningReceived()
                 | AttemptFailed()
                 | AttemptReset()
@@ -92,6 +102,7 @@ class EventRouter:
             ):
                 pane = main.pane_of(event.agent_id)
                 if pane is not None:
+                    self._show_status(pane)
                     pane.receive(event)
                 if isinstance(event, AttemptStarted):
                     self._follow_fallback(event)
@@ -100,18 +111,20 @@ class EventRouter:
                 self._fallbacks.clear()
                 main.show_task(event.task)
                 for agent_pane in main.panes:
-                    agent_pane.begin_run()
+                    self._show_status(agent_pane)
                 self._log(event.at, f"▶ run started: {event.workflow}, files go to {shown_path(event.output_dir)}")
             case RunFinished():
                 self._finish_run(event)
             case StepStarted():
                 pane = main.pane_of(event.agent_id)
                 if pane is not None:
+                    self._show_status(pane)
                     pane.begin_step(event)
                     main.look_at(pane)
             case StepFinished():
                 pane = main.pane_of(event.agent_id)
                 if pane is not None:
+                    self._show_status(pane)
                     pane.finish_step(event)
                 if event.status != "ok":
                     self._log(event.at, f"◐ step {event.step}: {event.status}", "$text-warning")
@@ -155,6 +168,9 @@ class EventRouter:
                     self._say(words, "warning")
             case _:
                 assert_never(event)
+
+    def _show_status(self, pane: AgentPane) -> None:
+        pane.show_status(self._status_of(pane.card.agent_id))
 
     def _finish_run(self, event: RunFinished) -> None:
         main = self._main

@@ -216,7 +216,7 @@ class RunController:
             say(self._no_engine())
             return
         pane = main.active_agent
-        if pane is not None and not pane.state.has_wait_to_end:
+        if pane is not None and not pane.status.has_wait_to_end:
             pane = None  # the active agent works: the user means those that do not
         ended = engine.retry_now(pane.card.agent_id if pane is not None else None)
         if ended:
@@ -224,7 +224,7 @@ class RunController:
         elif main.has_wait_to_end:
             say("this wait ends only by itself")
         else:
-            is_queued = any(pane.state.state == "queued" for pane in main.panes)
+            is_queued = any(pane.status.state == "queued" for pane in main.panes)
             say("those in the queue have their turn when a call before them ends" if is_queued else "nobody waits")
 
     # Workflows.

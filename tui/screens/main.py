@@ -154,7 +154,7 @@ class MainScreen(Screen[None]):
         for agent in status.agents:
             pane = self.pane_of(agent.agent_id)
             if pane is not None:
-                pane.follow_status(agent, is_paused=status.paused)
+                pane.show_status(agent, is_paused=status.paused)
         self._header.show_status(status)
         self.tick()
 
@@ -223,7 +223,7 @@ class MainScreen(Screen[None]):
     @property
     def has_wait_to_end(self) -> bool:
         """Whether an agent waits for something that the user may end."""
-        return any(pane.state.has_wait_to_end for pane in self.panes)
+        return any(pane.status.has_wait_to_end for pane in self.panes)
 
     async def run(self, action: Action) -> None:
         """Do what the keys of `action` do."""

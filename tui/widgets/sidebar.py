@@ -108,17 +108,17 @@ def _lines(
 
 
 def _agent_lines(pane: AgentPane, status: AgentStatus | None, now: float, width: int) -> Iterator[Content]:
-    look = pane.state.look
+    label = pane.state_label
     speed = ""
     if status is not None and status.output_tokens:
-        rate = f"{status.tokens_per_second:.0f}/s " if pane.state.state == "streaming" else ""
+        rate = f"{status.tokens_per_second:.0f}/s " if pane.status.state == "streaming" else ""
         speed = f"{rate}{count(status.output_tokens)}"
     name = Content(f" {one_line(pane.card.short, 4):<4} ")
     room = width - name.cell_length - len(speed) - 1
-    words = one_line(pane.state.words(now), 40)
+    words = one_line(pane.state_words(now), 40)
     if len(words) + 2 > room:
-        words = pane.state.brief(now)
-    state = Content.styled(f"{look.glyph} {words}", look.style)
+        words = pane.state_brief(now)
+    state = Content.styled(f"{label.glyph} {words}", label.style)
     yield name + state.truncate(max(4, room), ellipsis=True, pad=True) + Content.styled(f" {speed}", "$foreground 60%")
 
 

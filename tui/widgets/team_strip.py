@@ -60,8 +60,8 @@ class TeamStrip(Static):
 
 
 def _cell(pane: AgentPane, now: float, *, is_active: bool, is_named: bool) -> Content:
-    look = pane.state.look
+    label = pane.state_label
     short = f"{one_line(pane.card.short, 4)} " if is_named else ""
     name = f"{pane.number}{'▸' if is_active else ' '}{short}"
-    state = Content.styled(f"{look.glyph} {one_line(pane.state.brief(now), 12)}", look.style)
+    state = Content.styled(f"{label.glyph} {one_line(pane.state_brief(now), 12)}", label.style)
     return Content.styled(name, "bold reverse" if is_active else "") + state

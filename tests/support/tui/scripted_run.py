@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -36,7 +37,6 @@ from core.status import (
     LatencyStatus,
     PoolStatus,
 )
-from core.waits import Wait
 
 MODEL = "SmolLM2-135M"
 NOW = 1042.0
@@ -413,14 +413,34 @@ IDLE = EngineStatus(
     ),
     pool=PoolStatus(active_clients=1, slots=5),
 )
+
+
+def agents_after(events: Sequence[Event], at: float, **changes: Mapping[str, object]) -> tuple[AgentStatus, ...]:
+    """Return what the scoreboard has of the agents at that time, with no speed and the changes by agent."""
+    board = Scoreboard([agent.agent_id for agent in IDLE.agents])
+    for event in events:
+        board.follow(event)
+    return tuple(
+        replace(agent, **{"tokens_per_second": 0.0, **changes.get(agent.agent_id, {})})  # type: ignore[arg-type]
+        for agent in board.agents({}, at)
+    )
+
+
+def status_after(events: list[Event]) -> EngineStatus:
+    """Return what the engine would report of the agents, had these events happened."""
+    board = Scoreboard([agent.agent_id for agent in IDLE.agents])
+    for event in events:
+        board.follow(event)
+    return replace(IN_THE_MIDDLE, agents=board.agents({}, NOW))
+
+
 IN_THE_MIDDLE = EngineStatus(
     endpoint=ENDPOINT,
-    agents=(
-        AgentStatus("business_analyst", state="done", calls=1, input_tokens=120, output_tokens=96),
-        AgentStatus("developer", state="done", calls=1, input_tokens=120, output_tokens=412),
-        AgentStatus("qa_engineer", state="streaming", output_tokens=58, tokens_per_second=38.0),
-        AgentStatus("devops_engineer", state="waiting", detail="breaker open 42 s", wait=Wait("breaker", until=1084.0)),
-        AgentStatus("technical_writer", enabled=False, state="off"),
+    agents=agents_after(
+        [*first_half(), breaker_opens(), breaker_holds_devops()],
+        NOW,
+        qa_engineer={"output_tokens": 58, "tokens_per_second": 38.0},
+        technical_writer={"enabled": False, "state": "off"},
     ),
     breakers=(BreakerStatus("127.0.0.1:8080 SmolLM2-135M", "open", 5, 5, 42.0),),
     pool=PoolStatus(active_clients=1, in_flight=1, waiting=1, slots=5, total_requests=5, success_rate=0.6),
@@ -440,23 +460,9 @@ IN_THE_MIDDLE = EngineStatus(
 )
 
 
-def status_after(events: list[Event]) -> EngineStatus:
-    """Return what the engine would report of the agents, had these events happened."""
-    board = Scoreboard([agent.agent_id for agent in IDLE.agents])
-    for event in events:
-        board.follow(event)
-    return replace(IN_THE_MIDDLE, agents=board.agents({}, NOW))
-
-
 AT_THE_END = EngineStatus(
     endpoint=ENDPOINT,
-    agents=(
-        AgentStatus("business_analyst", state="done", calls=1, input_tokens=120, output_tokens=96),
-        AgentStatus("developer", state="done", calls=1, input_tokens=120, output_tokens=412),
-        AgentStatus("qa_engineer", state="done", calls=1, input_tokens=300, output_tokens=208),
-        AgentStatus("devops_engineer", state="done", calls=1, input_tokens=280, output_tokens=44),
-        AgentStatus("technical_writer", state="done", calls=1, input_tokens=120, output_tokens=18),
-    ),
+    agents=agents_after([*first_half(), breaker_opens(), breaker_holds_devops(), *second_half()], 1066.0),
     breakers=(BreakerStatus("127.0.0.1:8080 SmolLM2-135M", "closed", 0, 5),),
     pool=PoolStatus(active_clients=1, slots=5, total_requests=7, success_rate=0.71),
     latency=LatencyStatus(1.1, 2.6, 3.0),

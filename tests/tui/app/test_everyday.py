@@ -12,12 +12,12 @@ from textual.widgets import Static
 from core.errors import PromptError
 from core.events import RunFinished
 from core.settings import Settings
-from core.status import AgentStatus, BreakerStatus
+from core.status import BreakerStatus
 from tests.support.fault_server import silence
 from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import toasts, until
-from tests.support.tui.scripted_run import IN_THE_MIDDLE, NOW, attempt, call, run_fields, start, step
+from tests.support.tui.scripted_run import IN_THE_MIDDLE, NOW, attempt, call, run_fields, start, status_after, step
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardScreen
 from tui.widgets.dashboard.page import dashboard_page
@@ -76,18 +76,16 @@ async def test_an_open_breaker_whose_pause_is_over_says_that_the_next_try_is_due
 
 
 async def test_an_agent_between_two_calls_of_a_paused_run_is_held_and_does_not_think() -> None:
-    status = replace(
-        IN_THE_MIDDLE,
-        paused=True,
-        agents=(AgentStatus("business_analyst", state="thinking"), AgentStatus("developer", state="thinking")),
-    )
+    events = [
+        start(),
+        step("business_analyst", "brief", 1000.0),
+        *call("business_analyst", "c1", 1001.0, "# Brief", 7),
+        *attempt("developer", "c2", 1, 1001.0)[:1],
+    ]
+    status = replace(status_after(events), paused=True)
     async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
-        for event in (
-            start(),
-            *call("business_analyst", "c1", 1001.0, "# Brief", 7),
-            *attempt("developer", "c2", 1, 1001.0),
-        ):
+        for event in events:
             app.receive(event)
         app.show_status(status)
         titles = [pane.border_text()[0] for pane in app.main.panes[:2]]

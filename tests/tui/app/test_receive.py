@@ -77,6 +77,7 @@ async def test_an_answer_is_shown_as_it_streams() -> None:
             start(),
             step("business_analyst", "brief", 1000.0),
             *call("business_analyst", "b", 1000.0, BRIEF, 96),
+            step_end("business_analyst", "brief", 1005.0),
         ):
             app.receive(event)
         await pilot.pause()
@@ -101,7 +102,7 @@ async def test_events_of_a_past_attempt_change_nothing() -> None:
         app.receive(attempt("developer", "code", 1, 1003.0)[0])
 
         assert pane(app, "developer").view.answer_source == "new"
-        assert pane(app, "developer").state.state == "streaming"
+        assert pane(app, "developer").status.state == "streaming"
 
 
 @pytest.mark.parametrize(

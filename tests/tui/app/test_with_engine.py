@@ -30,7 +30,7 @@ async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) ->
         engine = app.engine
         assert engine is not None
         await until(pilot, lambda: not engine.status().running)
-        assert all(pane.state.look.word == "done" for pane in app.main.panes)
+        assert all(pane.status.state == "done" for pane in app.main.panes)
         assert any(not row.why for row in app.main.activity.files)
 
 

@@ -14,7 +14,7 @@ from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_changes, breaker_row
 from tui.widgets.dashboard.session_history import DashboardData
 from tui.widgets.dashboard.sparkline import sparkline
-from tui.widgets.stream.agent_state import LOOKS, UNKNOWN
+from tui.words.agent_state import STATE_LABELS
 from tui.words.alert_words import ALL_WELL, alert_line
 from tui.words.numbers import clock_time, cost_words, count, duration, size
 from tui.words.plain import plain
@@ -194,7 +194,7 @@ def process(data: DashboardData, width: int) -> Iterator[Content]:
 
 
 def _agent(data: DashboardData, agent: AgentStatus) -> Content:
-    look = LOOKS.get(agent.state, UNKNOWN)
+    label = STATE_LABELS[agent.state]
     speed = f"{agent.tokens_per_second:.0f}" if agent.tokens_per_second else "-"
     tokens_out = count(agent.output_tokens) if agent.calls or agent.output_tokens else "-"
     ended = "-"
@@ -205,7 +205,7 @@ def _agent(data: DashboardData, agent: AgentStatus) -> Content:
     name = one_line(data.names.get(agent.agent_id, agent.agent_id), 4)
     return Content.assemble(
         (f"{name:<{NAME_COLUMNS}}", "bold"),
-        (f"{look.glyph} {look.word:<{STATE_COLUMNS - 2}}", look.style),
+        (f"{label.glyph} {label.word:<{STATE_COLUMNS - 2}}", label.style),
         f"{speed:>6}{tokens_out:>6}{agent.calls or '-':>6}{ended:>6}",
         f"{_tenths(_seconds(p50)):>7}{_tenths(_seconds(p95)):>7}",
     )
