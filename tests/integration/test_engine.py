@@ -25,7 +25,8 @@ from core.llm.http.pool import get_llm_client, get_pool_stats
 from core.settings import load_config
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract
-from tests.support.fault_server import FaultServer, Step, error, free_port, status, stream, token
+from tests.support.fault_server import FaultServer, Step, error, status, stream, token
+from tests.support.ports import free_port
 from tests.support.team import engine_harness, team_settings, write_team
 
 

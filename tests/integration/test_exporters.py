@@ -28,6 +28,7 @@ from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
 from tests.support.otlp_receiver import Posted, Receiver, attributes_of
+from tests.support.ports import free_port
 from tests.support.repository import ROOT
 from tests.support.team import engine_harness
 
@@ -120,11 +121,6 @@ def count_of(found: list[Metric], name: str) -> int:
 def temporalities(found: list[Metric]) -> set[int]:
     counters = {metric.sum.aggregation_temporality for metric in found if metric.HasField("sum")}
     return counters | {metric.histogram.aggregation_temporality for metric in found if metric.HasField("histogram")}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def read_page(port: int) -> str:

@@ -39,7 +39,7 @@ from core.llm.request import CallRequest, ChatMessage, Reply
 from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
 from core.settings import Settings
 from tests.support.events import Recorder, check_call_contract
-from tests.support.fault_server import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.embedded, pytest.mark.asyncio(loop_scope="module")]
 

@@ -14,7 +14,8 @@ from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
 from core.llm.servers import facts as server_facts
 from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
-from tests.support.fault_server import FaultServer, Step, error, free_port, hang_up, silence, status
+from tests.support.fault_server import FaultServer, Step, error, hang_up, silence, status
+from tests.support.ports import free_port
 
 NOTHING = ServerFacts()
 LLAMA = ServerFacts(tokenizer="llama.cpp")

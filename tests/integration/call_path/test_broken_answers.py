@@ -24,7 +24,6 @@ from tests.support.fault_server import (
     error,
     event,
     finish,
-    free_port,
     hang_up,
     ok,
     response_head,
@@ -34,6 +33,7 @@ from tests.support.fault_server import (
     thought,
     token,
 )
+from tests.support.ports import free_port
 
 
 class Bad(NamedTuple):

@@ -9,7 +9,8 @@ import pytest
 from core.events import AttemptFailed, AttemptReset, AttemptStarted, Warned
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import MODEL, CallHarness
-from tests.support.fault_server import FaultServer, Step, error, event, free_port, hang_up, ok, silence, status, stream
+from tests.support.fault_server import FaultServer, Step, error, event, hang_up, ok, silence, status, stream
+from tests.support.ports import free_port
 
 SPARE = "spare-model"
 
