@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from core.clock import Clock
 from core.settings import Settings
 from tests.support.fault_server import FaultServer
 from tests.support.team import ScriptedTeam, team_settings, write_team
@@ -24,6 +25,7 @@ async def working_app(
     *,
     task: str | None = None,
     settings: Mapping[str, object] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[QuintetApp, Pilot[int], FaultServer]]:
     """Yield an app whose team is answered by a script."""
     if not (folder / "team").exists():
@@ -35,7 +37,7 @@ async def working_app(
         def load(_: Mapping[str, object]) -> Settings:
             return team_settings(folder, server.base_url, **{**FROZEN_SETTINGS, **(settings or {})})
 
-        app = QuintetApp(task=task, overrides=FROZEN_SETTINGS, load_settings=load)
+        app = QuintetApp(task=task, overrides=FROZEN_SETTINGS, load_settings=load, clock=clock)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await until(pilot, lambda: app.engine is not None)
             yield app, pilot, server

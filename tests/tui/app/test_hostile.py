@@ -13,6 +13,7 @@ from textual import events
 from textual.widgets import Static
 
 from core.settings import Settings
+from tests.support.clock import VirtualClock
 from tests.support.fault_server import FaultServer, silence
 from tests.support.team import ScriptedTeam, team_settings, write_team
 from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
@@ -82,7 +83,8 @@ async def test_interrupting_the_start_gives_the_waiting_task_back(tmp_path: Path
 
 
 async def test_escape_twice_right_after_enter_stops_the_run(tmp_path: Path) -> None:
-    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, _):
+    clock = VirtualClock(manual=True)  # no time passes between the two, however busy the machine is
+    async with working_app(tmp_path, {"brief": silence()}, clock=clock) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
         await until(pilot, lambda: app.has_run)
         app.main._status = None  # the screen has not been told yet

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clock import VirtualClock
 from tests.support.fault_server import Step, silence, status
 from tests.support.team import ANSWERS, write_team
 from tests.support.tui.engine_app import working_app
@@ -120,7 +121,8 @@ async def test_words_typed_during_a_run_steer_it(tmp_path: Path) -> None:
 
 
 async def test_escape_twice_stops_the_run_and_up_brings_the_task_back(tmp_path: Path) -> None:
-    async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, server):
+    clock = VirtualClock(manual=True)  # no time passes between the two, however busy the machine is
+    async with working_app(tmp_path, {"brief": silence()}, clock=clock) as (app, pilot, server):
         await pilot.press(*"slice", "enter")
         await server.requests(1)
         await until(pilot, lambda: app.main._status is not None and app.main._status.running)
