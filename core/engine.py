@@ -1,4 +1,4 @@
-"""The one door for every front end: run, steer, pause, cancel, toggle, status."""
+"""What every front end calls: run, steer, pause, cancel, toggle, status."""
 
 from __future__ import annotations
 
@@ -76,16 +76,12 @@ class Engine:
         sessions_folder: Path | None = None,
         when_budget_is_reached: WhenReached = "ask",
     ) -> None:
-        self.settings = settings
+        clock = clock or SystemClock()
+        rng = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
         self._emit = emit
-        self._clock = clock or SystemClock()
-        self._random = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
-        self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=self._clock)
-        self._source = EndpointSource(
-            settings, pool=self._pool, clock=self._clock, log_folder=user_log_path("quintet", appauthor=False)
-        )
+        self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=clock)
         self._cache = (
-            ResponseCache(user_cache_path("quintet", appauthor=False) / "answers" / CACHE_FILE, self._clock)
+            ResponseCache(user_cache_path("quintet", appauthor=False) / "answers" / CACHE_FILE, clock)
             if settings.llm.cache
             else None
         )
@@ -93,41 +89,40 @@ class Engine:
             settings=settings,
             pool=self._pool,
             emit=self._publish,
-            clock=self._clock,
-            random=self._random,
+            clock=clock,
+            random=rng,
             cache=self._cache,
         )
         prompts_dir = settings.team.prompts_dir
         prompts = load_agents(prompts_dir)
-        common = load_common(prompts_dir)
         self._workflows = load_workflows(prompts, prompts_dir)
-        self.agents: Mapping[str, Agent] = {
-            prompt.id: self._make_agent(prompt, render(common.continuation, {}, "continuation"))
-            for prompt in prompts.values()
-        }
-        for agent_id in settings.team.off:
-            self._agent(agent_id).enabled = False
+        agents: dict[str, Agent] = {}
         self._deps = RunDeps(
             settings=settings,
-            agents=self.agents,
-            common=common,
-            source=self._source,
+            agents=agents,
+            common=load_common(prompts_dir),
+            source=EndpointSource(
+                settings, pool=self._pool, clock=clock, log_folder=user_log_path("quintet", appauthor=False)
+            ),
             emit=self._publish,
-            clock=self._clock,
-            rng=self._random,
+            clock=clock,
+            rng=rng,
             ledger=self._caller.ledger,
             when_budget_is_reached=when_budget_is_reached,
             sessions_folder=sessions_folder,
         )
-        self._scoreboard = Scoreboard(list(self.agents))
+        agents.update((agent_id, self._make_agent(prompt)) for agent_id, prompt in prompts.items())
+        for agent_id in settings.team.off:
+            self._agent(agent_id).enabled = False
+        self._scoreboard = Scoreboard(list(agents))
         self._alerts = AlertWatch(
             settings.alerts,
-            clock=self._clock,
+            clock=clock,
             publish=self._publish,
             stamp=self._alert_stamp,
-            is_local=lambda: self._source.status().kind != "remote",
+            is_local=lambda: self._deps.source.status().kind != "remote",
         )
-        self._exporters = Exporters(settings, clock=self._clock)
+        self._exporters = Exporters(settings, clock=clock)
         self._current: _Current | None = None
         self._exit = AsyncExitStack()
 
@@ -139,7 +134,7 @@ class Engine:
         if self._cache is not None:
             self._exit.push_async_callback(self._cache.close)
         await self._exit.enter_async_context(self._pool)
-        self._exit.push_async_callback(self._source.close)
+        self._exit.push_async_callback(self._deps.source.close)
         self._exit.push_async_callback(self._caller.close)
         self._exit.push_async_callback(self._end_run)
         await self._exit.enter_async_context(self._alerts)
@@ -149,6 +144,16 @@ class Engine:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    @property
+    def settings(self) -> Settings:
+        """The checked configuration."""
+        return self._deps.settings
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The team by id, in its order."""
+        return self._deps.agents
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -279,18 +284,18 @@ class Engine:
         Raises:
             ModelUnavailableError: the embedded model cannot be served.
         """
-        await self._source.resolve()
+        await self._deps.source.resolve()
 
     def status(self) -> EngineStatus:
         """Return the state of the whole; cheap enough to be asked twice a second."""
-        now = self._clock.monotonic()
+        now = self._deps.clock.monotonic()
         run = self._current_run()
         board, ledger = self._scoreboard, self._caller.ledger
         agents = board.agents({agent.id: agent.enabled for agent in self.agents.values()}, now)
         started_at = board.run_started_at
         ended_at = board.run_ended_at if board.run_ended_at is not None else now
         return EngineStatus(
-            endpoint=self._source.status(),
+            endpoint=self._deps.source.status(),
             agents=tuple(replace(agent, cost=ledger.agent(agent.agent_id).cost) for agent in agents),
             breakers=self._caller.breakers(),
             pool=self._caller.pool_status(),
@@ -339,26 +344,26 @@ class Engine:
 
     def _alert_stamp(self) -> AlertStamp:
         run = self._current_run()
-        at = self._clock.monotonic()
+        at = self._deps.clock.monotonic()
         if run is None:
             return AlertStamp(run_id="", correlation_id="", at=at)
         return AlertStamp(run_id=run.run_id, correlation_id=run.correlation_id, at=at)
 
-    def _make_agent(self, prompt: AgentPrompt, continue_with: str) -> Agent:
-        llm = self.settings.llm
+    def _make_agent(self, prompt: AgentPrompt) -> Agent:
+        deps, llm = self._deps, self.settings.llm
         return Agent(
             prompt,
             caller=self._caller,
-            find_route=self._source.route,
-            find_again=self._source.resolve,
+            find_route=deps.source.route,
+            find_again=deps.source.resolve,
             new_scope=self._new_scope,
-            continue_with=continue_with,
+            continue_with=render(deps.common.continuation, {}, "continuation"),
             defaults=Sampling(temperature=llm.temperature, max_tokens=llm.max_tokens),
         )
 
     def _new_scope(self) -> CallScope:
         """Return a scope for a call outside a run."""
-        return CallScope("", set_correlation_id(f"{self._random.getrandbits(64):016x}"), "call")
+        return CallScope("", set_correlation_id(f"{self._deps.rng.getrandbits(64):016x}"), "call")
 
     def _current_run(self) -> Run | None:
         return self._current.lifecycle.run if self._current is not None else None
