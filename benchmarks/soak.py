@@ -41,11 +41,11 @@ from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage
+from core.sessions.journal import CallContract
 from core.settings import LLMSettings, Settings
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics import total, use_registry
 from core.telemetry.metrics.registry import Registry
-from tests.support.call_watch import CallWatch, Followed
 from tests.support.chaos import Chaos, ScaledClock, answer_to
 from tests.support.fault_server import FaultServer
 
@@ -94,7 +94,9 @@ class Soak:
     violations: list[str] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)  # JSON values
     _clock: ScaledClock = field(init=False)
-    _watch: CallWatch = field(init=False)
+    _contract: CallContract = field(init=False)
+    _last: dict[str, CallEvent] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
     _chaos: Chaos = field(init=False)
     _outcomes: Counter[str] = field(default_factory=Counter)
     _kinds: Counter[str] = field(default_factory=Counter)
@@ -142,7 +144,7 @@ class Soak:
 
     async def _round(self, calls: int, name: str) -> None:
         self._chaos = Chaos(self.seed)
-        self._watch = CallWatch(on_event=self._seen, on_end=self._ended)
+        self._contract = CallContract()
         self._breaker_states.clear()
         self._breaker_changes.clear()
         self._kinds.clear()
@@ -256,7 +258,11 @@ class Soak:
     def _receive(self, event: Event) -> None:
         if isinstance(event, BreakerChanged):
             self._breaker_changed(event)
-        self._watch(event)
+        self._contract.see(event)
+        if isinstance(event, CallEvent):
+            self._seen(event)
+            if isinstance(event, CallFinished | CallFailed | CallCancelled):
+                self._ended(event)
 
     def _breaker_changed(self, event: BreakerChanged) -> None:
         before = self._breaker_states.get(event.name, "closed")
@@ -265,22 +271,29 @@ class Soak:
         self._breaker_states[event.name] = event.new
         self._breaker_changes[f"{event.old} -> {event.new}"] += 1
 
-    def _seen(self, call: Followed, event: CallEvent) -> None:
-        if call.last is not None:
-            self._check_span(call.last, event)
+    def _seen(self, event: CallEvent) -> None:
+        last = self._last.get(event.call_id)
+        if last is not None:
+            self._check_span(last, event)
+        self._last[event.call_id] = event
+        self._counts[event.call_id] += 1
         self._attempts += isinstance(event, AttemptStarted)
         if (
             isinstance(event, AttemptFailed)
-            and Random(f"{self.seed}/{call.task_id}/{event.attempt}/wake").random() < HURRY_SHARE
+            and Random(f"{self.seed}/{event.task_id}/{event.attempt}/wake").random() < HURRY_SHARE
         ):
-            asyncio.get_running_loop().call_soon(self._hurry, call.agent_id)
-        after, task, way = self._cancels.get(call.task_id, (0, None, ""))
-        if task is not None and call.events == after and not isinstance(event, CallFinished | CallFailed):
-            self._cancelled_at[call.task_id] = time.monotonic()
+            asyncio.get_running_loop().call_soon(self._hurry, event.agent_id)
+        after, task, way = self._cancels.get(event.task_id, (0, None, ""))
+        if (
+            task is not None
+            and self._counts[event.call_id] == after
+            and not isinstance(event, CallFinished | CallFailed)
+        ):
+            self._cancelled_at[event.task_id] = time.monotonic()
             if way == "task":
                 asyncio.get_running_loop().call_soon(task.cancel)
             else:
-                asyncio.get_running_loop().call_soon(self._caller.cancel, call.call_id)
+                asyncio.get_running_loop().call_soon(self._caller.cancel, event.call_id)
 
     def _hurry(self, agent_id: str) -> None:
         self._hurried += self._caller.wake(agent_id)
@@ -301,19 +314,19 @@ class Soak:
                 f"{event_type_name(type(event))}, where {allowed:.0f} s were to be expected"
             )
 
-    def _ended(self, call: Followed, event: CallEvent) -> None:
+    def _ended(self, event: CallFinished | CallFailed | CallCancelled) -> None:
+        del self._last[event.call_id], self._counts[event.call_id]
         self._outcomes[event_type_name(type(event))] += 1
         if isinstance(event, CallFailed):
             self._kinds[event.kind] += 1
         if not isinstance(event, CallCancelled):
-            self._cancelled_at.pop(call.task_id, None)  # it was over before the cancel came
+            self._cancelled_at.pop(event.task_id, None)  # it was over before the cancel came
 
     def _check_totals(self, calls: int) -> None:
-        self.violations += self._watch.violations
-        for call in self._watch.calls.values():
-            self._violated(f"{call.task_id} has no end")
-        if len(self._watch.ended) != calls:
-            self._violated(f"{calls} calls were made and {len(self._watch.ended)} ended")
+        self._contract.expect_ends()
+        self.violations += self._contract.violations
+        if len(self._contract.ended) != calls:
+            self._violated(f"{calls} calls were made and {len(self._contract.ended)} ended")
         for outcome, ending in (("ok", CallFinished), ("error", CallFailed), ("cancelled", CallCancelled)):
             counted = round(total("llm.requests", outcome=outcome))
             seen = self._outcomes[event_type_name(ending)]

@@ -14,9 +14,8 @@ from textual.pilot import Pilot
 from core.clock import SystemClock
 from core.events import AttemptFailed, AttemptStarted, CallQueued, Event, FileWritten, RunFinished
 from core.llm.embedded.server import EmbeddedServer
-from core.sessions.journal import check_journal
+from core.sessions.journal import CallContract, check_journal
 from core.settings import Settings, load_config
-from tests.support.call_watch import CallWatch
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy
 from tests.support.fault_server import FaultServer, chunk, error, stream, token
 from tests.support.team import ScriptedTeam, team_settings, write_team
@@ -50,13 +49,13 @@ class WitnessedApp(QuintetApp):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(overrides=FROZEN_SETTINGS, load_settings=lambda _overrides: settings)
-        self.calls = CallWatch()
+        self.contract = CallContract()
         self.events: list[Event] = []
         self.unseen: list[str] = []
 
     def receive(self, event: Event) -> None:
         super().receive(event)
-        self.calls(event)
+        self.contract.see(event)
         self.events.append(event)
         match event:
             case AttemptFailed(will_retry=True):
@@ -98,8 +97,8 @@ def check_all_was_seen(app: WitnessedApp) -> None:
 
 def check_no_token_is_lost(app: WitnessedApp) -> None:
     """Assert that the events, and the journal that was written of them, hold each token of the answers once."""
-    assert app.calls.violations == []
-    assert not app.calls.calls, "a call has no end"
+    app.contract.expect_ends()
+    assert app.contract.violations == []
     (journal,) = Path.home().rglob("journal.jsonl")
     assert check_journal(journal) == ()
 

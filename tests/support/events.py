@@ -10,18 +10,15 @@ from core.events import (
     AttemptFailed,
     AttemptStarted,
     CallCancelled,
-    CallEvent,
     CallFailed,
     CallFinished,
     Event,
-    TokensReceived,
     event_type_name,
 )
+from core.sessions.journal import CallContract
 from core.telemetry.metrics.registry import Registry
 
 AnEvent = TypeVar("AnEvent", bound=Event)
-
-TERMINAL = (CallFinished, CallFailed, CallCancelled)
 
 
 class Recorder:
@@ -71,29 +68,12 @@ class Recorder:
 
 
 def check_call_contract(events: list[Event]) -> None:
-    """Assert the rules every call keeps: one end, contiguous offsets, and a text that equals its last deltas."""
-    calls: dict[str, list[CallEvent]] = {}
+    """Assert that the events of every call keep their contract, and that every call has ended."""
+    contract = CallContract()
     for event in events:
-        if isinstance(event, CallEvent):
-            calls.setdefault(event.call_id, []).append(event)
-    for call in calls.values():
-        ends = [event for event in call if isinstance(event, TERMINAL)]
-        assert len(ends) == 1, f"{len(ends)} terminal events"
-        assert call[-1] is ends[0], "something came after the end"
-        held = ""
-        attempt = 0
-        for event in call:
-            assert event.attempt >= attempt, "an older attempt spoke"
-            if isinstance(event, AttemptStarted):
-                attempt, held = event.attempt, ""
-            elif isinstance(event, TokensReceived):
-                assert event.offset == len(held), "offsets have a gap"
-                held += event.text
-        end = ends[0]
-        if isinstance(end, CallFinished):
-            assert end.text == held
-        else:
-            assert end.partial == held
+        contract.see(event)
+    contract.expect_ends()
+    assert contract.violations == []
 
 
 def check_accounts(events: list[Event], registry: Registry) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import WorkspaceError
+from core.sessions.journal.call_contract import CallContract
 
 DAMAGED = "journal_damaged"
-_TERMINAL = {"call_finished": "text", "call_failed": "partial", "call_cancelled": "partial"}
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:  # JSON values, `type` first
@@ -39,18 +38,27 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:  # JSON values, `type`
 
 
 def check_journal(path: Path) -> tuple[str, ...]:
-    """Return what is wrong with a journal, one sentence each; empty if it keeps the contract of the events.
+    """Return what is wrong with a journal, one sentence each; empty if its calls keep their contract.
 
-    Each call has exactly one end, its pieces follow each other without gap or overlap, and its last text is what its
-    last attempt streamed. A call without an end is right only where the process was killed.
+    A call without an end is right only where the process was killed.
 
     Raises:
         WorkspaceError: there is no such file, or it cannot be read.
     """
-    check = _Check()
+    contract = CallContract(are_pieces_joined=True)
     for event in read_journal(path):
-        check.see(event)
-    return tuple(check.problems)
+        match event:
+            case {"type": "journal_damaged", "line": number}:
+                contract.violations.append(f"line {number} cannot be read")
+            case {"type": "journal_incomplete"}:
+                contract.violations.append(f"{event.get('lost_events')} events are missing: {event.get('why')}")
+            case {"type": "run_started"}:
+                contract.open_calls.clear()  # a run that goes on after a kill: its open calls ended with the process
+            case {"type": "run_finished"}:
+                contract.expect_ends()
+            case _:
+                contract.see_record(event)
+    return tuple(contract.violations)
 
 
 def _event_of(line: bytes) -> dict[str, Any] | None:
@@ -59,67 +67,3 @@ def _event_of(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
-
-
-@dataclass(slots=True)
-class _Call:
-    attempt: int = 0
-    chars: int = 0
-    texts: list[str] = field(default_factory=list)
-    has_ended: bool = False
-
-    def begin(self, attempt: int) -> None:
-        self.attempt, self.chars, self.texts = attempt, 0, []
-
-
-class _Check:
-    """Follows the calls of a journal."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self._calls: dict[str, _Call] = {}
-
-    def see(self, event: dict[str, Any]) -> None:  # JSON values
-        match event:
-            case {"type": "journal_damaged", "line": number}:
-                self.problems.append(f"line {number} cannot be read")
-            case {"type": "journal_incomplete"}:
-                self.problems.append(f"{event.get('lost_events')} events are missing: {event.get('why')}")
-            case {"type": "run_started"}:
-                self._calls.clear()  # a run that goes on after a kill: its open calls ended with the process
-            case {"type": "run_finished"}:
-                self._expect_ends()
-            case {"type": str(kind), "call_id": str(call_id), "attempt": int(attempt)}:
-                self._see_call(kind, call_id, attempt, event)
-            case _:
-                pass
-
-    def _expect_ends(self) -> None:
-        for call_id, call in self._calls.items():
-            if not call.has_ended:
-                self.problems.append(f"call {call_id} has no end")
-
-    def _see_call(self, kind: str, call_id: str, attempt: int, event: dict[str, Any]) -> None:
-        call = self._calls.setdefault(call_id, _Call())
-        if call.has_ended:
-            self.problems.append(f"call {call_id} goes on after its end: {kind}")
-            return
-        if attempt < call.attempt:
-            self.problems.append(f"call {call_id}: {kind} of attempt {attempt} comes after attempt {call.attempt}")
-            return
-        if kind == "attempt_started":
-            call.begin(attempt)
-        elif kind == "tokens_received":
-            self._see_text(call_id, call, attempt, event)
-        elif kind in _TERMINAL:
-            call.has_ended = True
-            if event.get(_TERMINAL[kind]) != "".join(call.texts):
-                self.problems.append(f"call {call_id}: the text of {kind} is not what attempt {attempt} streamed")
-            call.texts = []
-
-    def _see_text(self, call_id: str, call: _Call, attempt: int, event: dict[str, Any]) -> None:
-        offset, text = event.get("offset"), str(event.get("text"))
-        if offset != call.chars:
-            self.problems.append(f"call {call_id}, attempt {attempt}: a piece is at {offset}, not at {call.chars}")
-        call.chars += len(text)
-        call.texts.append(text)

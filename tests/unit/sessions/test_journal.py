@@ -453,24 +453,24 @@ STEP = StepFinished(
         (lines_of(*GOOD, run_finished()), ["call a has no end"]),
         (
             lines_of(*GOOD, finished("a", "onetwo"), finished("a", "onetwo")),
-            ["call a goes on after its end: call_finished"],
+            ["call a goes on after its end: call_finished of attempt 1"],
         ),
         (
             lines_of(*GOOD[:2], tokens("a", offset=4, seq=1, text="two")),
-            ["call a, attempt 1: a piece is at 4, not at 3"],
+            ["call a, attempt 1: a piece is at offset 4 where 3 characters are held"],
         ),
-        (lines_of(*GOOD, GOOD[-1]), ["call a, attempt 1: a piece is at 3, not at 6"]),
+        (lines_of(*GOOD, GOOD[-1]), ["call a, attempt 1: a piece is at offset 3 where 6 characters are held"]),
         (
             lines_of(*GOOD, finished("a", "one")),
-            ["call a: the text of call_finished is not what attempt 1 streamed"],
+            ["call a, attempt 1: the text of call_finished is not what was streamed"],
         ),
         (
             lines_of(*GOOD, CallCancelled(**call_fields("a"), partial="one")),
-            ["call a: the text of call_cancelled is not what attempt 1 streamed"],
+            ["call a, attempt 1: the text of call_cancelled is not what was streamed"],
         ),
         (
-            lines_of(*started("a", 2), tokens("a", offset=0, seq=0, text="x")),
-            ["call a: tokens_received of attempt 1 comes after attempt 2"],
+            lines_of(*started("a"), *started("a", 2), tokens("a", offset=0, seq=0, text="x")),
+            ["call a, attempt 1: tokens_received came during attempt 2"],
         ),
         (lines_of("{torn", *GOOD), ["line 1 cannot be read"]),
         (lines_of(*GOOD, "[1]"), ["line 4 cannot be read"]),
