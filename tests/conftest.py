@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import redaction
-from core.settings.schema.leaves import leaf_by_env
+from core.settings.schema.catalogue import field_by_variable
 from tests.support.hypothesis_profiles import register_profiles
 
 register_profiles()
@@ -17,7 +17,7 @@ _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATAD
 _FOREIGN_NAMES = frozenset({
     "NO_COLOR", "FORCE_COLOR", "COLORTERM",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-    *leaf_by_env(),
+    *field_by_variable(),
 })  # fmt: skip
 
 

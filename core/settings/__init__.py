@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.settings.schema.sections import Settings, TeamSettings, UISettings, WorkspaceSettings
     from core.settings.schema.tables import AlertSettings, FallbackSettings, PriceSettings
     from core.settings.schema.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
-    from core.settings.trust.key_binding import key_for_endpoint, key_for_fallback
+    from core.settings.trust.keys import key_for_endpoint, key_for_fallback
 else:
     _HOMES = {
         "BudgetSettings": "schema.watch_sections",
@@ -26,8 +26,8 @@ else:
         "FallbackSettings": "schema.tables",
         "PriceSettings": "schema.tables",
         "Origin": "schema.origin",
-        "key_for_endpoint": "trust.key_binding",
-        "key_for_fallback": "trust.key_binding",
+        "key_for_endpoint": "trust.keys",
+        "key_for_fallback": "trust.keys",
         "Configuration": "load",
         "examine_config": "load",
         "load_config": "load",

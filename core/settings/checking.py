@@ -10,10 +10,17 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from core.redaction import MASK, redact
-from core.settings.schema.fields import CrossFieldError
-from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, tables_of
-from core.settings.schema.loading import loading
-from core.settings.schema.origin import Given
+from core.settings.schema.catalogue import (
+    SettingField,
+    TableSetting,
+    fields_of_table,
+    sections,
+    setting_fields,
+    table_setting_of,
+    table_settings,
+)
+from core.settings.schema.fields import CrossFieldError, relative_to
+from core.settings.schema.origin import SourcedValue
 from core.settings.schema.sections import Settings
 from core.text.suggest import did_you_mean
 
@@ -30,18 +37,18 @@ class _Fault:
     kind: str = ""
 
 
-def check(given: Mapping[str, Given], cwd: Path) -> tuple[Settings, list[str]]:
+def check(values: Mapping[str, SourcedValue], folder: Path) -> tuple[Settings, list[str]]:
     """Return the settings and all problems; where there are problems the settings hold defaults.
 
     pydantic does not look at rules between two settings while one of them is bad. So the bad ones are dropped and
     the rest is checked again, until nothing is left to find.
     """
-    left = dict(given)
+    left = dict(values)
     problems: list[str] = []
     while True:
         try:
-            with loading(left, cwd):
-                return Settings(), problems
+            with relative_to(folder):
+                return Settings(**_by_section(left)), problems
         except ValidationError as error:
             faults = _faults(error)
         problems += _describe(faults, left)
@@ -49,6 +56,18 @@ def check(given: Mapping[str, Given], cwd: Path) -> tuple[Settings, list[str]]:
         if bad.isdisjoint(left):
             raise AssertionError(f"the default of {', '.join(sorted(bad))} is not valid")
         left = {name: value for name, value in left.items() if name not in bad}
+
+
+def _by_section(values: Mapping[str, SourcedValue]) -> dict[str, Any]:  # as files have them
+    # Sections of which nothing is said too, so that a fault in a default is reported with its section.
+    tables: dict[str, Any] = {section: {} for section in sections()}
+    for name, found in values.items():
+        section, _, field = name.partition(".")
+        if field:
+            tables.setdefault(section, {})[field] = found.value
+        else:
+            tables[section] = found.value
+    return tables
 
 
 def _faults(error: ValidationError) -> list[_Fault]:
@@ -69,47 +88,47 @@ def _faults(error: ValidationError) -> list[_Fault]:
 def _split(place: tuple[str | int, ...]) -> tuple[str, tuple[str | int, ...]]:
     """Return the setting that pydantic found something wrong with, and the path to it inside a setting made of tables."""
     own, within = str(place[0]), ".".join(map(str, place[:2]))
-    tables = all_tables()
+    tables = table_settings()
     if own in tables:
         return (own, place[1:]) if tables[own].is_list else (within, place[2:])
     return within, place[2:] if within in tables else ()
 
 
-def _describe(faults: list[_Fault], given: Mapping[str, Given]) -> Iterator[str]:
+def _describe(faults: list[_Fault], values: Mapping[str, SourcedValue]) -> Iterator[str]:
     for fault in faults:
         if len(fault.names) > 1:
             section = fault.names[0].partition(".")[0]
-            yield f"{section}: {fault.reason} ({_sources(fault.names, given)})"
-        elif tables := tables_of(fault.names[0]):
-            yield _line_inside(given[fault.names[0]], tables, fault)
+            yield f"{section}: {fault.reason} ({_sources(fault.names, values)})"
+        elif tables := table_setting_of(fault.names[0]):
+            yield _line_inside(values[fault.names[0]], tables, fault)
         else:
-            yield _line(given[fault.names[0]], fault.reason)
+            yield _line(values[fault.names[0]], fault.reason)
 
 
-def _sources(names: tuple[str, ...], given: Mapping[str, Given]) -> str:
-    return ", ".join(given[name].origin.place if name in given else f"{name}: default" for name in names)
+def _sources(names: tuple[str, ...], values: Mapping[str, SourcedValue]) -> str:
+    return ", ".join(values[name].origin.place if name in values else f"{name}: default" for name in names)
 
 
-def _line(given: Given, reason: str) -> str:
-    leaf = all_leaves().get(given.name)
-    return f"{given.origin.place}: {_fact(given.name, given.value, leaf, reason)}"
+def _line(found: SourcedValue, reason: str) -> str:
+    field = setting_fields().get(found.name)
+    return f"{found.origin.place}: {_fact(found.name, found.value, field, reason)}"
 
 
-def _line_inside(given: Given, tables: Tables, fault: _Fault) -> str:
+def _line_inside(found: SourcedValue, tables: TableSetting, fault: _Fault) -> str:
     """Return the line of a fault inside a table: "config.toml:9 [[llm.fallbacks]] #2 models: unknown setting ..."."""
     *where, field = fault.inside or ("",)
     number = "".join(f" #{part + 1}" for part in (*where, field) if isinstance(part, int))
-    leaves = {leaf.field: leaf for leaf in leaves_of_table(tables)}
+    fields = {setting.field: setting for setting in fields_of_table(tables)}
     name = str(field) if isinstance(field, str) else ""
-    place = f"{given.origin_inside(fault.inside).place}{number}{f' {name}' if name else ''}"
+    place = f"{found.origin_inside(fault.inside).place}{number}{f' {name}' if name else ''}"
     dotted = f"{tables.name}.{name}"
     if fault.kind == "extra_forbidden":
-        return f"{place}: unknown setting {dotted}{did_you_mean(name, leaves)}"
+        return f"{place}: unknown setting {dotted}{did_you_mean(name, fields)}"
     if fault.kind == "missing":
-        return f"{place}: is missing; allowed: {leaves[name].allowed}"
-    if name not in leaves:
+        return f"{place}: is missing; allowed: {fields[name].allowed}"
+    if name not in fields:
         return f"{place}: {fault.reason}"
-    return f"{place}: {_fact(dotted, _value_at(given.value, fault.inside), leaves[name], fault.reason)}"
+    return f"{place}: {_fact(dotted, _value_at(found.value, fault.inside), fields[name], fault.reason)}"
 
 
 def _value_at(value: Any, path: tuple[str | int, ...]) -> object:  # as a file has it
@@ -118,9 +137,9 @@ def _value_at(value: Any, path: tuple[str | int, ...]) -> object:  # as a file h
     return value
 
 
-def _fact(name: str, value: object, leaf: Leaf | None, reason: str) -> str:
-    shown = MASK if leaf and leaf.secret else show_value(value)
-    return f"{name} = {shown}: {reason}; allowed: {leaf.allowed if leaf else 'text'}"
+def _fact(name: str, value: object, field: SettingField | None, reason: str) -> str:
+    shown = MASK if field and field.secret else show_value(value)
+    return f"{name} = {shown}: {reason}; allowed: {field.allowed if field else 'text'}"
 
 
 def show_value(value: object) -> str:

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from core.metrics_catalogue import ALERT_NUMBERS
 from core.settings.schema.alert_rules import BREAKER_ALERTS, RULES
-from core.settings.schema.leaves import Leaf, Tables, all_leaves, all_tables, leaves_of_table, sections
+from core.settings.schema.catalogue import (
+    SettingField,
+    TableSetting,
+    fields_of_table,
+    sections,
+    setting_fields,
+    table_settings,
+)
 from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
 from core.settings.schema.tables import AlertSettings
@@ -29,14 +36,14 @@ def config_toml() -> str:
         "# Above this file count: your own config.toml (on Linux ~/.config/quintet/config.toml), .env, the",
         "# environment and the command line. docs/CONFIGURATION.md has the same list as tables.",
     ]
-    lines += [line for leaf in _leaves_of("") for line in _sample_leaf(leaf)]
+    lines += [line for setting in _fields_of("") for line in _sample_field(setting)]
     for section, model in sections().items():
         lines += ["", "", *_comment(model.__doc__ or ""), f"[{section}]"]
-        lines += [line for leaf in _leaves_of(section) for line in _sample_leaf(leaf)]
-        for name, tables in all_tables().items():
+        lines += [line for setting in _fields_of(section) for line in _sample_field(setting)]
+        for name, tables in table_settings().items():
             if name.startswith(f"{section}."):
                 lines += ["", *_sample_of(tables)]
-    for name, tables in all_tables().items():
+    for name, tables in table_settings().items():
         if "." not in name:
             lines += ["", "", *_sample_of(tables)]
     lines += ["", "", *_comment(_keys_description()), "[keys]", "", '# quit = "ctrl+q"']
@@ -49,10 +56,10 @@ def env_example() -> str:
         "# Settings of Quintet as environment variables. Copy to .env and remove the # where you want another value.",
         "# A .env that holds a key: chmod 600 .env, and keep it out of version control.",
     ]
-    lines += [line for leaf in _leaves_of("") for line in _env_leaf(leaf)]
+    lines += [line for setting in _fields_of("") for line in _env_field(setting)]
     for section, model in sections().items():
         lines += ["", f"# --- {section}: {_first_sentence(model.__doc__ or '')}"]
-        lines += [line for leaf in _leaves_of(section) for line in _env_leaf(leaf)]
+        lines += [line for setting in _fields_of(section) for line in _env_field(setting)]
     return "\n".join(lines) + "\n"
 
 
@@ -63,10 +70,10 @@ def configuration_md() -> str:
     lines += ["## Above all tables", "", *_section_table(""), ""]
     for section, model in sections().items():
         lines += [f"## [{section}]", "", " ".join((model.__doc__ or "").split()), "", *_section_table(section), ""]
-    for tables in all_tables().values():
+    for tables in table_settings().values():
         lines += [f"## {tables.header('name of a model')}", "", _about(tables), ""]
         lines += ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
-        lines += [_table_row(leaf) for leaf in leaves_of_table(tables)]
+        lines += [_table_row(setting) for setting in fields_of_table(tables)]
         lines.append("")
         if tables.model is AlertSettings:
             lines += [*_alerts_known(), ""]
@@ -128,29 +135,29 @@ _PROFILES = """\
 is set anywhere else wins over it."""
 
 
-def _leaves_of(section: str) -> Iterator[Leaf]:
-    return (leaf for leaf in all_leaves().values() if leaf.section == section)
+def _fields_of(section: str) -> Iterator[SettingField]:
+    return (setting for setting in setting_fields().values() if setting.section == section)
 
 
-def _sample_leaf(leaf: Leaf) -> Iterator[str]:
+def _sample_field(setting: SettingField) -> Iterator[str]:
     yield ""
-    yield from _comment(leaf.description)
-    yield from _comment(f"Environment: {', '.join(leaf.env)}. Allowed: {leaf.allowed}.")
-    hint = "" if leaf.example == leaf.default else "  # an example; not set by default"
-    yield f"# {leaf.field} = {_toml_value(leaf.example)}{hint}"
+    yield from _comment(setting.description)
+    yield from _comment(f"Environment: {', '.join(setting.env)}. Allowed: {setting.allowed}.")
+    hint = "" if setting.example == setting.default else "  # an example; not set by default"
+    yield f"# {setting.field} = {_toml_value(setting.example)}{hint}"
 
 
-def _env_leaf(leaf: Leaf) -> Iterator[str]:
-    hint = "" if leaf.example == leaf.default else " An example; not set by default."
+def _env_field(setting: SettingField) -> Iterator[str]:
+    hint = "" if setting.example == setting.default else " An example; not set by default."
     yield ""
-    yield from _comment(leaf.description)
-    yield from _comment(f"Allowed: {leaf.allowed}.{hint}")
-    yield f"# {leaf.env[0]}={_env_value(leaf.example)}"
+    yield from _comment(setting.description)
+    yield from _comment(f"Allowed: {setting.allowed}.{hint}")
+    yield f"# {setting.env[0]}={_env_value(setting.example)}"
 
 
 def _section_table(section: str) -> list[str]:
     lines = ["| setting | environment | default | allowed | meaning |", "|---|---|---|---|---|"]
-    return lines + [_row(leaf) for leaf in _leaves_of(section)]
+    return lines + [_row(setting) for setting in _fields_of(section)]
 
 
 def _profile_rows() -> Iterator[str]:
@@ -158,36 +165,36 @@ def _profile_rows() -> Iterator[str]:
     yield "|---" * (len(PROFILES) + 2) + "|"
     for name in dict.fromkeys(name for values in PROFILES.values() for name in values):
         cells = [f"`{_toml_value(values[name])}`" if name in values else "" for values in PROFILES.values()]
-        yield f"| `{name}` | `{_toml_value(all_leaves()[name].default)}` | {' | '.join(cells)} |"
+        yield f"| `{name}` | `{_toml_value(setting_fields()[name].default)}` | {' | '.join(cells)} |"
 
 
-def _sample_of(tables: Tables) -> Iterator[str]:
+def _sample_of(tables: TableSetting) -> Iterator[str]:
     yield from _comment(_about(tables))
     yield f"# {tables.header('some-model')}"
-    for leaf in leaves_of_table(tables):
-        meaning = f"{leaf.description} Allowed: {leaf.allowed}."
-        if leaf.example is None:  # it does not go together with the others of the sample
-            yield from _comment(f"{leaf.field}: {meaning}")
+    for setting in fields_of_table(tables):
+        meaning = f"{setting.description} Allowed: {setting.allowed}."
+        if setting.example is None:  # it does not go together with the others of the sample
+            yield from _comment(f"{setting.field}: {meaning}")
         else:
             yield from _comment(meaning)
-            yield f"# {leaf.field} = {_toml_value(leaf.example)}"
+            yield f"# {setting.field} = {_toml_value(setting.example)}"
 
 
-def _about(tables: Tables) -> str:
+def _about(tables: TableSetting) -> str:
     """Return what such tables are, and where they may stand."""
     model = " ".join((tables.model.__doc__ or "").split())
     return f"{model} Only in a config.toml. {tables.description}"
 
 
-def _table_row(leaf: Leaf) -> str:
-    default = "" if leaf.default is None else f"`{_toml_value(leaf.default)}`"
-    return f"| `{leaf.field}` | {default} | {leaf.allowed} | {leaf.description} |"
+def _table_row(setting: SettingField) -> str:
+    default = "" if setting.default is None else f"`{_toml_value(setting.default)}`"
+    return f"| `{setting.field}` | {default} | {setting.allowed} | {setting.description} |"
 
 
-def _row(leaf: Leaf) -> str:
-    default = "" if leaf.default is None else f"`{_toml_value(leaf.default)}`"
-    names = ", ".join(f"`{name}`" for name in leaf.env)
-    return f"| `{leaf.field}` | {names} | {default} | {leaf.allowed} | {leaf.description} |"
+def _row(setting: SettingField) -> str:
+    default = "" if setting.default is None else f"`{_toml_value(setting.default)}`"
+    names = ", ".join(f"`{name}`" for name in setting.env)
+    return f"| `{setting.field}` | {names} | {default} | {setting.allowed} | {setting.description} |"
 
 
 def _alerts_known() -> Iterator[str]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConfigValidationError
 from core.redaction import register_secret
 from core.settings.checking import check
-from core.settings.doubts import doubts
-from core.settings.schema.origin import Given
-from core.settings.schema.profiles import values_of_profile
+from core.settings.schema.origin import Origin, SourcedValue, SourceReading
+from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
-from core.settings.sources.flat_sources import read_dotenv, read_environment, read_overrides
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_from_keyring
-from core.settings.sources.reading import SourceFile
+from core.settings.sources.text_file import SourceFile
 from core.settings.sources.toml_source import read_toml
-from core.settings.trust.folder_limits import hold_back, servers_elsewhere
-from core.settings.trust.record import trust_file, trusted_servers
-from core.settings.trust.secrets import secrets_in
+from core.settings.sources.variables import read_dotenv, read_environment, read_overrides
+from core.settings.trust.folder import hold_back, servers_elsewhere, trust_file, trusted_servers
+from core.settings.trust.keys import secrets_in
+from core.settings.warning_rules import warnings_about
 from core.text.sanitize import escape_unprintable
 
 
@@ -67,7 +66,8 @@ def examine_config(
     """Return what `load_config` returns or raises, and the warnings in either case."""
     folder = _current_folder() if cwd is None else cwd
     user_file = user_config_file() if user_config is None else user_config
-    # Lowest precedence first: what is merged later wins, setting by setting.
+
+    # 1. Every source, the one with the lowest precedence first.
     readings = [
         read_toml(SourceFile(folder / "config.toml", "config.toml", "project")),
         read_toml(SourceFile(user_file, shorten_home(user_file), "user")),
@@ -75,29 +75,40 @@ def examine_config(
         read_environment(os.environ if env is None else env),
         read_overrides(overrides or {}),
     ]
-    # Before anything is said about them; also a key that another source overrules.
+    # 2. Keys are masked before anything is said about them; also one that another source overrules.
     for reading in readings:
-        _mask(reading.values.values())
+        _mask_secrets(reading)
+    # 3. What a stranger's file may not decide is taken out.
     named = {server: place for reading in readings for server, place in servers_elsewhere(reading.values)}
     trusted = trusted_servers(folder, trust_file())
     for reading in readings:
         hold_back(reading, folder, trusted)
-    merged: dict[str, Given] = {}
+    # 4. What is merged later wins, setting by setting; the profile and the keyring follow from what was chosen.
+    chosen: dict[str, SourcedValue] = {}
     for reading in readings:
-        merged |= reading.values
-    merged = values_of_profile(merged.get("profile")) | merged
-    key, keyring_warning = key_from_keyring(merged, keyring)
-    if key is not None:
-        _mask([key])
-        merged |= {key.name: key}
-    settings, problems = check(merged, folder)
-    settings._origins = {name: given.origin for name, given in merged.items()}
+        chosen |= reading.values
+    chosen = profile_values(chosen) | chosen
+    keyring_reading = key_from_keyring(chosen, keyring)
+    _mask_secrets(keyring_reading)
+    chosen |= keyring_reading.values
+    # 5. The values are checked; the settings know where each of them stood.
+    settings, problems = check(chosen, folder)
+    settings._origins = {name: found.origin for name, found in chosen.items()}
     settings._trusted = trusted
+    # 6. Everything that is to be said.
+    readings.append(keyring_reading)
     warnings = [warning for reading in readings for warning in reading.warnings]
-    warnings += [keyring_warning] if keyring_warning else []
-    settings._warnings = tuple(map(escape_unprintable, (*warnings, *doubts(settings, readings))))
+    settings._warnings = tuple(map(escape_unprintable, (*warnings, *warnings_about(settings, readings))))
     problems = [problem for reading in readings for problem in reading.problems] + problems
     return Configuration(settings, tuple(map(escape_unprintable, problems)), named)
+
+
+def profile_values(chosen: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
+    """Return what the chosen profile sets; nothing if none, or none of ours, was chosen."""
+    wanted = str(chosen["profile"].value).strip().lower() if "profile" in chosen else ""
+    values = next((values for name, values in PROFILES.items() if name == wanted), {})
+    origin = Origin("profile", f"profile {wanted}")
+    return {name: SourcedValue(name, value, origin) for name, value in values.items()}
 
 
 def user_config_file() -> Path:
@@ -123,8 +134,8 @@ def _current_folder() -> Path:
         raise ConfigValidationError((problem,)) from None
 
 
-def _mask(values: Iterable[Given]) -> None:
-    for given in values:
-        for secret in secrets_in(given):
+def _mask_secrets(reading: SourceReading) -> None:
+    for found in reading.values.values():
+        for secret in secrets_in(found):
             register_secret(secret)
             register_secret(secret.strip())

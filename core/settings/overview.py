@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 
 from core.redaction import MASK, redact
-from core.settings.schema.leaves import Tables, all_leaves, all_tables
+from core.settings.schema.catalogue import TableSetting, setting_fields, table_settings
 from core.settings.schema.origin import Origin
 from core.settings.schema.sections import Settings
 from core.text.sanitize import escape_unprintable
@@ -27,9 +27,9 @@ class Row:
 
 def overview(settings: Settings) -> Iterator[Row]:
     """Return all settings in the order of the documents; of tables, what was written in them."""
-    for name in all_leaves():
+    for name in setting_fields():
         yield _row(name, settings.value_of(name), settings.origin_of(name))
-    for tables in all_tables().values():
+    for tables in table_settings().values():
         yield from _rows_of_tables(settings, tables)
     for action, key in settings.keys.items():
         yield _row(f"keys.{action}", key, settings.origin_of(f"keys.{action}"))
@@ -44,7 +44,7 @@ def plain(value: object) -> object:
     return escape_unprintable(redact(str(value))) if isinstance(value, str | Path) else value
 
 
-def _rows_of_tables(settings: Settings, tables: Tables) -> Iterator[Row]:
+def _rows_of_tables(settings: Settings, tables: TableSetting) -> Iterator[Row]:
     found = settings.value_of(tables.name)
     if isinstance(found, dict):
         for key, table in found.items():

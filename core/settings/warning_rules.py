@@ -1,4 +1,4 @@
-"""What is allowed in the configuration but probably not meant, one sentence each."""
+"""Rules about what is allowed in the configuration but probably not meant; each gives one sentence."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.addresses import is_loopback, server_of
+from core.settings.schema.origin import SourceReading
 from core.settings.schema.sections import Settings
-from core.settings.sources.reading import Reading
-from core.settings.trust.key_binding import key_for_endpoint, key_for_fallback
-from core.settings.trust.secrets import secrets_in
+from core.settings.trust.keys import key_for_endpoint, key_for_fallback, secrets_in
 
 
-def doubts(settings: Settings, readings: Sequence[Reading]) -> Iterator[str]:
-    """Return what a user should hear before it surprises them."""
+def warnings_about(settings: Settings, readings: Sequence[SourceReading]) -> Iterator[str]:
+    """Return a warning for everything that would surprise a user."""
     yield from dict.fromkeys(_about_keys(settings))
     yield from _about_calls(settings)
     yield from _about_fallbacks(settings)
     yield from _about_the_breaker(settings)
     yield from _about_telemetry(settings)
-    with_keys = (given for reading in readings for given in reading.values.values() if any(secrets_in(given)))
-    for file in dict.fromkeys(given.origin.file for given in with_keys):
+    with_keys = (found for reading in readings for found in reading.values.values() if any(secrets_in(found)))
+    for file in dict.fromkeys(found.origin.file for found in with_keys):
         if file and _readable_by_others(file):
             yield f"{file} holds a key and other users can read it - chmod 600 {file}"
 
@@ -66,6 +65,8 @@ def _about_calls(settings: Settings) -> Iterator[str]:
 
 def _about_fallbacks(settings: Settings) -> Iterator[str]:
     llm = settings.llm
+    if not llm.fallbacks:
+        return
     seen = {(server_of(llm.base_url or ""), llm.model)}
     for number, fallback in enumerate(llm.fallbacks, start=1):
         asked = (server_of(fallback.base_url or llm.base_url or ""), fallback.model)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings.schema.leaves import all_leaves
+from core.settings.schema.catalogue import setting_fields
 from tests.support.fault_server import FaultServer, Step, status, stream, token
 from tests.support.repository import ROOT
 from tests.support.team import ScriptedTeam, write_team
@@ -393,7 +393,7 @@ async def test_config_show_has_every_setting_with_its_value_and_its_source(tmp_p
 
     assert (shown.code, as_json.code) == (0, 0)
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in shown.out.splitlines()}
-    assert rows.keys() >= all_leaves().keys()
+    assert rows.keys() >= setting_fields().keys()
     assert rows["llm.max_retries"] == ["2", "config.toml:2 [llm] max_retries"]
     assert rows["llm.api_key"] == ["***", "environment variable LLM_API_KEY"]
     assert rows["llm.retry_max_delay"] == ["120.0", "profile production"]

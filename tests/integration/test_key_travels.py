@@ -10,7 +10,7 @@ from core.addresses import server_of
 from core.engine import Engine
 from core.settings import Settings, load_config
 from core.settings.sources.keyring_key import KeyringAnswer
-from core.settings.trust.record import trust, trust_file
+from core.settings.trust.folder import trust, trust_file
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, Recorded
 from tests.support.team import write_team

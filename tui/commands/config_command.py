@@ -12,7 +12,7 @@ from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import Row, overview
 from core.settings.sources.text_file import UnreadableFileError
-from core.settings.trust.record import trust, trust_file
+from core.settings.trust.folder import trust, trust_file
 from core.text.sanitize import escape_unprintable
 from tui.bindings import key_table
 from tui.commands.output import print_text, say

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static
 
 from core.errors import WorkspaceError
 from core.settings.editing.draft import Draft
-from core.settings.schema.leaves import all_leaves
+from core.settings.schema.catalogue import setting_fields
 from core.text.sanitize import many_lines, one_line
 from tui.control.setting_effects import EFFECTS, when
 from tui.screens.settings_changes import Answer, ChangesScreen
@@ -268,7 +268,7 @@ class SettingsScreen(Screen[None]):
         for warning in after.warnings:
             if warning not in before.warnings:
                 self._say(warning, "warning")
-        names = tuple(name for name in all_leaves() if before.value_of(name) != after.value_of(name))
+        names = tuple(name for name in setting_fields() if before.value_of(name) != after.value_of(name))
         self.post_message(self.Saved(after, names))
 
     # Drawing.

@@ -15,16 +15,14 @@ from core.errors import WorkspaceError
 from core.redaction import register_secret
 from core.settings.checking import check
 from core.settings.editing.saving import DiffLine, difference, with_values, write_user_file
-from core.settings.load import examine_config, shorten_home, user_config_file
-from core.settings.schema.leaves import Leaf, all_leaves, sections
-from core.settings.schema.origin import DEFAULT, Given, Origin
-from core.settings.schema.profiles import values_of_profile
+from core.settings.load import examine_config, profile_values, shorten_home, user_config_file
+from core.settings.schema.catalogue import SettingField, sections, setting_fields
+from core.settings.schema.origin import DEFAULT, Origin, SourcedValue
 from core.settings.schema.sections import Settings
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
-from core.settings.sources.reading import SourceFile
-from core.settings.sources.text_file import UnreadableFileError, read_text_file
+from core.settings.sources.text_file import SourceFile, UnreadableFileError, read_text_file
 from core.settings.sources.toml_source import read_toml
-from core.settings.trust.secrets import secrets_in
+from core.settings.trust.keys import secrets_in
 from core.text.sanitize import escape_unprintable
 
 WINNING_KINDS = frozenset({"keyring", "dotenv", "environment", "command line"})
@@ -32,11 +30,11 @@ WINNING_KINDS = frozenset({"keyring", "dotenv", "environment", "command line"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Outlook:
+class _Preview:
     """What the configuration would be with all wishes: by the files alone, and with whatever wins over them."""
 
     by_files: Settings
-    given: Mapping[str, Given]
+    values: Mapping[str, SourcedValue]
     settings: Settings
     problems: tuple[str, ...]
 
@@ -70,22 +68,22 @@ class Draft:
         self._env = env
         self._keyring = keyring
         self._wishes: dict[str, str | SecretStr | None] = {}
-        self._outlook: _Outlook | None = None
+        self._preview: _Preview | None = None
         self.reload()
 
     def reload(self) -> None:
         """Read all sources again; the wishes stay."""
-        self._outlook = None
+        self._preview = None
         self.current = examine_config(
             overrides=self._overrides, cwd=self._folder, env=self._env, user_config=self.file, keyring=self._keyring
         ).settings
         below = examine_config(
             cwd=self._folder, env={}, user_config=Path(os.devnull), keyring=lambda _: KeyringAnswer()
         ).settings
-        self._above = _given(self.current, WINNING_KINDS)
-        self._below = _given(below, {"project"})
+        self._above = _values_from(self.current, WINNING_KINDS)
+        self._below = _values_from(below, {"project"})
         user = read_toml(SourceFile(self.file, self.shown_file, "user"))
-        self._user: Mapping[str, Given] = user.values
+        self._user: Mapping[str, SourcedValue] = user.values
         self.refusal = escape_unprintable("; ".join(user.problems))
         try:
             self._text = read_text_file(self.file) or ""
@@ -101,7 +99,7 @@ class Draft:
         A secret's line is taken away by `wish_none` alone.
         """
         words = text.strip()
-        is_secret = all_leaves()[name].secret
+        is_secret = setting_fields()[name].secret
         # The field of a secret is empty at first, and what is in force is not shown there.
         if words == ("" if is_secret else self._text_now(name)):
             self.forget(name)
@@ -109,30 +107,30 @@ class Draft:
             self.wish_none(name)
         else:
             self._wishes[name] = SecretStr(words) if is_secret else words
-            self._outlook = None
+            self._preview = None
 
     def wish_none(self, name: str) -> None:
         """Wish the file not to say anything about a setting."""
         self._wishes.pop(name, None)
         if name in self._user:
             self._wishes[name] = None
-        self._outlook = None
+        self._preview = None
 
     def forget(self, name: str) -> None:
         """Take a wish back."""
         self._wishes.pop(name, None)
-        self._outlook = None
+        self._preview = None
 
     def forget_all(self) -> None:
         """Take all wishes back."""
         self._wishes.clear()
-        self._outlook = None
+        self._preview = None
 
     # What would be.
 
     def text_of(self, name: str) -> str:
         """Return what an input field begins with: the wish, the file's words, else the value in force; no secret."""
-        if all_leaves()[name].secret:
+        if setting_fields()[name].secret:
             return ""
         return str(self._wishes[name] or "") if name in self._wishes else self._text_now(name)
 
@@ -143,12 +141,12 @@ class Draft:
 
     def value_of(self, name: str) -> object:
         """Return what the value would be; while the wish is not valid, what it would be without it."""
-        return self._look().settings.value_of(name)
+        return self._preview_now().settings.value_of(name)
 
     def origin_of(self, name: str) -> Origin:
         """Return where that value would come from."""
-        given = self._look().given.get(name)
-        return given.origin if given else DEFAULT
+        found = self._preview_now().values.get(name)
+        return found.origin if found else DEFAULT
 
     def winner_over(self, name: str) -> Origin | None:
         """Return the source that wins over the user's file, if there is one for this setting."""
@@ -182,7 +180,7 @@ class Draft:
     @property
     def problems(self) -> tuple[str, ...]:
         """What a load would find wrong because of the user's file."""
-        return self._look().problems
+        return self._preview_now().problems
 
     @property
     def changes(self) -> dict[str, object]:
@@ -191,15 +189,17 @@ class Draft:
         A line is written only if it says something: it is left out, or taken away, when its value is the built-in
         default and neither the profile nor this project's config.toml would give another one.
         """
-        outlook = self._look()
-        profile = values_of_profile(outlook.given.get("profile"))
+        preview = self._preview_now()
+        profile = profile_values(preview.values)
         found: dict[str, object] = {}
         for name, wish in self._wishes.items():
             value = None
             if wish is not None and (
-                name in self._below or name in profile or not _is_default(all_leaves()[name], wish, outlook.by_files)
+                name in self._below
+                or name in profile
+                or not _is_default(setting_fields()[name], wish, preview.by_files)
             ):
-                value = _toml_value(wish, outlook.by_files.value_of(name))
+                value = _toml_value(wish, preview.by_files.value_of(name))
             if value != (self._user[name].value if name in self._user else None):
                 found[name] = value
         return found
@@ -218,7 +218,7 @@ class Draft:
             raise WorkspaceError(self.refusal or self.problems[0], hint="nothing was saved")
         new = self._new_text()
         if new != self._text:
-            holds_key = any(any(secrets_in(given)) for given in self._candidate().values())
+            holds_key = any(any(secrets_in(found)) for found in self._candidate().values())
             write_user_file(self.file, new, read=self._text, holds_key=holds_key)
         self.forget_all()
         self.reload()
@@ -229,8 +229,8 @@ class Draft:
                 register_secret(wish.get_secret_value())
         return with_values(self._text, self.changes)
 
-    def _look(self) -> _Outlook:
-        if self._outlook is None:
+    def _preview_now(self) -> _Preview:
+        if self._preview is None:
             files = _with_profile({**self._below, **self._candidate()})
             everything = _with_profile({**self._below, **self._candidate(), **self._above})
             by_files, problems = check(files, self._folder)
@@ -240,13 +240,15 @@ class Draft:
                 *check(_with_profile({**self._below, **self._above}), self._folder)[1],
             }
             ours = (problem for problem in dict.fromkeys([*problems, *further]) if problem not in foreign)
-            self._outlook = _Outlook(by_files, everything, settings, tuple(map(escape_unprintable, ours)))
-        return self._outlook
+            self._preview = _Preview(by_files, everything, settings, tuple(map(escape_unprintable, ours)))
+        return self._preview
 
-    def _candidate(self) -> dict[str, Given]:
-        values = {name: given for name, given in self._user.items() if name not in self._wishes}
+    def _candidate(self) -> dict[str, SourcedValue]:
+        values = {name: found for name, found in self._user.items() if name not in self._wishes}
         values |= {
-            name: Given(name, wish, self._origin(name)) for name, wish in self._wishes.items() if wish is not None
+            name: SourcedValue(name, wish, self._origin(name))
+            for name, wish in self._wishes.items()
+            if wish is not None
         }
         return values
 
@@ -258,10 +260,10 @@ class Draft:
         return Origin("user", label, self.file, None, self.shown_file)
 
 
-def choices_of(leaf: Leaf) -> tuple[str, ...]:
+def choices_of(setting: SettingField) -> tuple[str, ...]:
     """Return the words that a setting may be, () if it may be more than a list of them."""
-    model = sections()[leaf.section] if leaf.section else Settings
-    return _choices(model.model_fields[leaf.field].annotation)
+    model = sections()[setting.section] if setting.section else Settings
+    return _choices(model.model_fields[setting.field].annotation)
 
 
 def as_text(value: object) -> str:
@@ -290,21 +292,25 @@ def _choices(annotation: Any) -> tuple[str, ...]:  # a type expression
     return next((found for part in get_args(annotation) if (found := _choices(part))), ())
 
 
-def _given(settings: Settings, kinds: frozenset[str] | set[str]) -> dict[str, Given]:
+def _with_profile(values: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
+    return {**profile_values(values), **values}
+
+
+def _values_from(settings: Settings, kinds: frozenset[str] | set[str]) -> dict[str, SourcedValue]:
     """Return what sources of these kinds say, as far as it is in force."""
-    origins = {name: settings.origin_of(name) for name in all_leaves()}
+    origins = {name: settings.origin_of(name) for name in setting_fields()}
     return {
-        name: Given(name, settings.value_of(name), origin) for name, origin in origins.items() if origin.kind in kinds
+        name: SourcedValue(name, settings.value_of(name), origin)
+        for name, origin in origins.items()
+        if origin.kind in kinds
     }
 
 
-def _with_profile(given: Mapping[str, Given]) -> dict[str, Given]:
-    return {**values_of_profile(given.get("profile")), **given}
-
-
-def _is_default(leaf: Leaf, wish: str | SecretStr, settings: Settings) -> bool:
+def _is_default(setting: SettingField, wish: str | SecretStr, settings: Settings) -> bool:
     # A path is compared as it was typed: it starts at the folder of the moment, which is another one next time.
-    return (Path(str(wish)) if isinstance(leaf.default, Path) else settings.value_of(leaf.name)) == leaf.default
+    return (
+        Path(str(wish)) if isinstance(setting.default, Path) else settings.value_of(setting.name)
+    ) == setting.default
 
 
 def _toml_value(wish: str | SecretStr, value: object) -> object:

@@ -15,8 +15,7 @@ from core.atomic_file import write_atomically
 from core.errors import WorkspaceError
 from core.redaction import redact
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
-from core.settings.sources.toml_lines import lines_of
-from core.settings.sources.toml_text import NotTomlError, parse_toml
+from core.settings.sources.toml_text import NotTomlError, lines_of, parse_toml
 
 HEADING = """\
 # Your settings of Quintet, in whatever folder you start it. They win over the config.toml of a project.

@@ -1,4 +1,4 @@
-"""One walk over all settings, for everything that lists them: sources, error messages, sample files, documents."""
+"""The catalogue of all settings, for everything that lists them: sources, error messages, sample files, documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.settings.schema.sections import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class SettingField:
     """One setting: `env` holds its environment names, the documented one first; `allowed` says type and range.
 
     `section` is "" for a setting that stands above all tables.
@@ -38,7 +38,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class TableSetting:
     """A setting that is made of whole tables: a list of them ([[alerts]]), or one for each name ([pricing."model"])."""
 
     name: str
@@ -52,39 +52,39 @@ class Tables:
 
 
 @cache
-def all_leaves() -> dict[str, Leaf]:
+def setting_fields() -> dict[str, SettingField]:
     """Return every setting by its dotted name, in the order of its declaration."""
-    leaves = [_leaf("", field, info) for field, info in Settings.model_fields.items() if _has_env(info)]
-    leaves += [
-        _leaf(section, field, info)
+    fields = [_setting_field("", field, info) for field, info in Settings.model_fields.items() if _has_env(info)]
+    fields += [
+        _setting_field(section, field, info)
         for section, model in sections().items()
         for field, info in model.model_fields.items()
-        if f"{section}.{field}" not in all_tables()
+        if f"{section}.{field}" not in table_settings()
     ]
-    return {leaf.name: leaf for leaf in leaves}
+    return {field.name: field for field in fields}
 
 
 @cache
-def all_tables() -> dict[str, Tables]:
+def table_settings() -> dict[str, TableSetting]:
     """Return every setting that is made of whole tables by its dotted name."""
     fields = dict(Settings.model_fields)
     for section, model in sections().items():
         fields |= {f"{section}.{field}": info for field, info in model.model_fields.items()}
-    found = {name: _tables(name, info) for name, info in fields.items()}
+    found = {name: _table_setting(name, info) for name, info in fields.items()}
     return {name: tables for name, tables in found.items() if tables}
 
 
-def tables_of(name: str) -> Tables | None:
+def table_setting_of(name: str) -> TableSetting | None:
     """Return what a given value belongs to: itself, or for `pricing.some-model` the setting pricing."""
-    found = all_tables().get(name)
+    found = table_settings().get(name)
     if found is None:
-        found = all_tables().get(name.partition(".")[0])
+        found = table_settings().get(name.partition(".")[0])
     return found
 
 
-def leaves_of_table(tables: Tables) -> list[Leaf]:
+def fields_of_table(tables: TableSetting) -> list[SettingField]:
     """Return what one of those tables may hold."""
-    return [_leaf(tables.name, field, info) for field, info in tables.model.model_fields.items()]
+    return [_setting_field(tables.name, field, info) for field, info in tables.model.model_fields.items()]
 
 
 @cache
@@ -98,28 +98,28 @@ def sections() -> dict[str, type[BaseModel]]:
 
 
 @cache
-def leaf_by_env() -> dict[str, Leaf]:
+def field_by_variable() -> dict[str, SettingField]:
     """Return every setting by each of its environment names."""
-    return {env: leaf for leaf in all_leaves().values() for env in leaf.env}
+    return {env: field for field in setting_fields().values() for env in field.env}
 
 
 def _has_env(info: FieldInfo) -> bool:
     return any(isinstance(mark, Env) for mark in info.metadata)
 
 
-def _tables(name: str, info: FieldInfo) -> Tables | None:
+def _table_setting(name: str, info: FieldInfo) -> TableSetting | None:
     models = [part for part in get_args(info.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
     if not models:
         return None
     description = " ".join((info.description or "").split())
-    return Tables(name, models[0], get_origin(info.annotation) is tuple, description)
+    return TableSetting(name, models[0], get_origin(info.annotation) is tuple, description)
 
 
-def _leaf(section: str, field: str, info: FieldInfo) -> Leaf:
+def _setting_field(section: str, field: str, info: FieldInfo) -> SettingField:
     # A setting inside a table of a list has no environment name.
     env = next((mark for mark in info.metadata if isinstance(mark, Env)), Env())
     default = None if info.is_required() else info.get_default(call_default_factory=True, validated_data={})
-    return Leaf(
+    return SettingField(
         section=section,
         field=field,
         env=env.names,

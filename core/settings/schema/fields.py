@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from core.addresses import checked_base_url, checked_key
-from core.settings.schema.loading import current_folder
 
 CONFIG = SettingsConfigDict(
     frozen=True,
@@ -21,6 +23,20 @@ CONFIG = SettingsConfigDict(
     allow_inf_nan=False,
     protected_namespaces=(),
 )
+
+
+# Not an attribute of a class: two threads may load two projects.
+_folder: ContextVar[Path] = ContextVar("folder of relative paths", default=Path())
+
+
+@contextmanager
+def relative_to(folder: Path) -> Iterator[None]:
+    """Let relative paths start at a folder in all settings that are made inside; elsewhere they stay relative."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
 
 
 class Env:
@@ -91,7 +107,7 @@ def _resolve_path(value: Path) -> Path:
         expanded = value.expanduser()
     except RuntimeError:
         raise ValueError("the home folder behind ~ is not known") from None
-    return current_folder() / expanded
+    return _folder.get() / expanded
 
 
 def _check_key(value: SecretStr) -> SecretStr:

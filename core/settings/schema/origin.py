@@ -1,4 +1,4 @@
-"""Where the value of a setting came from."""
+"""What the sources of the configuration give: values as they were found, each with the place it stood in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["default", "profile", "project", "user", "keyring", "dotenv", "environment", "command line"]
+OriginKind = Literal["default", "profile", "project", "user", "keyring", "dotenv", "environment", "command line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Origin:
     `shown` is the short name of that file; the label begins with it.
     """
 
-    kind: Kind
+    kind: OriginKind
     label: str
     file: Path | None = None
     line: int | None = None
@@ -40,7 +40,7 @@ DEFAULT = Origin("default", "default")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SourcedValue:
     """A value as it was found, before any check; `name` is dotted ("llm.max_retries").
 
     `lines` holds the lines of what is inside the value, by the path to it: (1, "model") of the second table of a list.
@@ -56,3 +56,17 @@ class Given:
         lengths = range(len(path), 0, -1)
         line = next((self.lines[path[:length]] for length in lengths if path[:length] in self.lines), self.origin.line)
         return replace(self.origin, line=line)
+
+
+@dataclass(slots=True)
+class SourceReading:
+    """What one source gave: values by dotted name; `problems` stop the start, `warnings` do not."""
+
+    values: dict[str, SourcedValue] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(
+        self, name: str, value: object, origin: Origin, lines: Mapping[tuple[str | int, ...], int] | None = None
+    ) -> None:
+        self.values[name] = SourcedValue(name, value, origin, lines or {})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from core.settings.schema.origin import Given, Origin
+ProfileName = Literal["development", "staging", "production"]
 
-PROFILES: Mapping[str, Mapping[str, object]] = {
+PROFILES: Mapping[ProfileName, Mapping[str, object]] = {
     "development": {
         "logging.level": "DEBUG",
         "logging.structured": False,
@@ -26,10 +27,3 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
         "circuit_breaker.max_wait": 1800.0,
     },
 }
-
-
-def values_of_profile(given: Given | None) -> dict[str, Given]:
-    """Return what the chosen profile sets; nothing if none, or none of ours, was chosen."""
-    name = str(given.value).strip().lower() if given else ""
-    origin = Origin("profile", f"profile {name}")
-    return {dotted: Given(dotted, value, origin) for dotted, value in PROFILES.get(name, {}).items()}

@@ -24,8 +24,8 @@ from core.settings.schema.fields import (
     Whole,
     Words,
 )
-from core.settings.schema.loading import GivenSource
 from core.settings.schema.origin import DEFAULT, Origin
+from core.settings.schema.profiles import ProfileName
 from core.settings.schema.tables import AlertSettings, PriceSettings
 from core.settings.schema.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     model_config: ClassVar[SettingsConfigDict] = CONFIG
 
     profile: Annotated[
-        Literal["development", "staging", "production"] | None,
+        ProfileName | None,
         AnyCase,
         Field(examples=["production"]),
         Env("QUINTET_PROFILE"),
@@ -123,14 +123,20 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - see below
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - our readers know where a value stood
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see below
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see below
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not offered
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what the program sets, then what `load_config` found, and nothing else."""
-        return init_settings, GivenSource(settings_cls)
+        """Take what is passed and nothing else: `load_config` passes what core/settings/sources found.
+
+        The library's own sources cannot: its environment source knows a setting of a section only as section and name
+        (LLM_MODEL and OPENAI_MODEL are one setting, MAX_CONCURRENT_AGENTS is one of [team]) and reads os.environ alone;
+        its .env source drops the lines, sends bad ones to the log, replaces ${NAME} in keys, and waits for a pipe; its
+        TOML source drops the lines too, and none of them tells an unknown name from one that belongs to others.
+        """
+        return (init_settings,)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -148,7 +154,3 @@ class Settings(BaseSettings):
     def origin_of(self, name: str) -> Origin:
         """Return where the value of a setting such as "llm.max_retries" came from."""
         return self._origins.get(name, DEFAULT)
-
-    def source_of(self, name: str) -> str:
-        """Return that origin in words: "default", "environment variable LLM_MODEL", "config.toml [llm] model"."""
-        return self.origin_of(name).label

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from core.addresses import is_loopback, server_of
-from core.settings.schema.origin import Given, Origin
+from core.settings.schema.origin import Origin, SourcedValue, SourceReading
 
 SERVICE = "quintet"
 LIMIT_SECONDS = 2.0  # a keyring that is locked asks its owner, and some of them nobody sees
@@ -23,12 +23,12 @@ class KeyringAnswer:
     warning: str = ""
 
 
-def is_worth_asking(merged: Mapping[str, Given]) -> bool:
+def is_worth_asking(chosen: Mapping[str, SourcedValue]) -> bool:
     """Tell whether the keyring may hold the key: for a server elsewhere whose address and key no project's file names.
 
     What stands in the environment, in .env or on the command line wins; the user's config.toml does not.
     """
-    address, key = merged.get("llm.base_url"), merged.get("llm.api_key")
+    address, key = chosen.get("llm.base_url"), chosen.get("llm.api_key")
     if address is None or not isinstance(address.value, str) or not server_of(address.value):
         return False
     if address.origin.in_project or is_loopback(address.value):
@@ -49,15 +49,18 @@ def ask_keyring(host: str, limit_seconds: float = LIMIT_SECONDS) -> KeyringAnswe
     return answers[0] if answers else late
 
 
-def key_from_keyring(merged: Mapping[str, Given], ask: Callable[[str], KeyringAnswer]) -> tuple[Given | None, str]:
-    """Return the key for the configured server as a value with its origin, and a warning or ""."""
-    if not is_worth_asking(merged):
-        return None, ""
-    host = urlsplit(str(merged["llm.base_url"].value).strip()).hostname or ""
+def key_from_keyring(chosen: Mapping[str, SourcedValue], ask: Callable[[str], KeyringAnswer]) -> SourceReading:
+    """Return the key for the configured server, if there is one and the keyring may be asked for it."""
+    reading = SourceReading()
+    if not is_worth_asking(chosen):
+        return reading
+    host = urlsplit(str(chosen["llm.base_url"].value).strip()).hostname or ""
     answer = ask(host)
-    if answer.key is None:
-        return None, answer.warning
-    return Given("llm.api_key", answer.key, Origin("keyring", f"keyring {SERVICE} {host}")), ""
+    if answer.key is not None:
+        reading.add("llm.api_key", answer.key, Origin("keyring", f"keyring {SERVICE} {host}"))
+    elif answer.warning:
+        reading.warnings.append(answer.warning)
+    return reading
 
 
 def _ask(host: str) -> KeyringAnswer:

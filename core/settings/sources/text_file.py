@@ -1,10 +1,26 @@
-"""Reads one configuration file, or says in one sentence why it cannot be read."""
+"""One configuration file: its name for people, and its text or one sentence on why it cannot be read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from core.settings.schema.origin import Origin, OriginKind
+
 MAX_BYTES = 1_048_576  # a configuration is a few kB; anything larger is another file under our name
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A configuration file and the short name people know it by."""
+
+    path: Path
+    shown: str
+    kind: OriginKind
+
+    def origin(self, rest: str, line: int | None = None) -> Origin:
+        """Return the origin of what the rest of its label names, as in "config.toml" + " [llm] model"."""
+        return Origin(self.kind, f"{self.shown}{rest}", self.path, line, self.shown)
 
 
 class UnreadableFileError(Exception):

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from core.settings.schema.leaves import Tables, all_leaves, all_tables, sections
-from core.settings.sources.reading import Reading, SourceFile
-from core.settings.sources.text_file import UnreadableFileError, read_text_file
-from core.settings.sources.toml_lines import Path, lines_below, lines_of
-from core.settings.sources.toml_text import NotTomlError, parse_toml
+from core.settings.schema.catalogue import TableSetting, sections, setting_fields, table_settings
+from core.settings.schema.origin import SourceReading
+from core.settings.sources.text_file import SourceFile, UnreadableFileError, read_text_file
+from core.settings.sources.toml_text import NotTomlError, TomlPath, lines_below, lines_of, parse_toml
 from core.text.suggest import did_you_mean, suggest
 
 KEYS_TABLE = "keys"
 TABLE_CUTOFF = 0.75  # names of tables are short: `theme` must not pass for [team]
 
 
-def read_toml(file: SourceFile) -> Reading:
+def read_toml(file: SourceFile) -> SourceReading:
     """Return what a config.toml says; nothing if there is none."""
-    reading = Reading()
+    reading = SourceReading()
     try:
         text = read_text_file(file.path)
     except UnreadableFileError as error:
@@ -36,37 +35,39 @@ def read_toml(file: SourceFile) -> Reading:
         # Other programs keep a config.toml in a project's folder as well.
         reading.warnings.append(f"{file.shown} has no table of Quintet and was ignored")
         return reading
-    walk = _Walk(file, lines_below(lines_of(text)), reading)
+    reader = _TableReader(file, lines_below(lines_of(text)), reading)
     for name, table in tables.items():
-        walk.take(name, table)
+        reader.take(name, table)
     return reading
 
 
 def _is_foreign(tables: Mapping[str, object]) -> bool:
-    fields = {leaf.field for leaf in all_leaves().values()}
-    return not any(suggest(name, _known(), cutoff=TABLE_CUTOFF) for name in tables) and not fields.issuperset(tables)
+    fields = {setting.field for setting in setting_fields().values()}
+    if not tables.keys().isdisjoint(_known()) or fields.issuperset(tables):
+        return False
+    return not any(suggest(name, _known(), cutoff=TABLE_CUTOFF) for name in tables)
 
 
 def _known() -> list[str]:
-    return [*sections(), *(name for name in (*all_leaves(), *all_tables()) if "." not in name), KEYS_TABLE]
+    return [*sections(), *(name for name in (*setting_fields(), *table_settings()) if "." not in name), KEYS_TABLE]
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    """One file on its way into a reading: each setting with its line, each name that is none with a suggestion."""
+class _TableReader:
+    """Takes the tables of one file into a reading: each setting with its line, each unknown name with a suggestion."""
 
     file: SourceFile
-    lines: Mapping[Path, Mapping[Path, int]]
-    reading: Reading
+    lines: Mapping[TomlPath, Mapping[TomlPath, int]]
+    reading: SourceReading
 
     def take(self, name: str, table: object) -> None:
-        if name in all_leaves():
+        if name in setting_fields():
             self._add(name, table, (name,), f" {name}")
-        elif name in all_tables():
-            self._take_tables(all_tables()[name], table, (name,))
+        elif name in table_settings():
+            self._take_tables(table_settings()[name], table, (name,))
         elif name not in _known():
-            leaf = next((leaf for leaf in all_leaves().values() if leaf.field == name), None)
-            where = f" ({name} belongs under [{leaf.section}])" if leaf else did_you_mean(name, _known())
+            setting = next((setting for setting in setting_fields().values() if setting.field == name), None)
+            where = f" ({name} belongs under [{setting.section}])" if setting else did_you_mean(name, _known())
             self._complain((name,), f": unknown setting {name}{where}")
         elif not isinstance(table, Mapping):
             self._complain((name,), f": {name} is a table - write [{name}] and its settings below")
@@ -80,16 +81,16 @@ class _Walk:
 
     def _take_field(self, section: str, field: str, value: object) -> None:
         dotted = f"{section}.{field}"
-        if dotted in all_tables():
-            self._take_tables(all_tables()[dotted], value, (section, field))
-        elif dotted in all_leaves():
+        if dotted in table_settings():
+            self._take_tables(table_settings()[dotted], value, (section, field))
+        elif dotted in setting_fields():
             self._add(dotted, value, (section, field), f" [{section}] {field}")
         else:
-            known = [*all_leaves(), *all_tables()]
+            known = [*setting_fields(), *table_settings()]
             problem = f" [{section}] {field}: unknown setting {dotted}{did_you_mean(dotted, known)}"
             self._complain((section, field), problem)
 
-    def _take_tables(self, tables: Tables, value: object, path: Path) -> None:
+    def _take_tables(self, tables: TableSetting, value: object, path: TomlPath) -> None:
         if tables.is_list and isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
             self._add(tables.name, value, path, f" {tables.header()}")
         elif not tables.is_list and isinstance(value, Mapping):
@@ -99,7 +100,7 @@ class _Walk:
             header = tables.header("" if tables.is_list else "name")
             self._complain(path, f": {tables.name} is made of tables - write {header} and its settings below")
 
-    def _take_named(self, tables: Tables, key: str, item: object, path: Path) -> None:
+    def _take_named(self, tables: TableSetting, key: str, item: object, path: TomlPath) -> None:
         if not isinstance(item, Mapping):
             self._complain(path, f" [{tables.name}] {key}: write {tables.header('name')} and its settings below")
         elif any(isinstance(inner, Mapping) for inner in item.values()):
@@ -108,13 +109,13 @@ class _Walk:
         else:
             self._add(f"{tables.name}.{key}", item, path, f" {tables.header(key)}")
 
-    def _add(self, name: str, value: object, path: Path, rest: str) -> None:
+    def _add(self, name: str, value: object, path: TomlPath, rest: str) -> None:
         self.reading.add(name, value, self.file.origin(rest, self._line(path)), self.lines.get(path))
 
-    def _complain(self, path: Path, rest: str) -> None:
+    def _complain(self, path: TomlPath, rest: str) -> None:
         self.reading.problems.append(self.file.origin(rest, self._line(path)).place)
 
-    def _line(self, path: Path) -> int | None:
+    def _line(self, path: TomlPath) -> int | None:
         """Return the line of a path, or of the first thing inside it, else that of what it stands in."""
         inner = self.lines.get(path)
         if inner:

@@ -1,34 +1,33 @@
-"""Settings from flat names: the environment, a .env file, and the command line."""
+"""Settings from single names: the variables of the environment and of a .env file, and the command line."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
 
-from core.settings.schema.leaves import all_leaves, all_tables, leaf_by_env
-from core.settings.schema.origin import Origin
-from core.settings.sources.reading import Reading, SourceFile
-from core.settings.sources.text_file import NotAFileError, UnreadableFileError, read_text_file
+from core.settings.schema.catalogue import field_by_variable, setting_fields, table_settings
+from core.settings.schema.origin import Origin, SourceReading
+from core.settings.sources.text_file import NotAFileError, SourceFile, UnreadableFileError, read_text_file
 from core.text.suggest import FOREIGN_CUTOFF, did_you_mean, suggest
 
 OUR_PREFIX = "QUINTET_"
 OUR_PREFIXES = ("LLM_", OUR_PREFIX)
 
 
-def read_environment(environment: Mapping[str, str]) -> Reading:
+def read_environment(environment: Mapping[str, str]) -> SourceReading:
     """Return our variables; a near miss of one of our names is a warning, for other programs own LLM_ names too."""
-    reading = Reading()
+    reading = SourceReading()
     _take(environment, reading, lambda name: Origin("environment", f"environment variable {name}"))
     for name in _unknown_of_ours(environment):
-        guess = suggest(name, leaf_by_env(), cutoff=FOREIGN_CUTOFF)
+        guess = suggest(name, field_by_variable(), cutoff=FOREIGN_CUTOFF)
         if guess:
             reading.warnings.append(f"environment variable {name} is no setting (did you mean {guess}?)")
     return reading
 
 
-def read_dotenv(file: SourceFile) -> Reading:
+def read_dotenv(file: SourceFile) -> SourceReading:
     """Return our variables of a .env file; names without our prefixes belong to the user's own program."""
-    reading = Reading()
+    reading = SourceReading()
     try:
         text = read_text_file(file.path)
     except NotAFileError as error:
@@ -43,40 +42,40 @@ def read_dotenv(file: SourceFile) -> Reading:
     variables, lines = _parse_dotenv(text, file, reading)
     _take(variables, reading, lambda name: file.origin(f": {name}", lines[name]))
     for name in _unknown_of_ours(variables):
-        if name.startswith(OUR_PREFIX) or suggest(name, leaf_by_env(), cutoff=FOREIGN_CUTOFF):
-            problem = f": unknown setting {name}{did_you_mean(name, leaf_by_env())}"
+        if name.startswith(OUR_PREFIX) or suggest(name, field_by_variable(), cutoff=FOREIGN_CUTOFF):
+            problem = f": unknown setting {name}{did_you_mean(name, field_by_variable())}"
             reading.problems.append(file.origin(problem, lines[name]).place)
         else:  # the user's own program may have LLM_ names, too
             reading.warnings.append(file.origin(f": {name} is no setting and was ignored", lines[name]).place)
     return reading
 
 
-def read_overrides(overrides: Mapping[str, object]) -> Reading:
+def read_overrides(overrides: Mapping[str, object]) -> SourceReading:
     """Return the settings of the command line, by dotted names; None means that the option was not given."""
-    reading = Reading()
+    reading = SourceReading()
     for name, value in overrides.items():
         if value is None:
             continue
-        if name in all_leaves() or name in all_tables() or name.startswith("keys."):
+        if name in setting_fields() or name in table_settings() or name.startswith("keys."):
             reading.add(name, value, Origin("command line", f"command line {name}"))
         else:
-            reading.problems.append(f"command line: unknown setting {name}{did_you_mean(name, all_leaves())}")
+            reading.problems.append(f"command line: unknown setting {name}{did_you_mean(name, setting_fields())}")
     return reading
 
 
-def _take(variables: Mapping[str, str], reading: Reading, origin_of: Callable[[str], Origin]) -> None:
-    for leaf in all_leaves().values():
+def _take(variables: Mapping[str, str], reading: SourceReading, origin_of: Callable[[str], Origin]) -> None:
+    for setting in setting_fields().values():
         # An empty variable is the shell's way to unset one for a single command.
-        name = next((name for name in leaf.env if variables.get(name, "").strip()), None)
+        name = next((name for name in setting.env if variables.get(name, "").strip()), None)
         if name is not None:
-            reading.add(leaf.name, variables[name], origin_of(name))
+            reading.add(setting.name, variables[name], origin_of(name))
 
 
 def _unknown_of_ours(variables: Mapping[str, str]) -> list[str]:
-    return [name for name in variables if name.startswith(OUR_PREFIXES) and name not in leaf_by_env()]
+    return [name for name in variables if name.startswith(OUR_PREFIXES) and name not in field_by_variable()]
 
 
-def _parse_dotenv(text: str, file: SourceFile, reading: Reading) -> tuple[dict[str, str], dict[str, int]]:
+def _parse_dotenv(text: str, file: SourceFile, reading: SourceReading) -> tuple[dict[str, str], dict[str, int]]:
     """Return the variables, and the line of each."""
     # The parser itself, because dotenv_values() reports a bad line on the terminal, through logging.
     from dotenv.parser import parse_stream
@@ -90,13 +89,13 @@ def _parse_dotenv(text: str, file: SourceFile, reading: Reading) -> tuple[dict[s
         elif binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
             lines[binding.key] = line
-        elif binding.key in leaf_by_env():
+        elif binding.key in field_by_variable():
             reading.warnings.append(file.origin(f": {binding.key} has no = and was ignored", line).place)
     return variables, lines
 
 
-def _report_bad_line(line: str, number: int, file: SourceFile, reading: Reading) -> None:
+def _report_bad_line(line: str, number: int, file: SourceFile, reading: SourceReading) -> None:
     """Report where, never what: the line may hold a key."""
-    about_us = any(name in line for name in leaf_by_env()) or any(prefix in line for prefix in OUR_PREFIXES)
+    about_us = any(name in line for name in field_by_variable()) or any(prefix in line for prefix in OUR_PREFIXES)
     problem = file.origin(": is not NAME=value", number).place
     (reading.problems if about_us else reading.warnings).append(problem)

@@ -1,12 +1,23 @@
-"""A key goes only where its owner sends it: an address that came with a project gets no key of the user."""
+"""Keys: which values are some, and to which server each may go: a project's address gets no key of the user."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from core.addresses import OPENAI_BASE_URL, is_loopback, server_of
+from core.settings.schema.catalogue import fields_of_table, setting_fields, table_settings
+from core.settings.schema.origin import SourcedValue
 from core.settings.schema.sections import Settings
 from core.settings.schema.tables import FallbackSettings
+
+
+def secrets_in(found: SourcedValue) -> Iterator[str]:
+    """Return the secrets that a value is or holds."""
+    return _secrets(found.name.rpartition(".")[2], found.value)
 
 
 def key_for_endpoint(settings: Settings) -> tuple[str | None, str | None]:
@@ -52,3 +63,23 @@ def key_for_fallback(settings: Settings, fallback: FallbackSettings) -> tuple[st
         f"{fallback.model} none, and the key of [llm] is for another server - if it needs one, add api_key there"
     )
     return None, warning
+
+
+@cache
+def _secret_fields() -> frozenset[str]:
+    fields = [
+        *setting_fields().values(),
+        *(setting for tables in table_settings().values() for setting in fields_of_table(tables)),
+    ]
+    return frozenset(setting.field for setting in fields if setting.secret)
+
+
+def _secrets(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secrets(str(key), item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(name, item)
+    elif name in _secret_fields():
+        yield value.get_secret_value() if isinstance(value, SecretStr) else str(value)

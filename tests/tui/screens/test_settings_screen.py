@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from core.settings import load_config
 from core.settings.editing.draft import Draft
-from core.settings.schema.leaves import all_leaves
+from core.settings.schema.catalogue import setting_fields
 from core.telemetry.logs import setup as logs
 from tests.support.tui.app import frozen_app, settle
 from tui.app import QuintetApp
@@ -116,7 +116,7 @@ async def test_every_setting_is_listed_with_its_value_and_its_source(user_file: 
         listed = [option.id for option in pilot.app.screen.query_one(SettingList).options if option.id]
 
         assert listed == [entry.name for entry in all_entries()]
-        assert set(all_leaves()) < set(listed)
+        assert set(setting_fields()) < set(listed)
         assert row(pilot, "llm.model").split() == ["model", "tiny", "your", "file"]
         assert row(pilot, "llm.max_retries").split() == ["max_retries", "3", "default"]
 
@@ -130,7 +130,7 @@ async def test_a_page_says_everything_about_a_setting(monkeypatch: pytest.Monkey
 
     for words in (
         "llm.max_retries",
-        all_leaves()["llm.max_retries"].description,
+        setting_fields()["llm.max_retries"].description,
         "2 (environment variable LLM_MAX_RETRIES)",
         "int from 0 to 10",
         "from the next start",
@@ -465,8 +465,8 @@ async def test_the_draft_in_the_prompt_survives_and_a_new_size_is_taken_over() -
 
 
 def test_every_setting_says_when_it_takes_effect() -> None:
-    assert set(EFFECTS) <= set(all_leaves())
-    assert {when(name) for name in all_leaves()} == {"at once", "from the next run", "from the next start"}
+    assert set(EFFECTS) <= set(setting_fields())
+    assert {when(name) for name in setting_fields()} == {"at once", "from the next run", "from the next start"}
 
 
 async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file: Path) -> None:

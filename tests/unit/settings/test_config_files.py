@@ -10,8 +10,8 @@ from dotenv import dotenv_values
 
 from core.settings import Settings, load_config
 from core.settings.document import DOCUMENTS
-from core.settings.schema.leaves import all_leaves, all_tables
-from core.settings.trust.record import trust, trust_file
+from core.settings.schema.catalogue import setting_fields, table_settings
+from core.settings.trust.folder import trust, trust_file
 from tests.support.repository import ROOT
 
 
@@ -44,26 +44,26 @@ def test_the_sample_with_every_line_switched_on_names_every_setting(name: str, t
 
     settings = load(tmp_path)
 
-    for leaf in all_leaves().values():
+    for leaf in setting_fields().values():
         assert settings.origin_of(leaf.name).in_project, f"{leaf.name} is missing in {name}"
         if leaf.default == leaf.example:
             assert settings.value_of(leaf.name) == defaults.value_of(leaf.name)
     if name == "config.toml":
         tables = (*settings.llm.fallbacks, *settings.pricing.values(), *settings.alerts)
-        assert {type(table) for table in tables} == {table.model for table in all_tables().values()}
+        assert {type(table) for table in tables} == {table.model for table in table_settings().values()}
 
 
 def test_the_env_example_uses_the_documented_names() -> None:
     switched_on = re.sub(r"(?m)^# (?=\w+=)", "", DOCUMENTS[".env.example"]())
     names = re.findall(r"(?m)^(\w+)=", switched_on)
 
-    assert names == [leaf.env[0] for leaf in all_leaves().values()]
+    assert names == [leaf.env[0] for leaf in setting_fields().values()]
 
 
 def test_every_setting_and_every_environment_name_is_in_the_documentation() -> None:
     text = DOCUMENTS["docs/CONFIGURATION.md"]()
 
-    for leaf in all_leaves().values():
+    for leaf in setting_fields().values():
         assert f"| `{leaf.field}` | `{leaf.env[0]}`" in text
         assert leaf.description in text
         assert all(f"`{name}`" in text for name in leaf.env)

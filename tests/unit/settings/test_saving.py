@@ -14,7 +14,7 @@ from core.errors import WorkspaceError
 from core.settings.document import config_toml
 from core.settings.editing.draft import Draft, choices_of
 from core.settings.editing.saving import HEADING, DiffLine, difference, with_values
-from core.settings.schema.leaves import all_leaves
+from core.settings.schema.catalogue import setting_fields
 from core.settings.sources.keyring_key import KeyringAnswer
 from tests.support.places import Places
 
@@ -207,7 +207,7 @@ def test_a_difference_names_the_table_and_shows_what_stands_around() -> None:
 )
 def test_a_wrong_value_is_told_in_the_words_of_a_load(places: Places, name: str, text: str) -> None:
     places.write(project="[llm]\nretry_max_delay = 5.0\n")
-    variable = all_leaves()[name].env[0]
+    variable = setting_fields()[name].env[0]
     (by_load,) = places.problems({variable: text})
     draft = draft_of(places)
 
@@ -285,7 +285,7 @@ def test_values_are_written_as_their_type_has_them(places: Places) -> None:
     }
 
 
-@pytest.mark.parametrize("name", all_leaves())
+@pytest.mark.parametrize("name", setting_fields())
 def test_a_default_is_not_written(places: Places, name: str) -> None:
     draft = draft_of(places)
     text = draft.text_of(name)
@@ -499,4 +499,4 @@ def test_a_sentry_address_is_not_shown_in_the_difference(places: Places) -> None
     ],
 )
 def test_a_closed_list_of_words_can_be_chosen_from(name: str, choices: tuple[str, ...]) -> None:
-    assert choices_of(all_leaves()[name]) == choices
+    assert choices_of(setting_fields()[name]) == choices

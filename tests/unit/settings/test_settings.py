@@ -20,7 +20,7 @@ from core import redaction
 from core.addresses import is_loopback
 from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config
 from core.settings.overview import overview
-from core.settings.schema.leaves import all_leaves, all_tables, leaf_by_env, leaves_of_table
+from core.settings.schema.catalogue import field_by_variable, fields_of_table, setting_fields, table_settings
 from tests.support.places import Places
 from tests.support.repository import ROOT
 
@@ -38,7 +38,7 @@ def test_nothing_configured_gives_the_defaults(places: Places) -> None:
     assert settings.llm.stream_responses
     assert settings.telemetry.enable_metrics
     assert settings.warnings == ()
-    assert settings.source_of("llm.max_retries") == "default"
+    assert settings.origin_of("llm.max_retries").label == "default"
 
 
 def test_each_source_wins_over_the_ones_below(places: Places) -> None:
@@ -64,13 +64,13 @@ def test_every_value_knows_its_source(places: Places) -> None:
 
     settings = places.load({"OPENAI_MODEL": "m"}, ui__layout="wide")
 
-    assert settings.source_of("llm.max_retries") == "config.toml [llm] max_retries"
-    assert settings.source_of("keys.quit") == "config.toml [keys] quit"
-    assert settings.source_of("ui.theme") == f"{places.user_file} [ui] theme"
-    assert settings.source_of("logging.level") == ".env: LOG_LEVEL"
-    assert settings.source_of("llm.model") == "environment variable OPENAI_MODEL"
-    assert settings.source_of("ui.layout") == "command line ui.layout"
-    assert settings.source_of("team.workflow") == "default"
+    assert settings.origin_of("llm.max_retries").label == "config.toml [llm] max_retries"
+    assert settings.origin_of("keys.quit").label == "config.toml [keys] quit"
+    assert settings.origin_of("ui.theme").label == f"{places.user_file} [ui] theme"
+    assert settings.origin_of("logging.level").label == ".env: LOG_LEVEL"
+    assert settings.origin_of("llm.model").label == "environment variable OPENAI_MODEL"
+    assert settings.origin_of("ui.layout").label == "command line ui.layout"
+    assert settings.origin_of("team.workflow").label == "default"
 
 
 def test_sections_merge_setting_by_setting(places: Places) -> None:
@@ -495,9 +495,9 @@ def test_a_current_folder_that_is_gone_is_a_problem(
 
 
 def test_no_two_settings_share_an_environment_name() -> None:
-    names = [name for leaf in all_leaves().values() for name in leaf.env]
+    names = [name for leaf in setting_fields().values() for name in leaf.env]
 
-    assert len(names) == len(set(names)) == len(leaf_by_env())
+    assert len(names) == len(set(names)) == len(field_by_variable())
 
 
 # Users have them in their shells and scripts: a name may be added, none may go.
@@ -553,13 +553,15 @@ FIXED_NAMES = [
 
 
 def test_the_environment_names_that_are_promised_exist() -> None:
-    assert set(FIXED_NAMES) <= leaf_by_env().keys()
+    assert set(FIXED_NAMES) <= field_by_variable().keys()
 
 
 def test_every_setting_is_described() -> None:
-    inside_tables = [leaf for tables in all_tables().values() for leaf in leaves_of_table(tables)]
+    inside_tables = [leaf for tables in table_settings().values() for leaf in fields_of_table(tables)]
 
-    assert [leaf.name for leaf in (*all_leaves().values(), *inside_tables) if not leaf.description.endswith(".")] == []
+    assert [
+        leaf.name for leaf in (*setting_fields().values(), *inside_tables) if not leaf.description.endswith(".")
+    ] == []
 
 
 def test_settings_and_metrics_are_cheap_to_import() -> None:
@@ -575,7 +577,7 @@ def test_settings_and_metrics_are_cheap_to_import() -> None:
 
 
 # The profile is read by the loading itself.
-@pytest.mark.parametrize("name", sorted({*all_leaves(), *all_tables()} - {"profile"}))
+@pytest.mark.parametrize("name", sorted({*setting_fields(), *table_settings()} - {"profile"}))
 def test_every_setting_is_read_by_somebody(name: str) -> None:
     section, _, field = name.rpartition(".")
     files = [file for package in ("core", "tui") for file in (ROOT / package).rglob("*.py")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.settings.schema.leaves import all_leaves
-from core.settings.schema.profiles import PROFILES
+from core.settings.schema.catalogue import setting_fields
+from core.settings.schema.profiles import PROFILES, ProfileName
 from tests.support.places import Places
 
 
@@ -121,19 +121,19 @@ def test_what_is_legal_but_doubtful_is_one_warning(places: Places, text: str, wa
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_sets_its_values_and_says_so(places: Places, name: str) -> None:
+def test_a_profile_sets_its_values_and_says_so(places: Places, name: ProfileName) -> None:
     settings = places.load({"QUINTET_PROFILE": name.upper()})
 
     assert settings.profile == name
     for dotted, value in PROFILES[name].items():
         assert settings.value_of(dotted) == value
-        assert settings.source_of(dotted) == f"profile {name}"
+        assert settings.origin_of(dotted).label == f"profile {name}"
     assert settings.warnings == ()
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_names_settings_that_exist(name: str) -> None:
-    assert PROFILES[name].keys() <= all_leaves().keys()
+def test_a_profile_names_settings_that_exist(name: ProfileName) -> None:
+    assert PROFILES[name].keys() <= setting_fields().keys()
 
 
 @pytest.mark.parametrize("where", ["project", "user", "dotenv", "environment", "command line"])

@@ -13,9 +13,9 @@ from core.doctor import EXTRAS
 from core.redaction import redact
 from core.settings import FallbackSettings, PriceSettings
 from core.settings.editing.draft import Draft
-from core.settings.schema.leaves import all_leaves
+from core.settings.schema.catalogue import setting_fields
 from core.settings.sources.keyring_key import KeyringAnswer
-from core.settings.trust.folder_limits import EXPORTERS
+from core.settings.trust.folder import EXPORTERS
 from tests.support.places import Places
 
 
@@ -202,7 +202,7 @@ def test_a_dotenv_may_hold_names_of_the_users_own_program_that_look_like_ours(pl
 
 
 def test_whatever_sends_something_away_is_among_the_exporters_that_a_folder_may_not_name() -> None:
-    sent = {leaf.name for leaf in all_leaves().values() if leaf.section == "telemetry" and leaf.secret}
-    sent |= {name for name in all_leaves() if name.startswith("telemetry.") and name.endswith(("endpoint", "url"))}
+    sent = {leaf.name for leaf in setting_fields().values() if leaf.section == "telemetry" and leaf.secret}
+    sent |= {name for name in setting_fields() if name.startswith("telemetry.") and name.endswith(("endpoint", "url"))}
 
     assert sent == set(EXPORTERS) == set(EXTRAS)

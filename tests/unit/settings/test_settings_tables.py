@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core import redaction
 from core.settings import FallbackSettings, key_for_fallback
-from core.settings.sources.toml_lines import lines_of
+from core.settings.sources.toml_text import lines_of
 from tests.support.places import Places
 
 KEY = "the-users-own-key-1"
@@ -39,7 +39,7 @@ def test_fallbacks_keep_the_order_of_their_tables(places: Places) -> None:
     second, third = settings.llm.fallbacks
     assert (second.base_url, second.model, second.api_key, second.context_tokens) == (None, "second", None, None)
     assert (third.base_url, third.model, third.context_tokens) == ("https://other.example/v1", "third", 4096)
-    assert settings.source_of("llm.fallbacks") == "config.toml [[llm.fallbacks]]"
+    assert settings.origin_of("llm.fallbacks").label == "config.toml [[llm.fallbacks]]"
     assert settings.origin_of("llm.fallbacks").place == "config.toml:3 [[llm.fallbacks]]"
     assert settings.warnings == ()
 
@@ -48,7 +48,7 @@ def test_there_are_no_fallbacks_unless_somebody_names_them(places: Places) -> No
     settings = places.load()
 
     assert settings.llm.fallbacks == ()
-    assert settings.source_of("llm.fallbacks") == "default"
+    assert settings.origin_of("llm.fallbacks").label == "default"
 
 
 def test_lists_of_tables_do_not_merge_but_the_sections_around_them_do(places: Places) -> None:
@@ -76,8 +76,8 @@ def test_prices_merge_model_by_model(places: Places) -> None:
         "gpt-4.1": (1.0, 4.0),
         "small": (0.0, 0.5),
     }
-    assert settings.source_of("pricing.gpt-4.1") == f'{places.user_file} [pricing."gpt-4.1"]'
-    assert settings.source_of("pricing.small") == 'config.toml [pricing."small"]'
+    assert settings.origin_of("pricing.gpt-4.1").label == f'{places.user_file} [pricing."gpt-4.1"]'
+    assert settings.origin_of("pricing.small").label == 'config.toml [pricing."small"]'
 
 
 def test_an_alert_changes_what_it_names_and_nothing_else(places: Places) -> None:

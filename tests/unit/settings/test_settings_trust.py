@@ -19,7 +19,7 @@ from core import redaction
 from core.settings import key_for_endpoint, load_config
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
 from core.settings.sources.text_file import UnreadableFileError
-from core.settings.trust.record import trust, trust_file, trusted_servers
+from core.settings.trust.folder import trust, trust_file, trusted_servers
 from tests.support.places import Places
 
 REMOTE = "https://llm.example/v1"
@@ -278,7 +278,7 @@ def test_the_keyring_is_asked_only_for_the_users_own_server(
     assert key_for_endpoint(settings)[0] == key
     assert asked.hosts == (["llm.example"] if is_asked else [])
     if is_asked:
-        assert settings.source_of("llm.api_key") == "keyring quintet llm.example"
+        assert settings.origin_of("llm.api_key").label == "keyring quintet llm.example"
         assert redaction.redact("it is key-of-the-keyring") == "it is ***"
 
 

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from core.settings.editing.draft import Draft, as_text
 from core.settings.overview import overview
-from core.settings.schema.leaves import Leaf, all_leaves, all_tables
+from core.settings.schema.catalogue import SettingField, setting_fields, table_settings
 from core.text.sanitize import one_line
 from tui.control.setting_effects import when
 
@@ -31,7 +31,7 @@ class Entry:
     section: str
     field: str
     description: str
-    leaf: Leaf | None
+    leaf: SettingField | None
 
     def is_about(self, words: str, draft: Draft) -> bool:
         """Tell whether all these words occur in what the screen says about the entry."""
@@ -46,15 +46,15 @@ class Entry:
 
 def all_entries() -> Iterator[Entry]:
     """Return everything that can be set, in the order of the documents; what is made of tables last."""
-    for leaf in all_leaves().values():
+    for leaf in setting_fields().values():
         yield Entry(leaf.name, leaf.section or TOP, leaf.field, leaf.description, leaf)
-    for tables in all_tables().values():
+    for tables in table_settings().values():
         model = " ".join((tables.model.__doc__ or "").split())
         yield Entry(tables.name, "tables", tables.header("name"), f"{model} {tables.description}", None)
     yield Entry("keys", "tables", "[keys]", "Keys of your own: the id of an action, then the key.", None)
 
 
-def shown_value(leaf: Leaf, value: object) -> str:
+def shown_value(leaf: SettingField, value: object) -> str:
     """Return a value in one line for people; never a secret."""
     if isinstance(value, SecretStr) or (leaf.secret and value is not None):
         return "set (not shown)"
