@@ -322,7 +322,7 @@ class Engine:
     def agent_status(self, agent_id: str) -> AgentStatus:
         """Return the state of one agent; cheap enough to be asked after each of its events but those of tokens."""
         agent = self.agents.get(agent_id)
-        status = self._scoreboard.agent(agent_id, agent is None or agent.enabled, self._clock.monotonic())
+        status = self._scoreboard.agent(agent_id, agent is None or agent.enabled, self._deps.clock.monotonic())
         return replace(status, cost=self._caller.ledger.agent(agent_id).cost)
 
     async def _end_run(self) -> None:
