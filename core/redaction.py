@@ -1,4 +1,9 @@
-"""Keeps secrets out of everything people read: exact values that are known, and texts that look like a key."""
+"""Keeps secrets out of everything people read: exact values that are known, and texts that look like a key.
+
+In streamed text a secret is covered by as many asterisks, so that offsets and lengths stay true. Only what is certainly
+a key is covered there: known secrets and texts of the form sk-.... An assignment such as `password: str` is what a
+developer writes, and a journal that blackened it would not say what was delivered.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 MASK = "***"
+COVER = "*"
 MIN_SECRET_LENGTH = 6  # anything shorter occurs in ordinary words, and masking those would make texts unreadable
 TELLING_SECRET_LENGTH = 16  # local servers take dummy keys such as "ollama" or "not-needed"
 MAX_DEPTH = 6  # of nested values; deeper ones are shown as text
@@ -28,6 +34,7 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _KEY_LIKE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
+_BEGUN_KEY = re.compile(r"\bs(?:k(?:-[A-Za-z0-9_-]{0,512})?)?\Z")
 # A digit or a capital inside tells a key from "a basic question".
 _SCHEME = re.compile(r"\b((?i:bearer|basic))[ \t]+(?=\S{1,512}?[0-9A-Z])[\w.~+/=-]{8,}")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]{1,512}(?=@)")
@@ -49,8 +56,7 @@ def holds_secret(text: str) -> bool:
 
 def redact(text: str) -> str:
     """Return the text with every known secret, and whatever looks like one, replaced by ***."""
-    # The longest first: a secret may contain another one.
-    for secret in sorted(_known, key=len, reverse=True):
+    for secret in _longest_first():
         text = text.replace(secret, MASK)
     text = _KEY_LIKE.sub(MASK, text)
     text = _SCHEME.sub(rf"\1 {MASK}", text)
@@ -76,3 +82,40 @@ def redact_value(value: object, depth: int = 0) -> object:
         return redact(str(value))
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything, and a log line must not
         return f"<{type(value).__name__}>"
+
+
+def cover(text: str) -> str:
+    """Return a text of the same length without secrets."""
+    return _KEY_LIKE.sub(lambda found: COVER * len(found[0]), _cover_known(text))
+
+
+def split_before_begun_secret(text: str) -> tuple[str, str]:
+    """Return what may be written now, covered, and the end of the text that the next piece may make a secret of."""
+    text = _cover_known(text)
+    begun = _BEGUN_KEY.search(text)
+    held = max(len(begun[0]) if begun else 0, *(_begun_chars(secret, text) for secret in _longest_first()), 0)
+    cut = len(text) - held
+    return cover(text[:cut]), text[cut:]
+
+
+def equal_but_for_cover(one: str, other: str) -> bool:
+    """Tell whether two covered texts are the same but for what is covered."""
+    if one == other:
+        return True
+    return len(one) == len(other) and all(a == b or COVER in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def _longest_first() -> list[str]:
+    """Return the known secrets; one may contain another, which must not be replaced before it."""
+    return sorted(_known, key=len, reverse=True)
+
+
+def _cover_known(text: str) -> str:
+    for secret in _longest_first():
+        text = text.replace(secret, COVER * len(secret))
+    return text
+
+
+def _begun_chars(secret: str, text: str) -> int:
+    longest = min(len(secret) - 1, len(text))
+    return next((length for length in range(longest, 0, -1) if text.endswith(secret[:length])), 0)

@@ -13,7 +13,7 @@ from core.doctor import examine, terminal_finding
 from core.engine import Engine
 from core.errors import ConfigValidationError, ModelUnavailableError, QuintetError
 from core.events import Event
-from core.sessions.journal import Lines
+from core.sessions.journal import JournalLines
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
@@ -102,7 +102,7 @@ class _Sink:
         self.lost_reader = False
         self.lines = ProgressLines({})
         # The lines of the journal: a server that repeats a key it was sent must not bring it into a script's log.
-        self._json_lines = Lines()
+        self._json_lines = JournalLines()
         self.on_lost_reader: Callable[[], bool] = _nothing
 
     def receive(self, event: Event) -> None:

@@ -1,4 +1,8 @@
-"""Turns events into lines of the journal; no line holds a secret, not even one that came in several pieces."""
+"""From events to lines of the journal: pieces of an answer are joined while they wait, and no line holds a secret.
+
+A secret that came in several pieces is covered as well: the end of a piece that may be the beginning of one is held
+back until the next event of the call. Joined pieces mean that a slow disk gets fewer, longer lines.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,73 @@ from core.events import (
     TokensReceived,
     event_to_json,
 )
-from core.redaction import redact
-from core.sessions.journal.masking import agree, covered, split_at_begun_secret
+from core.redaction import cover, equal_but_for_cover, redact, split_before_begun_secret
+
+MAX_LINE_CHARS = 65_536
+EVENT_CHARS = 300  # what an event takes beside its text, roughly
 
 # Sentences that may quote a server; what they mask has no length that anybody counts on.
 QUOTING_FIELDS = frozenset({"message", "hint", "reason", "notes", "why"})
+
+
+@dataclass(slots=True)
+class _JoinedPieces:
+    """Neighbouring pieces of one attempt's answer; the first one gives the line its seq, offset and time."""
+
+    first: TokensReceived | ReasoningReceived
+    texts: list[str]
+    chars: int
+
+    def takes(self, event: TokensReceived | ReasoningReceived) -> bool:
+        first = self.first
+        if type(event) is not type(first) or event.attempt != first.attempt or self.chars >= MAX_LINE_CHARS:
+            return False
+        # A piece that does not fit on stays visible as a gap.
+        return not isinstance(event, TokensReceived) or event.offset == _offset(first) + self.chars
+
+    def event(self) -> TokensReceived | ReasoningReceived:
+        return self.first if len(self.texts) == 1 else replace(self.first, text="".join(self.texts))
+
+
+class PendingEvents:
+    """Events that wait to be written, in their order; only pieces of answers that stream side by side may change places.
+
+    Attributes:
+        chars: about how much waits.
+        events: how many have been added since the last `take`.
+    """
+
+    def __init__(self) -> None:
+        self.chars = 0
+        self.events = 0
+        self._waiting: list[Event | _JoinedPieces] = []
+        self._joinable: dict[str, _JoinedPieces] = {}
+
+    def add(self, event: Event) -> None:
+        self.events += 1
+        if not isinstance(event, TokensReceived | ReasoningReceived):
+            self._joinable.clear()
+            self._waiting.append(event)
+            self.chars += EVENT_CHARS + len(getattr(event, "text", "")) + len(getattr(event, "partial", ""))
+            return
+        size = len(event.text)
+        joined = self._joinable.get(event.call_id)
+        if joined is not None and joined.takes(event):
+            joined.texts.append(event.text)
+            joined.chars += size
+        else:
+            joined = self._joinable[event.call_id] = _JoinedPieces(event, [event.text], size)
+            self._waiting.append(joined)
+            size += EVENT_CHARS
+        self.chars += size
+
+    def take(self) -> list[Event]:
+        """Return all that waits, and forget it."""
+        events = [entry.event() if isinstance(entry, _JoinedPieces) else entry for entry in self._waiting]
+        self.chars = self.events = 0
+        self._waiting = []
+        self._joinable.clear()
+        return events
 
 
 @dataclass(slots=True)
@@ -33,7 +99,7 @@ class _CallText:
     held: TokensReceived | ReasoningReceived | None = None
 
 
-class Lines:
+class JournalLines:
     """Makes the lines of one run."""
 
     def __init__(self) -> None:
@@ -69,7 +135,7 @@ class Lines:
                 first, text, call.held = call.held, call.held.text + event.text, None
             else:
                 yield from self._held(call)
-        shown, held = split_at_begun_secret(text)
+        shown, held = split_before_begun_secret(text)
         if shown:
             yield from self._piece(call, replace(first, text=shown))
         if held:
@@ -78,7 +144,7 @@ class Lines:
     def _held(self, call: _CallText) -> Iterator[bytes]:
         held, call.held = call.held, None
         if held is not None:
-            yield from self._piece(call, replace(held, text=covered(held.text)))
+            yield from self._piece(call, replace(held, text=cover(held.text)))
 
     @staticmethod
     def _piece(call: _CallText, event: TokensReceived | ReasoningReceived) -> Iterator[bytes]:
@@ -90,8 +156,12 @@ class Lines:
         """Return a call's last text as its pieces have it: what was covered in them is covered here, and no more."""
         call = self._calls.pop(call_id, None)
         written = "".join(call.written) if call is not None else ""
-        clean = covered(text)
-        return written if agree(written, clean) else clean
+        clean = cover(text)
+        return written if equal_but_for_cover(written, clean) else clean
+
+
+def _offset(event: TokensReceived | ReasoningReceived) -> int:
+    return event.offset if isinstance(event, TokensReceived) else 0
 
 
 def _goes_on(held: TokensReceived | ReasoningReceived, event: TokensReceived | ReasoningReceived) -> bool:
@@ -126,9 +196,9 @@ def _line(event: Event) -> bytes:
 
 def _clean(value: Any, *, quoting: bool) -> Any:  # JSON values
     if isinstance(value, str):
-        return redact(value) if quoting else covered(value)
+        return redact(value) if quoting else cover(value)
     if isinstance(value, list):
         return [_clean(item, quoting=quoting) for item in value]
     if isinstance(value, dict):
-        return {covered(str(name)): _clean(item, quoting=quoting) for name, item in value.items()}
+        return {cover(str(name)): _clean(item, quoting=quoting) for name, item in value.items()}
     return value

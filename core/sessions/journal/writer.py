@@ -1,9 +1,10 @@
-"""Writes a run's journal from one thread of its own; the event loop only hands the events over."""
+"""Writes a run's journal from one thread of its own, whole lines only; the event loop only hands the events over."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,11 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from core.events import CallCancelled, CallFailed, CallFinished, Event, RunFinished, StepFinished
-from core.sessions.journal.file import JournalFile
-from core.sessions.journal.lines import Lines
-from core.sessions.journal.pending import Pending
+from core.sessions.journal.lines import JournalLines, PendingEvents
 from core.telemetry.logs import log
 
+BLOCK_BYTES = 65_536
 FLUSH_SECONDS = 0.25
 FLUSH_CHARS = 65_536
 MAX_PENDING_CHARS = 8_388_608  # a disk that is this far behind has stopped
@@ -39,7 +39,7 @@ class Journal:
         self._path = path
         self._on_trouble = on_trouble
         self._changed = threading.Condition(threading.Lock())
-        self._pending = Pending()
+        self._pending = PendingEvents()
         self._at_once = False
         self._closing = False
         self._trouble = ""
@@ -107,7 +107,7 @@ class Journal:
             self._mark_incomplete()
 
     def _keep(self) -> None:
-        lines = Lines()
+        lines = JournalLines()
         with JournalFile(self._path) as file:
             while (batch := self._next()) is not None:
                 events, count = batch
@@ -140,3 +140,55 @@ class Journal:
             mark = {"type": "journal_incomplete", "lost_events": lost, "why": self._trouble}
         with suppress(OSError), JournalFile(self._path) as file:
             file.append(json.dumps(mark).encode("ascii") + b"\n")
+
+
+class JournalFile:
+    """Appends whole lines; use it as a context manager. What a process that died has left half-written is cut off.
+
+    Raises:
+        OSError: the file cannot be opened or written; it holds whole lines all the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(path, flags, 0o600)
+        self._whole_bytes = _end_of_last_line(self._descriptor)
+        self._cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def append(self, lines: bytes) -> None:
+        left = memoryview(lines)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            with suppress(OSError):
+                self._cut()
+            raise
+        self._whole_bytes += len(lines)
+
+    def sync(self) -> None:
+        """Return when the disk has it: this survives a power failure, not only a kill."""
+        os.fsync(self._descriptor)
+
+    def _cut(self) -> None:
+        os.ftruncate(self._descriptor, self._whole_bytes)
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        newline = os.read(descriptor, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
