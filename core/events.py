@@ -7,11 +7,22 @@ texts of TokensReceived of its last attempt. A front end drops events of an atte
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from core.kinds import AlertSeverity, BreakerState, BugKind, FaultKind, QueueReason, RunStatus, StepStatus, VerdictValue
+from core.kinds import (
+    BUG_PREFIX,
+    AlertSeverity,
+    BreakerState,
+    BugKind,
+    FaultKind,
+    QueueReason,
+    RunStatus,
+    StepStatus,
+    VerdictValue,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,3 +328,33 @@ def event_to_json(event: Event) -> dict[str, Any]:  # JSON values only
             value = list(value)
         out[field.name.rstrip("_")] = value
     return out
+
+
+def uses_known_words(record: Mapping[str, object]) -> bool:
+    """Return whether a decoded event holds, wherever its type has a closed set of words, one of them.
+
+    Types and fields of a newer version are not judged: both may be added.
+    """
+    words_by_field = _closed_fields().get(str(record.get("type")), {})
+    return all(
+        record[name] in words or (name == "kind" and str(record[name]).startswith(BUG_PREFIX))
+        for name, words in words_by_field.items()
+        if name in record
+    )
+
+
+@cache
+def _closed_fields() -> dict[str, dict[str, tuple[object, ...]]]:
+    """Return the words of every field that has a closed set of them, by type of event."""
+    closed: dict[str, dict[str, tuple[object, ...]]] = {}
+    for event_class in get_args(Event):
+        hints = get_type_hints(event_class)
+        words = {name: _words_of(hint) for name, hint in hints.items()}
+        closed[event_type_name(event_class)] = {name: found for name, found in words.items() if found}
+    return closed
+
+
+def _words_of(hint: object) -> tuple[object, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(word for part in get_args(hint) for word in _words_of(part))

@@ -40,6 +40,7 @@ FaultKind = Literal[
 ]
 """How a call can go wrong; what is done about each is in core/llm/faults.py."""
 
+BUG_PREFIX = "bug:"
 BugKind = NewType("BugKind", str)
 """An error of Quintet's own, as "bug:<Type>": the one kind that is no closed set, because any exception may be the type."""
 
@@ -75,4 +76,4 @@ EndpointState = Literal["idle", "starting", "ready", "failed"]
 
 def bug_kind(error: BaseException) -> BugKind:
     """Return the kind of fault that an unexpected exception is."""
-    return BugKind(f"bug:{type(error).__name__}")
+    return BugKind(f"{BUG_PREFIX}{type(error).__name__}")

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from core.events import CallFinished, CallQueued, Event, HandOffMade, RunFinished, Usage, event_to_json, event_type_name
+from core.events import (
+    CallFinished,
+    CallQueued,
+    Event,
+    HandOffMade,
+    RunFinished,
+    Usage,
+    event_to_json,
+    event_type_name,
+    uses_known_words,
+)
 
 RUN: dict[str, Any] = {"run_id": "r", "correlation_id": "c", "at": 1.5}
 CALL: dict[str, Any] = {**RUN, "agent_id": "developer", "task_id": "build/a.py", "call_id": "x", "attempt": 1}
@@ -55,3 +65,26 @@ def test_tuples_become_lists() -> None:
     )
 
     assert event_to_json(event)["files"] == ["a", "b"]
+
+
+FAILED: dict[str, Any] = {"type": "attempt_failed", **CALL, "message": "m", "will_retry": False}
+
+
+@pytest.mark.parametrize(
+    ("record", "is_known"),
+    [
+        ({**FAILED, "kind": "stall"}, True),
+        ({**FAILED, "kind": "bug:TypeError"}, True),
+        ({**FAILED, "kind": "http_500"}, False),
+        ({**FAILED, "kind": None}, False),
+        ({**FAILED, "kind": ["stall"]}, False),
+        ({"type": "call_queued", **CALL, "position": 0, "reason": "bug:slot"}, False),
+        ({"type": "call_queued", **CALL, "position": 0}, True),
+        ({"type": "breaker_changed", **RUN, "old": "closed", "new": "half-open"}, True),
+        ({"type": "breaker_changed", **RUN, "old": "closed", "new": "half_open"}, False),
+        ({"type": "something_newer", **RUN, "kind": "anything"}, True),
+        ({"type": "warned", **RUN, "kind": "a field of a newer version"}, True),
+    ],
+)
+def test_a_word_outside_of_a_closed_set_is_noticed(record: dict[str, Any], *, is_known: bool) -> None:
+    assert uses_known_words(record) is is_known

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import WorkspaceError
+from core.events import uses_known_words
 from core.sessions.journal.call_contract import CallContract
 
 DAMAGED = "journal_damaged"
@@ -66,4 +67,6 @@ def _event_of(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        return None
+    return event if uses_known_words(event) else None

@@ -475,6 +475,7 @@ STEP = StepFinished(
         (lines_of("{torn", *GOOD), ["line 1 cannot be read"]),
         (lines_of(*GOOD, "[1]"), ["line 4 cannot be read"]),
         (lines_of(*GOOD, '{"no": "type"}'), ["line 4 cannot be read"]),
+        (lines_of(*GOOD, '{"type": "call_queued", "reason": "no such wait"}'), ["line 4 cannot be read"]),
         (
             lines_of({"type": "journal_incomplete", "lost_events": 3, "why": "the disk is full"}),
             ["3 events are missing: the disk is full"],
