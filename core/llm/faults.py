@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from core.kinds import BugKind, FaultKind
 from core.llm.endpoint import Endpoint
-from core.resilience.outcome import Outcome
+from core.resilience.outcome import AttemptOutcome
 from core.text.sanitize import printable_line, strip_escape_sequences
 
 Action = Literal["retry", "free", "truncate", "wait", "fail"]
@@ -42,7 +42,7 @@ class FaultRule:
     """
 
     action: Action
-    outcome: Outcome
+    outcome: AttemptOutcome
     message: str
     hint: str
     is_timeout: bool = False
@@ -248,7 +248,7 @@ class Fault(Exception):  # noqa: N818 - the domain's word, and only ever seen in
         self.message = f"{message}: {detail}" if detail else message
         super().__init__(self.message)
         self.action: Action = action or rule.action
-        self.outcome: Outcome = rule.outcome
+        self.outcome: AttemptOutcome = rule.outcome
         self.hint = rule.hint if hint is None else hint
         self.error = error
 

@@ -1,8 +1,8 @@
-"""What an attempt tells the circuit breaker."""
+"""What an attempt was, as the circuit breaker counts it."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-Outcome = Literal["success", "failure", "neutral"]
+AttemptOutcome = Literal["success", "failure", "neutral"]
 """neutral counts nothing and gives its permit back."""

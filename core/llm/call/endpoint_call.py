@@ -17,7 +17,7 @@ from core.llm.http.request_body import request_body
 from core.llm.request import CallRequest
 from core.llm.servers.models import offered_models
 from core.resilience.interruptible_sleep import InterruptibleSleep
-from core.resilience.outcome import Outcome
+from core.resilience.outcome import AttemptOutcome
 from core.resilience.retry import Backoff, retrying
 from core.telemetry import metrics
 from core.telemetry.logs import log
@@ -181,7 +181,7 @@ class EndpointCall:
         if self._is_users_try:
             await breaker.try_now()
         ticket = await self._admission.ticket(breaker, may_wait=self._stays)
-        outcome: Outcome = "neutral"
+        outcome: AttemptOutcome = "neutral"
         is_trial = ticket.probe or self._is_users_try
         self._is_failed_trial = self._is_users_try = False
         try:

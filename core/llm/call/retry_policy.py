@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.llm.faults import Fault
-from core.resilience.outcome import Outcome
+from core.resilience.outcome import AttemptOutcome
 from core.resilience.retry import Backoff
 from core.resilience.retry_budget import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
@@ -22,7 +22,7 @@ class RetryPolicy:
         self._repeat_key = ""
         self._repeats = False
 
-    def judge(self, fault: Fault) -> Outcome:
+    def judge(self, fault: Fault) -> AttemptOutcome:
         """Return what the breaker is told of a fault; an error that only repeats itself is told once."""
         self._repeats = bool(fault.error.repeat_key) and fault.error.repeat_key == self._repeat_key
         self._repeat_key = fault.error.repeat_key

@@ -26,7 +26,7 @@ from core.llm.faults import (
     clean_detail,
 )
 from core.llm.http.stream_decoder import StreamFault
-from core.resilience.outcome import Outcome
+from core.resilience.outcome import AttemptOutcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENDPOINT = make_endpoint("http://127.0.0.1:8080/v1", "tiny", api_key="the-secret-key")
@@ -62,7 +62,7 @@ def test_every_kind_tells_in_one_line_what_happened_and_where(kind: FaultKind) -
     fault = Fault(kind, ENDPOINT)
 
     assert fault.action in get_args(Action)
-    assert fault.outcome in get_args(Outcome)
+    assert fault.outcome in get_args(AttemptOutcome)
     assert "127.0.0.1:8080" in fault.message
     assert fault.message.isprintable()
     assert fault.hint or kind in {"stale_connection", "cancelled"}

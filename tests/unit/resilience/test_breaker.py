@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import traceback
@@ -12,18 +13,19 @@ from typing import Any, Literal
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from purgatory.domain.messages.events import ContextChanged
+from purgatory import ContextChanged
 
+from core.resilience import breaker, breaker_state
 from core.resilience.breaker import Breaker, BreakerFactory
 from core.resilience.breaker_state import BreakerOpenError, Permit
-from core.resilience.outcome import Outcome
+from core.resilience.outcome import AttemptOutcome
 from tests.support.clock import VirtualClock
 from tests.support.hypothesis_profiles import machine_settings
 
 TTL = 60.0
 THRESHOLD = 5
 NEED = 3
-FAILED: tuple[Outcome, ...] = ("failure",) * 9
+FAILED: tuple[AttemptOutcome, ...] = ("failure",) * 9
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Harness:
             "name", on_change=lambda name, old, new, retry_at: self.changes.append((old, new, retry_at))
         )
 
-    async def run(self, *outcomes: Outcome) -> None:
+    async def run(self, *outcomes: AttemptOutcome) -> None:
         breaker = await self.breaker()
         for outcome in outcomes:
             await breaker.settle(await breaker.acquire(), outcome)
@@ -246,7 +248,7 @@ async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.Lo
         heard.append(what)
         raise RuntimeError("the listener is broken")
 
-    harness.factory.add_listener(listen)
+    harness.factory.purgatory.add_listener(listen)
 
     await harness.run(*FAILED[:5])
 
@@ -270,20 +272,6 @@ async def test_one_who_is_told_of_changes_and_raises_cannot_harm_the_call(caplog
 
     assert harness.state == "half-open"
     assert len(caplog.records) == 2
-
-
-async def test_as_a_context_manager_it_counts_errors_but_not_cancels() -> None:
-    harness = Harness()
-    breaker = await harness.factory.get_breaker("name", exclude=[KeyError])
-    for error in (OSError(), asyncio.CancelledError(), KeyError(), KeyboardInterrupt()):
-        with pytest.raises(type(error)):
-            async with breaker:
-                raise error
-
-    assert harness.failures == 1
-    async with breaker:
-        pass
-    assert harness.failures == 0
 
 
 async def test_one_who_waits_is_woken_when_a_probe_has_ended() -> None:
@@ -399,27 +387,24 @@ async def test_a_permit_is_given_back_when_the_cancel_comes_while_a_listener_is_
         listening.set()
         await asyncio.Event().wait()
 
-    harness.factory.messagebus.add_listener(ContextChanged, listen_slowly)
+    harness.factory.purgatory.messagebus.add_listener(ContextChanged, listen_slowly)
     asking = asyncio.create_task(breaker.acquire())
     await listening.wait()
     asking.cancel()
     await asyncio.wait({asking})
-    harness.factory.messagebus.remove_listener(ContextChanged, listen_slowly)
+    harness.factory.purgatory.messagebus.remove_listener(ContextChanged, listen_slowly)
 
     assert asking.cancelled()
     for _ in range(NEED):
         await breaker.acquire()
 
 
-def test_the_inner_names_of_purgatory_that_are_used_still_exist() -> None:
-    from purgatory.domain import model
-    from purgatory.service._async import circuitbreaker, message_handlers
-
-    assert "register_circuit_breaker" in vars(message_handlers)
-    assert "register_circuit_breaker" in inspect.getsource(circuitbreaker.AsyncCircuitBreakerFactory.__init__)
-    context = model.Context("name", 1, 1.0)
-    assert isinstance(context._state, model.ClosedState)
-    assert context.messages == []
+def test_of_purgatory_public_names_alone_are_used() -> None:
+    for module in (breaker, breaker_state):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("purgatory"):
+                assert not any(part.startswith("_") for part in str(node.module).split("."))
+            assert not (isinstance(node, ast.Attribute) and node.attr == "_state")
 
 
 @dataclass
@@ -449,7 +434,7 @@ class _Model:
         self.state, self.successes, self.flights, self.era = "half-open", 0, set(), self.era + 1
         return True
 
-    def end(self, number: int, era: int, began: float, outcome: Outcome, now: float) -> None:
+    def end(self, number: int, era: int, began: float, outcome: AttemptOutcome, now: float) -> None:
         if era != self.era:
             return
         if self.state == "half-open":
@@ -501,7 +486,7 @@ class BreakerMachine(RuleBasedStateMachine):
             self.out.append((self.number, ticket, self.model.era, now))
 
     @rule(pick=st.integers(0, 100), outcome=st.sampled_from(["success", "failure", "failure", "neutral"]))
-    def end(self, pick: int, outcome: Outcome) -> None:
+    def end(self, pick: int, outcome: AttemptOutcome) -> None:
         if not self.out:
             return
         number, ticket, era, began = self.out.pop(pick % len(self.out))
@@ -523,7 +508,7 @@ class BreakerMachine(RuleBasedStateMachine):
             self.tick(0.5)
 
     @rule(outcomes=st.lists(st.sampled_from(["success", "failure", "failure", "neutral"]), min_size=2, max_size=6))
-    def several_at_once(self, outcomes: list[Outcome]) -> None:
+    def several_at_once(self, outcomes: list[AttemptOutcome]) -> None:
         before = len(self.out)
         for _ in outcomes:
             self.begin()
