@@ -24,6 +24,7 @@ from tui.control.clipboard import osc52, write_copy
 from tui.control.engine_owner import EngineOwner, SettingsLoader
 from tui.control.palette import ActionProvider
 from tui.control.run_controller import RunController, Severity
+from tui.control.setting_effects import apply_settings
 from tui.control.signals import watch_signals
 from tui.screens.main import MainScreen
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
@@ -189,15 +190,9 @@ class QuintetApp(App[int]):
             from core.roster import read_roster
 
             await self.main.show_team(await asyncio.to_thread(read_roster, settings.team.prompts_dir))
-        if settings.origin_of("ui.theme").kind != "default":
-            self.use_theme(settings.ui.theme)
-        if "TEXTUAL_ANIMATIONS" not in os.environ or settings.origin_of("ui.animation").kind != "default":
-            self.animation_level = settings.ui.animation
-        self.main.prompt.cursor_blink = settings.ui.cursor_blink
-        self.main.wish_layout(settings.ui.layout)
+        apply_settings(self, settings)
         for pane in self.main.panes:
-            pane.attempts_allowed = settings.llm.max_retries + 1
-        self._controller.workflow = settings.team.workflow
+            pane.attempts_allowed = settings.llm.max_attempts
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
@@ -209,7 +204,12 @@ class QuintetApp(App[int]):
         animation = self._overrides.get("ui.animation")
         if animation in ("full", "basic", "none"):
             self.animation_level = animation
-        self.use_theme(first_theme_name(self._overrides))
+        self.use_theme(self.first_theme)
+
+    @property
+    def first_theme(self) -> str:
+        """The theme of the first paint, and of a configuration that names none."""
+        return first_theme_name(self._overrides)
 
     def use_theme(self, name: str) -> None:
         """Change the colours; a theme that cannot be used is named and leaves the default one."""
@@ -303,6 +303,13 @@ class QuintetApp(App[int]):
     def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
         self._controller.choose_workflow(message.workflow)
 
+    def use_workflow(self, workflow: str) -> None:
+        """Let the next run follow a workflow, and say so once there is an engine that knows it."""
+        if self.engine is None:
+            self._controller.workflow = workflow
+        else:
+            self._controller.choose_workflow(workflow)
+
     def action_interrupt(self) -> None:
         from textual.widgets import Input
 
@@ -363,8 +370,6 @@ class QuintetApp(App[int]):
             self.push_screen(self._settings)
 
     def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
-        from tui.control.setting_effects import apply_settings
-
         apply_settings(self, message.settings, message.names)
 
     def action_command_palette(self) -> None:

@@ -1,36 +1,29 @@
-"""When each setting takes effect after it was saved, and how those do that need no new start."""
+"""How the settings that need no new start take effect in the app: at its start, and after they were saved."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui.screens.main import MainScreen
-from tui.theme import first_theme_name
+from textual.constants import TEXTUAL_ANIMATIONS
 
 if TYPE_CHECKING:
     from core.settings import Settings
     from tui.app import QuintetApp
 
-NEXT_START = "from the next start"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """When a setting takes effect, in words; `apply` brings it about in the running app."""
-
-    when: str
-    apply: Callable[[QuintetApp, Settings], None]
-
 
 def _theme(app: QuintetApp, settings: Settings) -> None:
     is_set = settings.origin_of("ui.theme").kind != "default"
-    app.use_theme(settings.ui.theme if is_set else first_theme_name({}))
+    app.use_theme(settings.ui.theme if is_set else app.first_theme)
 
 
 def _animation(app: QuintetApp, settings: Settings) -> None:
-    app.animation_level = settings.ui.animation
+    # Who told every Textual application how much may move has told us too, unless our own setting is set.
+    is_set = settings.origin_of("ui.animation").kind != "default"
+    app.animation_level = (
+        settings.ui.animation if is_set or "TEXTUAL_ANIMATIONS" not in os.environ else TEXTUAL_ANIMATIONS
+    )
 
 
 def _cursor_blink(app: QuintetApp, settings: Settings) -> None:
@@ -54,28 +47,23 @@ def _metrics(_app: QuintetApp, settings: Settings) -> None:
 
 
 def _workflow(app: QuintetApp, settings: Settings) -> None:
-    app.main.post_message(MainScreen.WorkflowChosen(settings.team.workflow))
+    app.use_workflow(settings.team.workflow)
 
 
-EFFECTS: Mapping[str, Effect] = {
-    "ui.theme": Effect("at once", _theme),
-    "ui.animation": Effect("at once", _animation),
-    "ui.cursor_blink": Effect("at once", _cursor_blink),
-    "ui.layout": Effect("at once", _layout),
-    "logging.level": Effect("at once", _log_level),
-    "telemetry.enable_metrics": Effect("at once", _metrics),
-    "team.workflow": Effect("from the next run", _workflow),
+APPLIERS: Mapping[str, Callable[[QuintetApp, Settings], None]] = {
+    "ui.theme": _theme,
+    "ui.animation": _animation,
+    "ui.cursor_blink": _cursor_blink,
+    "ui.layout": _layout,
+    "logging.level": _log_level,
+    "telemetry.enable_metrics": _metrics,
+    "team.workflow": _workflow,
 }
-"""All others wait for the next start: the engine keeps the settings that it was started with."""
+"""One for each setting whose field says that it takes effect before the next start."""
 
 
-def when(name: str) -> str:
-    """Return when a setting takes effect after it was saved."""
-    return EFFECTS[name].when if name in EFFECTS else NEXT_START
-
-
-def apply_settings(app: QuintetApp, settings: Settings, names: Iterable[str]) -> None:
-    """Let those of the changed settings take effect that do not wait for a new start."""
+def apply_settings(app: QuintetApp, settings: Settings, names: Iterable[str] = APPLIERS) -> None:
+    """Let these settings take effect, as far as they do not wait for a new start."""
     for name in names:
-        if name in EFFECTS:
-            EFFECTS[name].apply(app, settings)
+        if name in APPLIERS:
+            APPLIERS[name](app, settings)

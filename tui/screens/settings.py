@@ -18,8 +18,8 @@ from textual.widgets import Input, OptionList, Static
 from core.errors import WorkspaceError
 from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
+from core.settings.schema.fields import TakesEffect
 from core.text.sanitize import many_lines, one_line
-from tui.control.setting_effects import EFFECTS, when
 from tui.screens.settings_changes import Answer, ChangesScreen
 from tui.widgets.settings.editor import SettingEditor
 from tui.widgets.settings.list import SettingList
@@ -237,10 +237,12 @@ class SettingsScreen(Screen[None]):
         for name, winner in winners.items():
             if winner is not None:
                 yield f"{name} will be saved, but {winner.place} wins"
-        moments = dict.fromkeys(when(name) for name in changed if winners[name] is None)
-        for moment in moments:
-            names = ", ".join(name for name in changed if winners[name] is None and when(name) == moment)
-            yield f"takes effect {moment}: {names}"
+        effective: dict[TakesEffect, list[str]] = {}
+        for name in changed:
+            if winners[name] is None:
+                effective.setdefault(setting_fields()[name].takes_effect, []).append(name)
+        for moment, names in effective.items():
+            yield f"takes effect {moment}: {', '.join(names)}"
 
     @work(group="save", exclusive=True)
     async def _save(self, leave: Callable[[], object] | None) -> None:
@@ -284,7 +286,9 @@ class SettingsScreen(Screen[None]):
     def _value_in_use(self) -> object:
         """Return what the running engine goes by, None if it is what is configured."""
         entry = self._list.current
-        if entry is None or entry.leaf is None or self._in_use is None or entry.name in EFFECTS:
+        if entry is None or entry.leaf is None or self._in_use is None:
+            return None
+        if entry.leaf.takes_effect != "from the next start":
             return None
         value = self._in_use.value_of(entry.name)
         return None if value == self._draft.current.value_of(entry.name) else value

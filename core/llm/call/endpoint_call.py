@@ -80,7 +80,7 @@ class EndpointCall:
             Fault: this endpoint gives no whole answer.
         """
         loop = retrying(
-            attempts=self._deps.settings.llm.max_retries + 1,
+            attempts=self._deps.settings.llm.max_attempts,
             may_retry=self._may_retry,
             wait_seconds=self._rules.wait_seconds,
             before_wait=self._before_wait,

@@ -108,6 +108,11 @@ class LLMSettings(BaseModel):
     fallbacks: tuple[FallbackSettings, ...] = ()
     """The list in your own file replaces that in the project's."""
 
+    @property
+    def max_attempts(self) -> int:
+        """Attempts that count, the first one among them."""
+        return self.max_retries + 1
+
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
         self._not_above("retry_initial_delay", "retry_max_delay")

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from core.settings.schema.fields import Env
+from core.settings.schema.fields import Env, TakesEffect
 from core.settings.schema.sections import Settings
 
 
@@ -31,6 +31,7 @@ class SettingField:
     default: object
     example: object
     secret: bool
+    takes_effect: TakesEffect
 
     @property
     def name(self) -> str:
@@ -128,6 +129,7 @@ def _setting_field(section: str, field: str, info: FieldInfo) -> SettingField:
         default=default,
         example=info.examples[0] if info.examples else default,
         secret=_mentions(info.annotation, SecretStr),
+        takes_effect=env.takes_effect,
     )
 
 

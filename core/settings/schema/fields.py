@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -39,17 +39,22 @@ def relative_to(folder: Path) -> Iterator[None]:
         _folder.reset(token)
 
 
+TakesEffect = Literal["at once", "from the next run", "from the next start"]
+"""When a setting takes effect after it was saved; the engine keeps most of those that it was started with."""
+
+
 class Env:
     """The environment names of a setting; the first is the documented one, the others are read when it is not set.
 
     `allowed` replaces the range that is worked out of the type, where the type says too little.
     """
 
-    __slots__ = ("allowed", "names")
+    __slots__ = ("allowed", "names", "takes_effect")
 
-    def __init__(self, *names: str, allowed: str = "") -> None:
+    def __init__(self, *names: str, allowed: str = "", takes_effect: TakesEffect = "from the next start") -> None:
         self.names = names
         self.allowed = allowed
+        self.takes_effect = takes_effect
 
 
 class CrossFieldError(ValueError):

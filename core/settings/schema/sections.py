@@ -44,7 +44,9 @@ class TeamSettings(BaseModel):
     max_rework_rounds: Annotated[Whole, Field(ge=0, le=10), Env("MAX_REWORK_ROUNDS")] = 3
     """Times the developer may rework files after QA has failed them."""
 
-    workflow: Annotated[Words, Env("QUINTET_WORKFLOW", allowed="the id of a workflow")] = "delivery"
+    workflow: Annotated[
+        Words, Env("QUINTET_WORKFLOW", allowed="the id of a workflow", takes_effect="from the next run")
+    ] = "delivery"
     """Workflow of a run that names none."""
 
     prompts_dir: Annotated[FilePath | None, Field(examples=["~/my-prompts"]), Env("QUINTET_PROMPTS_DIR")] = None
@@ -73,16 +75,22 @@ class UISettings(BaseModel):
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    theme: Annotated[Words, Env("QUINTET_THEME", allowed="the name of a theme")] = "quintet-dark"
+    theme: Annotated[Words, Env("QUINTET_THEME", allowed="the name of a theme", takes_effect="at once")] = (
+        "quintet-dark"
+    )
     """Colours of the app."""
 
-    animation: Annotated[Literal["full", "basic", "none"], AnyCase, Env("QUINTET_ANIMATION")] = "full"
+    animation: Annotated[
+        Literal["full", "basic", "none"], AnyCase, Env("QUINTET_ANIMATION", takes_effect="at once")
+    ] = "full"
     """How much moves."""
 
-    cursor_blink: Annotated[bool, Env("QUINTET_CURSOR_BLINK")] = True
+    cursor_blink: Annotated[bool, Env("QUINTET_CURSOR_BLINK", takes_effect="at once")] = True
     """Blinking cursor in input fields."""
 
-    layout: Annotated[Literal["auto", "compact", "standard", "wide"], AnyCase, Env("QUINTET_LAYOUT")] = "auto"
+    layout: Annotated[
+        Literal["auto", "compact", "standard", "wide"], AnyCase, Env("QUINTET_LAYOUT", takes_effect="at once")
+    ] = "auto"
     """Arrangement of the panes; auto follows the size of the terminal."""
 
 

@@ -14,7 +14,9 @@ class LoggingSettings(BaseModel):
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], LevelName, Env("LOG_LEVEL")] = "INFO"
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], LevelName, Env("LOG_LEVEL", takes_effect="at once")
+    ] = "INFO"
     """Least severe lines that are kept."""
 
     file: Annotated[FilePath | None, Field(examples=["quintet.log"]), Env("LOG_FILE")] = None
@@ -41,7 +43,7 @@ class TelemetrySettings(BaseModel):
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    enable_metrics: Annotated[bool, Env("ENABLE_METRICS")] = True
+    enable_metrics: Annotated[bool, Env("ENABLE_METRICS", takes_effect="at once")] = True
     """Keep the numbers that sidebar, dashboard, alerts and exporters show."""
 
     metrics_port: Annotated[Whole | None, Field(ge=1, le=65_535, examples=[9464]), Env("METRICS_PORT")] = None

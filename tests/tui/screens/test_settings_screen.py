@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from textual.message import Message
@@ -16,10 +16,12 @@ from textual.widgets import Input, Static
 from core.settings import load_config
 from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
+from core.settings.schema.fields import TakesEffect
 from core.telemetry.logs import setup as logs
 from tests.support.tui.app import frozen_app, settle
 from tui.app import QuintetApp
-from tui.control.setting_effects import EFFECTS, when
+from tui.control import setting_effects
+from tui.control.setting_effects import APPLIERS
 from tui.screens.main import MainScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.settings_changes import ChangesScreen
@@ -464,9 +466,32 @@ async def test_the_draft_in_the_prompt_survives_and_a_new_size_is_taken_over() -
 # When it takes effect.
 
 
-def test_every_setting_says_when_it_takes_effect() -> None:
-    assert set(EFFECTS) <= set(setting_fields())
-    assert {when(name) for name in setting_fields()} == {"at once", "from the next run", "from the next start"}
+def test_every_setting_takes_effect_when_it_says_so() -> None:
+    waiting = {name for name, field in setting_fields().items() if field.takes_effect == "from the next start"}
+
+    assert set(APPLIERS) == set(setting_fields()) - waiting
+    assert {field.takes_effect for field in setting_fields().values()} == set(get_args(TakesEffect))
+
+
+@pytest.mark.parametrize(
+    ("variable", "written", "level"),
+    [("none", "", "none"), ("none", "[ui]\nanimation = 'basic'\n", "basic"), ("", "", "full")],
+)
+async def test_what_every_textual_application_is_told_counts_after_saving_as_it_does_at_the_start(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str, written: str, level: str
+) -> None:
+    if variable:
+        monkeypatch.setenv("TEXTUAL_ANIMATIONS", variable)
+        monkeypatch.setattr(setting_effects, "TEXTUAL_ANIMATIONS", variable)
+    user_file.write_text(written)
+    async with frozen_app().run_test(size=(120, 40)) as pilot:
+        app = pilot.app
+        assert isinstance(app, QuintetApp)
+
+        app.post_message(SettingsScreen.Saved(load_config(), ("ui.animation",)))
+        await pilot.pause()
+
+        assert app.animation_level == level
 
 
 async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file: Path) -> None:

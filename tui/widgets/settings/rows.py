@@ -13,7 +13,6 @@ from core.settings.editing.draft import Draft, as_text
 from core.settings.overview import overview
 from core.settings.schema.catalogue import SettingField, setting_fields, table_settings
 from core.text.sanitize import one_line
-from tui.control.setting_effects import when
 
 DIM = "$foreground 60%"
 FIELD_COLUMNS = 22
@@ -38,7 +37,7 @@ class Entry:
         text = [self.name, self.description]
         if self.leaf:
             source = draft.origin_of(self.name).label
-            text += [*self.leaf.env, self.leaf.allowed, source, when(self.name)]
+            text += [*self.leaf.env, self.leaf.allowed, source, self.leaf.takes_effect]
             text += [] if self.leaf.secret else [as_text(draft.value_of(self.name))]
         found = " ".join(text).lower()
         return all(word in found for word in words.lower().split())
@@ -100,7 +99,7 @@ def facts(entry: Entry, draft: Draft, in_use: object, width: int) -> Content:
         ("Now", now),
         ("Default", shown_value(leaf, leaf.default)),
         ("Allowed", leaf.allowed),
-        ("Takes effect", when(entry.name)),
+        ("Takes effect", leaf.takes_effect),
         ("Environment", ", ".join(leaf.env)),
     ]
     if in_use is not None:
@@ -121,7 +120,9 @@ def verdict(entry: Entry, draft: Draft) -> Content:
         if winner:
             return Content.styled(f"! can be saved, but {one_line(winner.place)} wins", "$text-warning")
         what = "its line will be taken away" if draft.is_wished_away(entry.name) else "changed"
-        return Content.styled(f"● {what}; not saved yet, takes effect {when(entry.name)}", "$text-accent")
+        return Content.styled(
+            f"● {what}; not saved yet, takes effect {setting_fields()[entry.name].takes_effect}", "$text-accent"
+        )
     if winner:
         return Content.styled(f"! {one_line(winner.place)} wins over your file", "$text-warning")
     return Content("")
