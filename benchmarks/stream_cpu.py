@@ -53,11 +53,11 @@ async def ours(client: AsyncOpenAI, endpoint: Endpoint, text: str) -> int:
     """Stream through one attempt of ours."""
     asked = request(text)
     clock = SystemClock()
-    progress = CallEvents(asked, "call", emit=ignore, clock=clock)
-    progress.start_attempt(endpoint)
+    events = CallEvents(asked, "call", emit=ignore, clock=clock)
+    events.start_attempt(endpoint)
     body = request_body(asked, MODEL, RequestShape())
-    await run_attempt(client, endpoint, body, correlation_id="c", limits=LOCAL, progress=progress, clock=clock)
-    return len(progress.text)
+    await run_attempt(client, endpoint, body, correlation_id="c", limits=LOCAL, events=events, clock=clock)
+    return len(events.text)
 
 
 async def sdk(client: AsyncOpenAI, _endpoint: Endpoint, words: str) -> int:

@@ -134,10 +134,10 @@ class CallHarness:
         )
 
     def _probes_in_flight(self) -> int:
-        deps = self.caller._deps
-        if deps is None:
+        services = self.caller._services
+        if services is None:
             return 0
-        states = [context._state for context in deps.breakers._contexts.values()]
+        states = [context._state for context in services.breakers._contexts.values()]
         return sum(getattr(state, "in_flight", 0) for state in states)
 
 

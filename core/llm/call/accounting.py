@@ -1,4 +1,4 @@
-"""What ended calls are counted as: metrics and a log line, tokens, and the money they have cost."""
+"""What calls are counted as: all their metrics, the log lines that go with them, their tokens, and what they have cost."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from core.events import Usage
-from core.llm.call.attempt import Answer
-from core.llm.call.call import Call
+from core.kinds import BreakerState
+from core.llm.call.attempt import Completion
 from core.llm.call.call_events import CallEvents
 from core.llm.endpoint import Endpoint
+from core.llm.faults import Fault
 from core.llm.request import CallRequest
 from core.llm.window.tokens import estimate_prompt_tokens, estimate_tokens
 from core.spending.ledger import Cost, Ledger, Spent
@@ -21,11 +22,13 @@ from core.telemetry.logs import Level, log, log_ids
 if TYPE_CHECKING:
     from core.settings import PriceSettings
 
-Ending = Literal["ok", "error", "cancelled"]
+CallEnding = Literal["ok", "error", "cancelled"]
+
+BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class CallAccounting:
-    """The accounts of all calls of one engine.
+    """Counts all calls of one engine.
 
     Args:
         prices: those of the user, by model.
@@ -39,30 +42,65 @@ class CallAccounting:
         self._prices = Prices(prices)
 
     async def load_price(self, endpoint: Endpoint) -> None:
-        """Make the price of a model known, before a call to it is entered."""
+        """Make the price of a model known, before a call to it is charged."""
         await self._prices.load_for(endpoint.base_url, endpoint.model)
 
-    def enter(
+    def call_ended(
         self,
-        call: Call,
-        progress: CallEvents,
-        ending: Ending,
+        request: CallRequest,
+        endpoint: Endpoint,
+        events: CallEvents,
+        ending: CallEnding,
         usage: Usage | None = None,
         *,
         cached: bool = False,
     ) -> None:
         """Count a call that has ended; `usage` is that of a whole answer. What came from the cache costs nothing."""
-        _measure(call, progress, ending, usage, cached=cached)
+        _measure(request, endpoint, events, ending, usage, cached=cached)
         if not cached:
-            self._charge(call, progress, usage)
+            self._charge(request, endpoint, events, usage)
 
-    def _charge(self, call: Call, progress: CallEvents, usage: Usage | None) -> None:
+    def call_broke(self, request: CallRequest, fault: Fault, bug: Exception, call_id: str) -> None:
+        """Count a call that an unexpected exception has ended."""
+        log("ERROR", "a call ended by an unexpected error", exception=bug, call_id=call_id)
+        _count("llm.errors", request, kind=fault.kind)
+
+    def attempt_failed(self, request: CallRequest, fault: Fault, attempt: int) -> None:
+        _count("llm.errors", request, kind=fault.kind)
+        if fault.rule.is_timeout:
+            _count("llm.timeouts", request, kind=fault.kind)
+        log("WARNING", "attempt failed", attempt=attempt, kind=fault.kind, reason=fault.message)
+
+    def retried(self, request: CallRequest, fault: Fault) -> None:
+        _count("llm.retries", request, kind=fault.kind)
+
+    def continued(self, request: CallRequest) -> None:
+        _count("llm.continuations", request)
+
+    def truncated(self, request: CallRequest) -> None:
+        _count("llm.context_truncations", request)
+
+    def fell_back(self, request: CallRequest, fault: Fault, to: Endpoint) -> None:
+        _count("llm.fallbacks", request, kind=fault.kind)
+        log("WARNING", "fell back to another model", kind=fault.kind, model=to.model, host=to.host)
+
+    def cache_asked(self, *, answered: bool) -> None:
+        metrics.increment("cache.hit" if answered else "cache.miss")
+
+    def queue_changed(self, waiting: int) -> None:
+        """Record how many calls wait for a slot, all servers together."""
+        metrics.gauge("queue.depth", waiting)
+
+    def breaker_changed(self, name: str, new: BreakerState) -> None:
+        metrics.increment("breaker.transitions", tags={"endpoint": name, "to": new})
+        metrics.gauge("breaker.state", BREAKER_LEVELS[new], tags={"endpoint": name})
+
+    def _charge(self, request: CallRequest, endpoint: Endpoint, events: CallEvents, usage: Usage | None) -> None:
         """Enter what a call has cost; of one that broke off, what had come is paid for too."""
         if usage is None:
-            if not progress.has_received:
+            if not events.has_received:
                 return
-            usage = _estimated_usage(call.request, progress)
-        request, endpoint = call.request, call.endpoint
+            usage = _estimated_usage(request, events)
         price = self._prices.price(endpoint.base_url, endpoint.model, usage)
         is_free = self._prices.is_free(endpoint.base_url, endpoint.model)
         cost = Cost(
@@ -77,46 +115,58 @@ class CallAccounting:
             metrics.increment("llm.cost", float(price), tags={"agent": request.agent_id, "model": endpoint.model})
 
 
-def usage_of(answer: Answer, request: CallRequest, progress: CallEvents) -> Usage:
+def usage_of(completion: Completion, request: CallRequest, events: CallEvents) -> Usage:
     """Return the tokens of a whole answer: as the server has reported them, else estimated."""
-    if answer.usage is not None:
-        return Usage(answer.usage.input_tokens, answer.usage.output_tokens)
-    return _estimated_usage(request, progress)
+    if completion.usage is not None:
+        return Usage(completion.usage.input_tokens, completion.usage.output_tokens)
+    return _estimated_usage(request, events)
 
 
-def _estimated_usage(request: CallRequest, progress: CallEvents) -> Usage:
+def _estimated_usage(request: CallRequest, events: CallEvents) -> Usage:
     return Usage(
-        estimate_prompt_tokens(request.messages), estimate_tokens(progress.text + progress.reasoning), estimated=True
+        estimate_prompt_tokens(request.messages), estimate_tokens(events.text + events.reasoning), estimated=True
     )
 
 
-def _measure(call: Call, progress: CallEvents, ending: Ending, usage: Usage | None, *, cached: bool) -> None:
-    agent = {"agent": call.request.agent_id}
-    model = call.endpoint.model
+def _count(name: str, request: CallRequest, **tags: str) -> None:
+    metrics.increment(name, tags={"agent": request.agent_id, **tags})
+
+
+def _measure(
+    request: CallRequest,
+    endpoint: Endpoint,
+    events: CallEvents,
+    ending: CallEnding,
+    usage: Usage | None,
+    *,
+    cached: bool,
+) -> None:
+    agent = {"agent": request.agent_id}
+    model = endpoint.model
     tags = {**agent, "model": model}
     metrics.increment("llm.requests", tags={**tags, "outcome": ending})
-    duration_ms = progress.duration_seconds * 1000
+    duration_ms = events.duration_seconds * 1000
     metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": ending})
-    with log_ids(**progress.log_ids):
+    with log_ids(**events.log_ids):
         level: Level = "WARNING" if ending == "error" else "INFO"
         log(
             level,
             "call ended",
             outcome=ending,
-            attempts=progress.attempt,
+            attempts=events.attempt,
             duration_ms=duration_ms,
             model=model,
             cached=cached,
             content={
-                "prompt": [{"role": said.role, "content": said.text} for said in call.request.messages],
-                "answer": progress.text,
+                "prompt": [{"role": message.role, "content": message.text} for message in request.messages],
+                "answer": events.text,
             },
         )
-    if progress.first_token_seconds is not None:
-        metrics.timing("llm.first_token", progress.first_token_seconds * 1000, tags=tags)
+    if events.first_token_seconds is not None:
+        metrics.timing("llm.first_token", events.first_token_seconds * 1000, tags=tags)
     if usage is not None and not cached:
-        if progress.streamed_seconds > 0:
-            metrics.gauge("llm.tokens_per_second", usage.output_tokens / progress.streamed_seconds, tags=tags)
+        if events.streamed_seconds > 0:
+            metrics.gauge("llm.tokens_per_second", usage.output_tokens / events.streamed_seconds, tags=tags)
         estimated = "true" if usage.estimated else "false"
         for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
             metrics.increment("llm.tokens", count, tags={**agent, "direction": direction, "estimated": estimated})

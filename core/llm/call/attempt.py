@@ -81,8 +81,8 @@ def time_limits(settings: Settings, endpoint: Endpoint, prompt_tokens: int) -> T
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """How a whole answer ended; its text is with the progress."""
+class Completion:
+    """How a whole answer ended; its text is with the events of the call."""
 
     finish_reason: str
     usage: ReportedUsage | None
@@ -95,9 +95,9 @@ async def run_attempt(
     *,
     correlation_id: str,
     limits: TimeLimits,
-    progress: CallEvents,
+    events: CallEvents,
     clock: Clock,
-) -> Answer:
+) -> Completion:
     """Send one request and pass its answer on piece by piece.
 
     Raises:
@@ -107,15 +107,15 @@ async def run_attempt(
     fault: Fault | None = None
     try:
         with watch_connection(trace):
-            decoder = await _receive(client, body, correlation_id, limits, progress)
+            decoder = await _receive(client, body, correlation_id, limits, events)
     except _Expired as expired:
         fault = Fault(expired.kind, endpoint, detail=expired.detail)
     except _transport_errors() as error:
-        received = progress.first_token_seconds is not None or trace.answered
+        received = events.first_token_seconds is not None or trace.answered
         fault = classify_exception(error, endpoint, clock.now(), received=received, reused=trace.reused)
     else:
         if decoder.fault is None:
-            return _judge(decoder, endpoint, progress)
+            return _judge(decoder, endpoint, events)
         fault = classify_stream(decoder.fault, endpoint, clock.now())
     # Raised out here, so that it carries no exception along that holds the request with its key.
     raise fault
@@ -133,7 +133,7 @@ async def _receive(
     body: Mapping[str, Any],  # JSON values
     correlation_id: str,
     limits: TimeLimits,
-    progress: CallEvents,
+    events: CallEvents,
 ) -> StreamDecoder:
     import httpx2
 
@@ -163,7 +163,7 @@ async def _receive(
                     async for data in reads:
                         delta = decoder.feed(data)
                         if delta is not None:
-                            progress.received(delta)
+                            events.received(delta)
                         if decoder.fault is not None:
                             break
                         if decoder.done:
@@ -181,15 +181,15 @@ async def _receive(
                             rearm_at = min(rearm_at, deadline - limits.stall_seconds)
     except TimeoutError:
         if decoder is None or not decoder.complete:
-            raise _expired(loop.time() >= deadline, progress, limits, streamed=bool(body["stream"])) from None
+            raise _expired(loop.time() >= deadline, events, limits, streamed=bool(body["stream"])) from None
     except _transport_errors():
         if decoder is None or not decoder.complete:
             raise
         log("DEBUG", "the connection broke after the end of the answer")
     delta = decoder.end()
     if delta is not None:
-        progress.received(delta)
-    progress.ended()
+        events.received(delta)
+    events.ended()
     return decoder
 
 
@@ -198,26 +198,26 @@ def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
     return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
-def _expired(total: bool, progress: CallEvents, limits: TimeLimits, *, streamed: bool) -> _Expired:
+def _expired(total: bool, events: CallEvents, limits: TimeLimits, *, streamed: bool) -> _Expired:
     if total or not streamed:
         return _Expired("total_timeout", limits.total_seconds)
-    if progress.first_token_seconds is None:
+    if events.first_token_seconds is None:
         return _Expired("first_token_timeout", limits.first_token_seconds)
     return _Expired("stall", limits.stall_seconds)
 
 
-def _judge(decoder: StreamDecoder, endpoint: Endpoint, progress: CallEvents) -> Answer:
+def _judge(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvents) -> Completion:
     given = decoder.finish_reason or "stop"
     reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
     if (kind := _FAULT_OF_REASON.get(reason)) is not None:
         raise Fault(kind, endpoint, detail=clean_detail(f"finish_reason {given}", endpoint.api_key))
-    if reason not in {"length", "tool_calls"} and not progress.text.strip():
+    if reason not in {"length", "tool_calls"} and not events.text.strip():
         window = endpoint.context_tokens
         if decoder.usage is not None and window and decoder.usage.input_tokens >= window * FULL_WINDOW_SHARE:
             refused = RefusedWindow(window, decoder.usage.input_tokens)
             raise Fault("context", endpoint, error=ServerError(window=refused))
         raise Fault("empty", endpoint)
-    return Answer(reason, decoder.usage)
+    return Completion(reason, decoder.usage)
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from core.llm.call.call_events import CallEvents
-from core.llm.call.shared import CallDeps, RouteEntry
+from core.llm.call.services import CallServices, RouteEndpoint
 from core.llm.faults import Fault, RefusedWindow
 from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest
@@ -13,7 +13,6 @@ from core.llm.servers.facts import MIN_CONTEXT_TOKENS, count_prompt_tokens
 from core.llm.servers.state import ModelState
 from core.llm.window.tokens import estimate_prompt_tokens, text_bytes, window_that_cut
 from core.llm.window.trim import fit, fit_window
-from core.telemetry import metrics
 
 MAX_TRUNCATIONS = 2
 MAX_REFUSALS = MAX_TRUNCATIONS + 1  # first of all the answer may be promised less room
@@ -27,13 +26,14 @@ class FittedRequest:
         request: what to send now.
     """
 
-    def __init__(self, request: CallRequest, target: RouteEntry, deps: CallDeps, progress: CallEvents) -> None:
+    def __init__(self, request: CallRequest, route: RouteEndpoint, services: CallServices, events: CallEvents) -> None:
         self.request = request
-        self._target = target
-        self._state = target.state
-        self._pool = deps.pool
-        self._clock = deps.clock
-        self._progress = progress
+        self._route = route
+        self._server = route.state
+        self._pool = services.pool
+        self._clock = services.clock
+        self._events = events
+        self._accounting = services.accounting
         self._truncations = 0
         self._refusals = 0
 
@@ -58,14 +58,14 @@ class FittedRequest:
         prepared_for = self._model.calibration.estimate(messages)
         if window is None or fit_window(self.request, window, prepared_for) is self.request:
             return
-        counted = await count_prompt_tokens(self._pool, self._target.endpoint, self._state.facts, messages)
+        counted = await count_prompt_tokens(self._pool, self._route.endpoint, self._server.facts, messages)
         # More than to be expected is only prepared for where a prompt was cut in silence.
         expected = prepared_for if self._model.is_cut_told else self.estimate()
         smaller = fit_window(self.request, window, counted or expected)
         if smaller is None or smaller is self.request:
             return
         if self._is_larger_elsewhere():
-            raise Fault("context", self._target.endpoint)
+            raise Fault("context", self._route.endpoint)
         self._shorten(smaller)
 
     def fit_after_refusal(self, fault: Fault) -> None:
@@ -83,14 +83,14 @@ class FittedRequest:
         smaller = fit(self.request, window)
         if smaller is None:
             raise fault
-        self._progress.attempt_failed(fault, will_retry=True)
+        self._events.attempt_failed(fault, will_retry=True)
         self._shorten(smaller)
 
     def learn(self, usage: ReportedUsage) -> None:
         """Learn from what an answer has used; tell once when the server has cut the prompt in silence."""
         model, messages = self._model, self.request.messages
         cut_at = None
-        if self._state.facts.tokenizer is None:  # those that have one refuse what is too long
+        if self._server.facts.tokenizer is None:  # those that have one refuse what is too long
             cut_at = window_that_cut(
                 prompt_bytes=sum(text_bytes(message.text) for message in messages),
                 prompt_tokens=usage.input_tokens,
@@ -103,8 +103,8 @@ class FittedRequest:
         self._learn_window(cut_at, inf)  # of the next cut we would not hear before an answer to half a prompt
         if not model.is_cut_told:
             model.is_cut_told = True
-            self._progress.warned(
-                f"{self._target.endpoint.host} silently cut the prompt for {self._target.endpoint.model} to about {cut_at} tokens",
+            self._events.warned(
+                f"{self._route.endpoint.host} silently cut the prompt for {self._route.endpoint.model} to about {cut_at} tokens",
                 "give the server a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or set LLM_CONTEXT_TOKENS",
             )
 
@@ -114,8 +114,8 @@ class FittedRequest:
         if before == after:
             return  # only the answer was promised less room
         self._truncations += 1
-        metrics.increment("llm.context_truncations", tags={"agent": smaller.agent_id})
-        self._progress.truncated(before, after)
+        self._accounting.truncated(smaller)
+        self._events.truncated(before, after)
 
     def _learn_window(self, tokens: int, until: float) -> None:
         model, known = self._model, self._learned_window
@@ -130,14 +130,14 @@ class FittedRequest:
     def _is_larger_elsewhere(self) -> bool:
         """Tell whether another endpoint of this call takes longer prompts: asking it comes before leaving words out."""
         window = self._window_tokens or 0
-        return any((other.context_tokens or 0) > window for other in self._target.others)
+        return any((other.context_tokens or 0) > window for other in self._route.others)
 
     @property
     def _window_tokens(self) -> int | None:
         """The smallest window that the user, the server or its refusals have named; None while nobody has."""
-        known = (self._target.endpoint.context_tokens, self._state.facts.context_tokens, self._learned_window)
+        known = (self._route.endpoint.context_tokens, self._server.facts.context_tokens, self._learned_window)
         return min((tokens for tokens in known if tokens), default=None)
 
     @property
     def _model(self) -> ModelState:
-        return self._state.model(self._target.endpoint.model)
+        return self._server.model(self._route.endpoint.model)

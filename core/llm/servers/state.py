@@ -26,18 +26,18 @@ OUT_SECONDS = 300.0  # a key or a quota is not mended sooner
 
 @dataclass(slots=True)
 class HealthProbe:
-    """Whether and when a server behind an open breaker is asked how it is; shared by all who wait for it.
+    """Whether and when a server behind an open breaker is asked for its health; shared by all calls that wait for it.
 
-    A server that says it is well, and then fails the call it was let in for, is not asked again before its breaker has
-    closed: many health checks know nothing of the model behind them.
+    A server that reports to be healthy, and then fails the call that was let through for it, is not asked again before
+    its breaker has closed: many health checks know nothing of the model behind them.
     """
 
     next_at: float = float("-inf")
     is_trusted: bool = True
-    has_spoken: bool = False
+    has_reported_health: bool = False
 
     def claim(self, now: float) -> bool:
-        """Tell whether the one who asks shall probe now; the next probe is due later."""
+        """Return whether the caller shall probe now; the next probe is due later."""
         if not self.is_trusted or now < self.next_at:
             return False
         self.next_at = now + PROBE_EVERY_SECONDS
@@ -45,11 +45,11 @@ class HealthProbe:
 
     def breaker_changed(self, old: str, new: str, now: float) -> None:
         if new == "closed":
-            self.is_trusted, self.has_spoken = True, False
+            self.is_trusted, self.has_reported_health = True, False
         elif new == "open":
             self.next_at = now + PROBE_EVERY_SECONDS
-            if old == "half-open" and self.has_spoken:
-                self.is_trusted, self.has_spoken = False, False
+            if old == "half-open" and self.has_reported_health:
+                self.is_trusted, self.has_reported_health = False, False
 
 
 @dataclass(slots=True)
@@ -108,6 +108,7 @@ class ServerStates:
         self._pool = pool
         self._clock = clock
         self._states: dict[str, ServerState] = {}
+        self._probes: dict[str, HealthProbe] = {}
         self._learning: dict[str, asyncio.Lock] = {}
 
     async def of(self, endpoint: Endpoint) -> ServerState:
@@ -121,6 +122,10 @@ class ServerStates:
                     self._gate(endpoint, facts), self._limiter(), facts
                 )
         return state
+
+    def probe(self, endpoint: Endpoint) -> HealthProbe:
+        """Return the health check that all calls to a model on a server share, as they share its breaker."""
+        return self._probes.setdefault(endpoint.breaker_name, HealthProbe())
 
     def is_out(self, endpoint: Endpoint) -> bool:
         """Tell whether a model has just been found useless; a server that was never called is not asked for it."""

@@ -1,16 +1,19 @@
-"""What a call needs from outside, and what all calls of an engine share."""
+"""What all calls of an engine share, and one endpoint of a call's route: plain data that the parts of a call hand on."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from core.clock import Clock
+from core.events import EventSink
+from core.llm.call.accounting import CallAccounting
+from core.llm.call.cache import ResponseCache
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
-from core.llm.servers.state import HealthProbe, ServerState
+from core.llm.servers.state import ServerState, ServerStates
 from core.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -19,25 +22,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CallDeps:
-    """What every call needs; `probes` go by the breaker's name."""
+class CallServices:
+    """What every call of an engine uses.
+
+    Attributes:
+        cache: answers given before; None asks the model every time.
+    """
 
     settings: Settings
     pool: ClientPool
+    servers: ServerStates
     breakers: BreakerFactory
+    retry_budget: RetryBudget
+    accounting: CallAccounting
+    cache: ResponseCache | None
+    emit: EventSink
     clock: Clock
     random: Random
-    retry_budget: RetryBudget = field(default_factory=RetryBudget)
-    probes: dict[str, HealthProbe] = field(default_factory=dict)
-
-    def probe(self, endpoint: Endpoint) -> HealthProbe:
-        """Return the health check that all calls to a model on a server share."""
-        return self.probes.setdefault(endpoint.breaker_name, HealthProbe())
 
 
 @dataclass(slots=True)
-class RouteEntry:
-    """One endpoint of a call.
+class RouteEndpoint:
+    """One endpoint of a call's route.
 
     Attributes:
         endpoint: where requests go now; it is replaced when the server has come back elsewhere.
