@@ -19,8 +19,8 @@ from core.workflow.prompt_context import read_if_there
 from core.workflow.state import ArtifactRef, RunState, paths_of_role
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
-from core.workspace.checks.checks import check_file
-from core.workspace.checks.signatures import lost_definitions, unresolved_names
+from core.workspace.checks.file_check import check_file
+from core.workspace.checks.python_source import lost_definitions, unresolved_names
 
 QUOTED_ANSWER_CHARACTERS = 6_000
 

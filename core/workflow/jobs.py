@@ -19,7 +19,7 @@ from core.workflow.definition import StepSpec
 from core.workflow.prompt_context import PromptContext, static_report
 from core.workflow.run import Run
 from core.workflow.state import ArtifactRef, RunState
-from core.workspace.answers.answers import VerdictAnswer, read_file_list, read_verdict
+from core.workspace.answers.structured import VerdictAnswer, read_file_list, read_verdict
 
 REPAIRS_LARGE = 1
 REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good

@@ -11,8 +11,8 @@ from core.text.sanitize import plain_line
 from core.workflow.definition import ModelSize, StepSpec
 from core.workflow.run import Run
 from core.workflow.state import ArtifactRef, FileRole, RunState, artifacts_of_role, paths_of_role
-from core.workspace.answers.answers import read_requirements
-from core.workspace.checks.signatures import python_imports, python_signatures
+from core.workspace.answers.structured import read_requirements
+from core.workspace.checks.python_source import python_imports, python_signatures
 from core.workspace.files.listing import list_folder, read_sources
 
 SOURCE_BYTES_LARGE = 60_000

@@ -19,7 +19,7 @@ from core.agents import Sampling
 from core.engine import Engine
 from core.events import AttemptFailed, TokensReceived
 from core.settings import load_config
-from core.workspace.checks.checks import check_file
+from core.workspace.checks.file_check import check_file
 from tests.support.events import Recorder, check_call_contract
 from tests.support.repository import ROOT
 

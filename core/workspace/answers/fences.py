@@ -53,7 +53,7 @@ class _Fence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _FencedLines:
     lines: list[str]
     fences: list[_Fence]
 
@@ -76,7 +76,9 @@ def find_blocks(
     to a closing fence and accepts the text up to a later one, the later one closes the block. `bare_is_markdown` reads a
     fence without a language as one around Markdown.
     """
-    page = _Page(lines, [fence for number, line in enumerate(lines) if (fence := _fence(line, number)) is not None])
+    page = _FencedLines(
+        lines, [fence for number, line in enumerate(lines) if (fence := _fence(line, number)) is not None]
+    )
     blocks: list[Block] = []
     position = 0
     while position < len(page.fences) and len(blocks) < MAX_BLOCKS:
@@ -117,7 +119,9 @@ def _fence(line: str, number: int) -> _Fence | None:
     return _Fence("", glued["mark"], glued["info"].strip(), number, glued=True) if glued is not None else None
 
 
-def _read_block(page: _Page, position: int, is_whole: Callable[[str], bool] | None, *, bare_is_markdown: bool) -> Block:
+def _read_block(
+    page: _FencedLines, position: int, is_whole: Callable[[str], bool] | None, *, bare_is_markdown: bool
+) -> Block:
     opener, later = page.fences[position], page.fences[position + 1 :]
     language, path = _read_info(opener.info)
     is_bare = not language and path is None
@@ -155,7 +159,9 @@ def _path_before(lines: list[str], number: int) -> str | None:
     return None
 
 
-def _code_end(page: _Page, opener: _Fence, later: list[_Fence], is_whole: Callable[[str], bool] | None) -> int | None:
+def _code_end(
+    page: _FencedLines, opener: _Fence, later: list[_Fence], is_whole: Callable[[str], bool] | None
+) -> int | None:
     closers = list(islice((fence.line for fence in later if fence.closes(opener)), MAX_CLOSERS_TRIED))
     if is_whole is not None and len(closers) > 1:
         for number in closers:
@@ -164,7 +170,7 @@ def _code_end(page: _Page, opener: _Fence, later: list[_Fence], is_whole: Callab
     return closers[0] if closers else None
 
 
-def _markdown_end(page: _Page, opener: _Fence, later: list[_Fence]) -> int | None:
+def _markdown_end(page: _FencedLines, opener: _Fence, later: list[_Fence]) -> int | None:
     """Find the fence that closes a Markdown block: inner fences with a language nest, bare ones by what follows."""
     inner: _Fence | None = None
     for position, fence in enumerate(later):
@@ -180,7 +186,7 @@ def _markdown_end(page: _Page, opener: _Fence, later: list[_Fence]) -> int | Non
     return None
 
 
-def _opens_inner(page: _Page, opener: _Fence, later: list[_Fence], position: int) -> bool:
+def _opens_inner(page: _FencedLines, opener: _Fence, later: list[_Fence], position: int) -> bool:
     following = later[position].line + 1
     if following >= len(page.lines) or not page.lines[following].strip():
         return False

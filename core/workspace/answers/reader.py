@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -9,9 +10,8 @@ from pathlib import PurePosixPath
 from core.errors import ArtifactError
 from core.text.sanitize import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_paragraphs, storable
 from core.workspace.answers.fences import MARKDOWN_LANGUAGES, Block, find_blocks, path_comment
-from core.workspace.answers.plainness import plainly_is
-from core.workspace.checks.checks import check_file
-from core.workspace.checks.languages import CHECKED_SUFFIXES, languages_of
+from core.workspace.checks.file_check import CHECKED_SUFFIXES, check_file, is_dockerfile, languages_of
+from core.workspace.checks.python_source import parse_python
 
 MAX_NOTES_CHARS = 800
 
@@ -23,6 +23,20 @@ _FAREWELL = re.compile(
     r"(?:let me know|feel free|i hope (?:this|that)|hope this helps|if you (?:have|need|would like|want) (?:any|further|more|me))",
     re.IGNORECASE,
 )
+_PYTHON_DEFINITIONS = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.If,
+    ast.With,
+    ast.Try,
+    ast.For,
+)
+_YAML_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]+\"):(?:\s|$)|- \S|#|\s|---|$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class ReadFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _FileAnswer:
     text: str
     path: PurePosixPath
     stopped: bool
@@ -63,11 +77,11 @@ def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
     thinking = _THINKING.match(text)
     if thinking is not None:
         text = text[thinking.end() :]
-    parsed = _Answer(text, PurePosixPath(path), finish_reason == "stop", thinking[1] if thinking else "")
+    parsed = _FileAnswer(text, PurePosixPath(path), finish_reason == "stop", thinking[1] if thinking else "")
     return _read_document(parsed) if parsed.is_document else _read_code(parsed)
 
 
-def _read_code(answer: _Answer) -> ReadFile:
+def _read_code(answer: _FileAnswer) -> ReadFile:
     lines = answer.text.split("\n")
     suffix = answer.path.suffix.lower()
     path = str(answer.path)
@@ -83,7 +97,7 @@ def _read_code(answer: _Answer) -> ReadFile:
     return _finish(answer, block, lines)
 
 
-def _read_document(answer: _Answer) -> ReadFile:
+def _read_document(answer: _FileAnswer) -> ReadFile:
     lines = answer.text.split("\n")
     first = next((line for line in lines if line.strip()), "")
     blocks = find_blocks(lines, bare_is_markdown=first.startswith(("```", "~~~")))
@@ -107,13 +121,13 @@ def _wraps_document(block: Block, lines: list[str], path: PurePosixPath) -> bool
     return not block.language and not any(line.strip() for line in around)
 
 
-def _without_fence(answer: _Answer, lines: list[str], blocks: tuple[Block, ...]) -> ReadFile | None:
+def _without_fence(answer: _FileAnswer, lines: list[str], blocks: tuple[Block, ...]) -> ReadFile | None:
     """Take the text as the file when there is no opening fence and it plainly is what the path says."""
     if not answer.stopped:
         return None
     end = blocks[0].first if blocks else len(lines)
     text = "\n".join(lines[:end])
-    if not plainly_is(str(answer.path), text):
+    if not _plainly_is(str(answer.path), text):
         return None
     return _accept(answer, text, path_comment(lines[0]), "\n".join(lines[end + 1 :]))
 
@@ -131,7 +145,7 @@ def _fitness(block: Block, path: PurePosixPath) -> tuple[int, bool, int]:
     return _names(block, path), block.language in languages_of(path), len(block.text.strip())
 
 
-def _finish(answer: _Answer, block: Block, lines: list[str]) -> ReadFile:
+def _finish(answer: _FileAnswer, block: Block, lines: list[str]) -> ReadFile:
     text = block.text
     if not block.closed:
         if not answer.stopped:
@@ -142,7 +156,7 @@ def _finish(answer: _Answer, block: Block, lines: list[str]) -> ReadFile:
     return _accept(answer, text, block.path, notes)
 
 
-def _accept(answer: _Answer, text: str, declared: str | None, notes: str) -> ReadFile:
+def _accept(answer: _FileAnswer, text: str, declared: str | None, notes: str) -> ReadFile:
     text = _without_path_line(text, answer)
     if not text.strip() and answer.path.name not in EMPTY_FILE_NAMES:
         raise ArtifactError("empty", f"the answer for {answer.path} holds an empty file", hint="ask for the file again")
@@ -150,7 +164,7 @@ def _accept(answer: _Answer, text: str, declared: str | None, notes: str) -> Rea
     return ReadFile(text.rstrip("\n") + "\n", declared, around)
 
 
-def _without_path_line(text: str, answer: _Answer) -> str:
+def _without_path_line(text: str, answer: _FileAnswer) -> str:
     """Drop a first line that only repeats the path where it would break the file: in JSON and before a #! line."""
     first, _, rest = text.partition("\n")
     if answer.is_document or path_comment(first) is None:
@@ -177,11 +191,37 @@ def _without_chat(text: str) -> tuple[str, str]:
     return "\n\n".join(paragraphs), f"{before}\n\n{after}"
 
 
-def _no_block(answer: _Answer) -> ArtifactError:
+def _no_block(answer: _FileAnswer) -> ArtifactError:
     return ArtifactError("no_block", f"the answer for {answer.path} holds no file", hint="ask for one fenced block")
 
 
-def _unclosed(answer: _Answer) -> ArtifactError:
+def _unclosed(answer: _FileAnswer) -> ArtifactError:
     return ArtifactError(
         "unclosed", f"the answer for {answer.path} ended inside the file", hint="ask for the file again"
     )
+
+
+def _plainly_is(path: str, text: str) -> bool:
+    """Tell whether `text` can only be the content of `path`: it parses and has what such a file always has."""
+    if not text.strip() or check_file(path, text) is not None:
+        return False
+    name = PurePosixPath(path)
+    if is_dockerfile(path):
+        return True
+    match name.suffix.lower():
+        case ".py" | ".pyi":
+            tree = parse_python(text)
+            return tree is not None and any(isinstance(node, _PYTHON_DEFINITIONS) for node in tree.body)
+        case ".json":
+            return text.lstrip().startswith(("{", "["))
+        case ".toml":
+            return True
+        case ".yaml" | ".yml":
+            lines = text.strip().split("\n")
+            return len(lines) > 1 and all(_YAML_KEY.match(line) for line in lines)
+        case ".sh" | ".bash":
+            return text.lstrip().startswith("#!")
+        case ".html" | ".xml" | ".svg":
+            return text.lstrip().startswith("<")
+        case _:
+            return text.lstrip().startswith("#!")

@@ -15,7 +15,7 @@ from core.errors import ArtifactError, WorkspaceError
 from core.text.sanitize import EMPTY_FILE_NAMES, storable
 from core.workspace.files.manifest import MANIFEST_NAME, Manifest, WrittenFile, load_manifest
 from core.workspace.files.paths import safe_relative_path
-from core.workspace.files.tree import HAS_DESCRIPTORS, Place, is_junction, open_folder, remove_leftovers
+from core.workspace.files.tree import HAS_DESCRIPTORS, OpenFolder, is_junction, open_folder, remove_leftovers
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 200
@@ -149,7 +149,7 @@ class OutputFolder:
         return entry
 
     def _replace(
-        self, place: Place, name: PurePosixPath, present: os.stat_result | None, content: bytes, version: int
+        self, place: OpenFolder, name: PurePosixPath, present: os.stat_result | None, content: bytes, version: int
     ) -> int:
         """Keep the present file as `version`, put the content in its place, and return the version it now has."""
         if present is None:
@@ -185,7 +185,7 @@ class OutputFolder:
         if twin is not None:
             raise ArtifactError("same_name", f"{name} and {twin} are one file on many systems", hint=f"use {twin}")
 
-    def _holds(self, place: Place, name: str, present: os.stat_result | None, content: bytes) -> bool:
+    def _holds(self, place: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
         if present is None or not stat.S_ISREG(present.st_mode) or present.st_size != len(content):
             return False
         return place.read(name, limit_bytes=MAX_KEPT_BYTES) == content
@@ -209,7 +209,7 @@ class OutputFolder:
             else:
                 place.replace(MANIFEST_NAME, content, mode=0o644)
 
-    def _open(self, parts: tuple[str, ...], *, create: bool = True) -> contextlib.AbstractContextManager[Place]:
+    def _open(self, parts: tuple[str, ...], *, create: bool = True) -> contextlib.AbstractContextManager[OpenFolder]:
         return open_folder(self.root, parts, create=create, by_descriptor=self._by_descriptor)
 
     def _unusable_because(self, error: Exception) -> WorkspaceError:

@@ -61,7 +61,7 @@ _BINARY_SNIFF_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class SourceFiles:
     """Whole files as (path, text), and one line for each file or folder that was left out, with the reason."""
 
     files: tuple[tuple[str, str], ...]
@@ -69,7 +69,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _FoundPath:
     path: str
     bytes: int
     why_not: str  # empty when the file may be read
@@ -92,7 +92,7 @@ def list_folder(root: Path, *, max_files: int = MAX_LISTED, max_depth: int = MAX
 
 def read_sources(
     root: Path, budget_bytes: int, *, max_file_bytes: int = MAX_SOURCE_BYTES, max_depth: int = MAX_DEPTH
-) -> Sources:
+) -> SourceFiles:
     """Return the text files of a folder, nearest to its root first, whole, until the budget is used up.
 
     Left out: version control, environments, caches, links, binaries, large files, and whatever may hold a secret.
@@ -113,10 +113,10 @@ def read_sources(
             continue
         used += entry.bytes
         files.append((entry.path, text))
-    return Sources(tuple(files), tuple(left_out))
+    return SourceFiles(tuple(files), tuple(left_out))
 
 
-def _scan(root: Path, max_depth: int) -> Iterator[_Entry]:
+def _scan(root: Path, max_depth: int) -> Iterator[_FoundPath]:
     waiting = [("", 0)]
     scanned = 0
     while waiting:
@@ -125,43 +125,45 @@ def _scan(root: Path, max_depth: int) -> Iterator[_Entry]:
             with os.scandir(root / folder) as found:
                 children = sorted(found, key=lambda child: child.name)
         except OSError as error:
-            yield _Entry(plain_line(folder, limit=200) or ".", 0, f"cannot be read: {error.strerror}", depth)
+            yield _FoundPath(plain_line(folder, limit=200) or ".", 0, f"cannot be read: {error.strerror}", depth)
             continue
         for child in children:
             scanned += 1
             path = f"{folder}/{child.name}" if folder else child.name
             if scanned > MAX_SCANNED:
-                yield _Entry("the rest", 0, f"more than {MAX_SCANNED} entries", depth)
+                yield _FoundPath("the rest", 0, f"more than {MAX_SCANNED} entries", depth)
                 return
-            entry = _entry(child, path, depth)
+            entry = _look_at(child, path, depth)
             if entry is not None:
                 yield entry
             elif is_ours(root / path):
-                yield _Entry(path, 0, "delivered by Quintet", depth)
+                yield _FoundPath(path, 0, "delivered by Quintet", depth)
             elif depth + 1 >= max_depth:
-                yield _Entry(path, 0, "too deep", depth)
+                yield _FoundPath(path, 0, "too deep", depth)
             else:
                 waiting.append((path, depth + 1))
 
 
-def _entry(child: os.DirEntry[str], path: str, depth: int) -> _Entry | None:
+def _look_at(child: os.DirEntry[str], path: str, depth: int) -> _FoundPath | None:
     """Return what a child is; None for a folder to look into."""
     if not child.name.isprintable():
-        return _Entry(plain_line(path, limit=200), 0, "unreadable name", depth)
+        return _FoundPath(plain_line(path, limit=200), 0, "unreadable name", depth)
     try:
         status = child.stat(follow_symlinks=False)
     except OSError as error:
-        return _Entry(path, 0, f"cannot be read: {error.strerror}", depth)
+        return _FoundPath(path, 0, f"cannot be read: {error.strerror}", depth)
     if child.is_symlink():
-        return _Entry(path, 0, "a link", depth)
+        return _FoundPath(path, 0, "a link", depth)
     if stat.S_ISDIR(status.st_mode):
         is_environment = Path(child.path, "pyvenv.cfg").exists()
-        return _Entry(path, 0, "skipped folder", depth) if child.name in _SKIPPED_FOLDERS or is_environment else None
+        return (
+            _FoundPath(path, 0, "skipped folder", depth) if child.name in _SKIPPED_FOLDERS or is_environment else None
+        )
     if not stat.S_ISREG(status.st_mode):
-        return _Entry(path, 0, "not a regular file", depth)
+        return _FoundPath(path, 0, "not a regular file", depth)
     if _SECRET_NAMES.fullmatch(child.name):
-        return _Entry(path, 0, "may hold a secret", depth)
-    return _Entry(path, status.st_size, "", depth)
+        return _FoundPath(path, 0, "may hold a secret", depth)
+    return _FoundPath(path, status.st_size, "", depth)
 
 
 def _read_text(path: Path, limit_bytes: int) -> tuple[str, str]:

@@ -22,7 +22,7 @@ _NO_BLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe must not wait f
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OpenFolder:
     """An open folder; names in it are reached by its descriptor where the system can, else by its checked path."""
 
     path: Path
@@ -71,7 +71,7 @@ class Place:
         """Make renames in this folder survive a power cut, where the system can."""
         sync_folder(self.path, self.descriptor)
 
-    def keep(self, name: str, other: Place, other_name: str) -> None:
+    def keep(self, name: str, other: OpenFolder, other_name: str) -> None:
         """Give the file a second name in another folder, by link where possible, else by copy."""
         try:
             os.link(
@@ -91,7 +91,7 @@ class Place:
 @contextlib.contextmanager
 def open_folder(
     root: Path, parts: tuple[str, ...], *, create: bool, by_descriptor: bool = HAS_DESCRIPTORS
-) -> Iterator[Place]:
+) -> Iterator[OpenFolder]:
     """Open the folder at `parts` below `root`, made on the way if `create`.
 
     Raises:
@@ -101,7 +101,7 @@ def open_folder(
     if by_descriptor:
         descriptor = _walk(root, parts, create=create)
         try:
-            yield Place(root.joinpath(*parts), descriptor)
+            yield OpenFolder(root.joinpath(*parts), descriptor)
         finally:
             os.close(descriptor)
     else:
@@ -112,7 +112,7 @@ def open_folder(
                 with contextlib.suppress(FileExistsError):
                     path.mkdir()
             _check_step(path.lstat(), "/".join(parts[:depth]))
-        yield Place(path, None)
+        yield OpenFolder(path, None)
 
 
 def remove_leftovers(root: Path, *, limit: int = 20_000) -> tuple[str, ...]:

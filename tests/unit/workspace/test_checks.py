@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.workspace.checks.checks import check_file
-from core.workspace.checks.shell import check_quotes
+from core.workspace.checks.file_check import check_file
+from core.workspace.checks.ops_files import check_quotes
 
 WORKFLOW = """\
 name: ci

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import ArtifactError
-from core.workspace.answers.answers import PlannedFile, Requirement, read_file_list, read_requirements, read_verdict
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
-from core.workspace.checks.checks import check_file
+from core.workspace.answers.structured import PlannedFile, Requirement, read_file_list, read_requirements, read_verdict
+from core.workspace.checks.file_check import check_file
 
 CODE = "def add(a, b):\n    return a + b\n"
 README = "# Demo\n\nInstall it:\n\n```bash\npip install demo\n```\n\nThen run it.\n"

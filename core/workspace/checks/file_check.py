@@ -9,9 +9,7 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from core.text.sanitize import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_line
-from core.workspace.checks.dockerfile import check_dockerfile, is_dockerfile
 from core.workspace.checks.python_source import python_problem
-from core.workspace.checks.shell import check_shell, is_shell
 
 MAX_PROBLEM_CHARS = 300
 
@@ -26,7 +24,54 @@ _PYTHON_START = re.compile(r"(?:async )?def \w+\s*\(|from [\w.]+ import |@pytest
 _PYTHON_IMPORT = re.compile(r"from [\w.]+ import |import pytest")
 _COMMENT = re.compile(r"\s*(?:#|//|/?\*)")
 
+_YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
+_SHELL_LINE = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|k)?sh\b")
+
+CHECKED_SUFFIXES = frozenset({".py", ".pyi", ".json", ".toml"})
+"""Files whose parser is cheap and strict enough to tell a whole text from half of one."""
+
+_BY_SUFFIX: dict[str, frozenset[str]] = {
+    suffix: frozenset(names.split())
+    for suffix, names in {
+        ".py": "python py python3 py3",
+        ".pyi": "python py pyi",
+        ".js": "javascript js jsx node",
+        ".mjs": "javascript js mjs",
+        ".ts": "typescript ts",
+        ".tsx": "tsx typescript ts",
+        ".jsx": "jsx javascript js",
+        ".json": "json jsonc json5",
+        ".yaml": "yaml yml",
+        ".yml": "yaml yml",
+        ".toml": "toml",
+        ".ini": "ini cfg conf",
+        ".cfg": "ini cfg conf",
+        ".sh": "bash sh shell zsh console",
+        ".bash": "bash sh shell",
+        ".md": "markdown md",
+        ".html": "html htm xml",
+        ".css": "css scss",
+        ".sql": "sql sqlite postgresql mysql",
+        ".rs": "rust rs",
+        ".go": "go golang",
+        ".rb": "ruby rb",
+        ".java": "java",
+        ".c": "c",
+        ".h": "c cpp c++",
+        ".cpp": "cpp c++ cxx",
+        ".cs": "csharp c# cs",
+        ".php": "php",
+        ".dockerfile": "dockerfile docker",
+        ".txt": "text txt plaintext",
+    }.items()
+}
+KNOWN_SUFFIXES = frozenset(_BY_SUFFIX)
+_BY_NAME: dict[str, frozenset[str]] = {
+    "dockerfile": frozenset({"dockerfile", "docker"}),
+    "containerfile": frozenset({"dockerfile", "docker", "containerfile"}),
+    "makefile": frozenset({"makefile", "make"}),
+}
 
 
 def check_file(path: str, text: str) -> str | None:
@@ -50,26 +95,32 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
         return f"line {line_number}: there is the control character U+{ord(control[0]):04X}; write it as an escape"
     if not text.strip():
         return None if path.name in EMPTY_FILE_NAMES else "line 1: the file is empty"
-    if is_dockerfile(str(path)):
-        return check_dockerfile(text)
     suffix = path.suffix.lower()
+    if is_dockerfile(str(path)) or suffix in _YAML_SUFFIXES:
+        return _ops_problem(path, text)
     if suffix in {".py", ".pyi"}:
         return python_problem(text)
     if suffix in {".json", ".ipynb"}:
         return _json_problem(text)
-    if suffix in {".yaml", ".yml"}:
-        # PyYAML costs a tenth of a second to import; only a YAML file pays for it.
-        from core.workspace.checks.yaml_check import check_workflow, check_yaml
-
-        is_workflow = path.parts[-3:-1] == (".github", "workflows")
-        return check_workflow(text) if is_workflow else check_yaml(text)
     if suffix == ".toml":
         return _toml_problem(text)
     if suffix in _MARKDOWN_SUFFIXES:
         return _markdown_problem(text)
-    if is_shell(path, text):
-        return check_shell(text)
+    if _is_shell(path, text):
+        return _ops_problem(path, text)
     return _foreign_problem(suffix, text)
+
+
+def _ops_problem(path: PurePosixPath, text: str) -> str | None:
+    # PyYAML costs a tenth of a second to import; only a file of this kind pays for it.
+    from core.workspace.checks.ops_files import check_dockerfile, check_shell, check_workflow, check_yaml
+
+    if is_dockerfile(str(path)):
+        return check_dockerfile(text)
+    if path.suffix.lower() not in _YAML_SUFFIXES:
+        return check_shell(text)
+    is_workflow = path.parts[-3:-1] == (".github", "workflows")
+    return check_workflow(text) if is_workflow else check_yaml(text)
 
 
 def _foreign_problem(suffix: str, text: str) -> str | None:
@@ -118,3 +169,27 @@ def _markdown_problem(text: str) -> str | None:
     if len(re.findall(r"\w+", " ".join(prose))) < 3:
         return "line 1: the document has no sentence"
     return None
+
+
+def is_dockerfile(path: str) -> bool:
+    """Tell whether a path names a Dockerfile: Dockerfile, Dockerfile.dev, api.dockerfile, Containerfile."""
+    name = PurePosixPath(path.casefold())
+    if name.suffix in {".dockerfile", ".containerfile"}:
+        return True
+    return name.name.split(".", 1)[0] in {"dockerfile", "containerfile"} and name.suffix not in KNOWN_SUFFIXES
+
+
+def _is_shell(path: PurePosixPath, text: str) -> bool:
+    """Tell whether bash can judge the file: by its suffix, or by its first line where there is no suffix."""
+    if path.suffix.lower() in {".sh", ".bash"}:
+        return True
+    return not path.suffix and _SHELL_LINE.match(text) is not None
+
+
+def languages_of(path: PurePosixPath) -> frozenset[str]:
+    """Return the fence languages that fit a path; none for an unknown kind."""
+    by_suffix = _BY_SUFFIX.get(path.suffix.lower())
+    if by_suffix is not None:
+        return by_suffix
+    by_name = _BY_NAME.get(path.name.casefold().split(".", 1)[0])
+    return by_name or frozenset({path.suffix.lower().lstrip(".")}) - {""}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.workspace.answers.elisions import find_elisions
-from core.workspace.checks.signatures import lost_definitions, python_imports, python_signatures, unresolved_names
+from core.workspace.checks.python_source import lost_definitions, python_imports, python_signatures, unresolved_names
 
 MODULE = '''
 """Tasks."""
