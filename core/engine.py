@@ -24,6 +24,7 @@ from core.llm.servers.resolver import EndpointSource
 from core.prompts import AgentPrompt, load_agents, load_common, render
 from core.scoreboard import Scoreboard
 from core.settings import Settings
+from core.spending.budget import WhenReached
 from core.status import AgentStatus, EngineStatus, LatencyStatus
 from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
@@ -34,7 +35,6 @@ from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
 from core.workflow.lifecycle import RunLifecycle, RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
-from core.workflow.run_budget_gate import WhenReached
 
 TASK_MAX_BYTES = 256 * 1024
 CACHE_FILE = "answers.sqlite"

@@ -10,11 +10,11 @@ from core.errors import QuintetError
 from core.events import Event, RunFinished, RunStarted, Warned
 from core.kinds import RunStatus, VerdictValue
 from core.sessions.journal import Journal
+from core.spending.budget import stops_while_held
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
 from core.workflow.graph import execute_run
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
-from core.workflow.run_budget_gate import stops_while_held
 from core.workflow.state import RunState, StepResult
 
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"

@@ -19,12 +19,11 @@ from core.llm.window.trim import without_middle
 from core.prompts import CommonPrompts, Variant
 from core.sessions.folder import Session
 from core.settings import Settings
-from core.spending.budget import Budget, ReachedLimit
+from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached
 from core.spending.ledger import Ledger
 from core.telemetry.logs import log, set_correlation_id
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout, layout_of, slug_of
-from core.workflow.run_budget_gate import RunBudgetGate, WhenReached
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
 

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from core.errors import QuintetError
 from core.settings import BudgetSettings
-from core.spending.budget import Budget, ReachedLimit
+from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached, stops_while_held
 from core.spending.ledger import Cost, Spent
-from core.workflow.run_budget_gate import RunBudgetGate, WhenReached, stops_while_held
 from tests.support.clock import VirtualClock
 
 NOTHING = {"tokens": 0.0, "usd": 0.0, "minutes": 0.0}
