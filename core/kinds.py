@@ -70,6 +70,7 @@ AgentPhase = Literal[
 
 BreakerState = Literal["closed", "open", "half-open"]
 AlertSeverity = Literal["critical", "warning", "info"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 EndpointKind = Literal["embedded", "local", "remote"]
 EndpointState = Literal["idle", "starting", "ready", "failed"]
 

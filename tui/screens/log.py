@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from core.telemetry.logs import Level
+from core.kinds import LogLevel
 from core.telemetry.logs.reader import read_log_lines
 from core.text.sanitize import one_line
 from tui.screens.log_entry import LogEntryScreen
@@ -35,7 +35,7 @@ KEYS = (
     ("f", "Follow", "screen.follow"),
     ("x", "All", "screen.show_all"),
 )
-LEVELS: tuple[Level, ...] = get_args(Level)
+LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 NO_LOG = "No log is written. Set LOG_FILE to a file that you may write, and start again."
 PLAIN_TEXT = "Plain text has no fields to open: set STRUCTURED_LOGGING=true and start again for whole entries."
 
@@ -52,7 +52,7 @@ class LogSource:
 class LogFilter:
     """Which entries are shown; None and "" leave all of them."""
 
-    level: Level | None = None
+    level: LogLevel | None = None
     agent_id: str | None = None
     correlation_id: str | None = None
     text: str = ""
@@ -128,7 +128,7 @@ class LogScreen(Screen[None]):
         else:
             self.dismiss()
 
-    def action_level(self, level: Level) -> None:
+    def action_level(self, level: LogLevel) -> None:
         self._want(replace(self._wanted, level=level))
 
     def action_next_level(self) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from core.events import Usage
-from core.kinds import BreakerState
+from core.kinds import BreakerState, LogLevel
 from core.llm.call.attempt import Completion
 from core.llm.call.call_events import CallEvents
 from core.llm.endpoint import Endpoint
@@ -17,7 +17,7 @@ from core.llm.window.tokens import estimate_prompt_tokens, estimate_tokens
 from core.spending.ledger import Cost, Ledger, Spent
 from core.spending.prices import Prices
 from core.telemetry import metrics
-from core.telemetry.logs import Level, log, log_ids
+from core.telemetry.logs import log, log_ids
 
 if TYPE_CHECKING:
     from core.settings import PriceSettings
@@ -148,7 +148,7 @@ def _measure(
     duration_ms = events.duration_seconds * 1000
     metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": ending})
     with log_ids(**events.log_ids):
-        level: Level = "WARNING" if ending == "error" else "INFO"
+        level: LogLevel = "WARNING" if ending == "error" else "INFO"
         log(
             level,
             "call ended",

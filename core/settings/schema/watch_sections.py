@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.kinds import LogLevel
 from core.settings.schema.fields import CONFIG, AnyCase, ApiKey, BaseUrl, Dsn, Env, FilePath, LevelName, Number, Whole
 
 
@@ -14,9 +15,7 @@ class LoggingSettings(BaseModel):
 
     model_config: ClassVar[ConfigDict] = CONFIG
 
-    level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], LevelName, Env("LOG_LEVEL", takes_effect="at once")
-    ] = "INFO"
+    level: Annotated[LogLevel, LevelName, Env("LOG_LEVEL", takes_effect="at once")] = "INFO"
     """Least severe lines that are kept."""
 
     file: Annotated[FilePath | None, Field(examples=["quintet.log"]), Env("LOG_FILE")] = None

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock
 from core.events import AlertFired, AlertResolved, BreakerChanged, Event, EventSink
-from core.kinds import AlertSeverity
+from core.kinds import AlertSeverity, LogLevel
 from core.telemetry.alerts.board import AlertBoard, AlertStamp, AlertStatus
 from core.telemetry.alerts.values import AlertValues
-from core.telemetry.logs import Level, log
+from core.telemetry.logs import log
 from core.telemetry.metrics import current_registry, gauge, increment
 from core.telemetry.metrics.process import record_process_gauges
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EVALUATE_EVERY_SECONDS = 5.0
 
-_LEVELS: dict[AlertSeverity, Level] = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
+_LEVELS: dict[AlertSeverity, LogLevel] = {"critical": "ERROR", "warning": "WARNING", "info": "INFO"}
 
 
 class AlertWatch:

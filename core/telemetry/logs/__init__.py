@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from core.telemetry.logs.context import log_ids, set_correlation_id
+from core.telemetry.logs.line import log_ids, set_correlation_id
 from core.telemetry.logs.setup import (
     LEVELS,
-    Level,
     current_log_file,
     listen_for_faults,
     log,
@@ -16,7 +15,6 @@ from core.telemetry.logs.setup import (
 
 __all__ = [
     "LEVELS",
-    "Level",
     "current_log_file",
     "listen_for_faults",
     "log",

@@ -1,24 +1,52 @@
-"""What a log line looks like: one JSON object, or one line of text, that no message can forge or break."""
+"""A log line: one JSON object or one line of text that no message can forge or break, and the ids that it carries."""
 
 from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from core.redaction import redact, redact_value
-from core.telemetry.logs.context import ID_NAMES, current_ids
+
+if TYPE_CHECKING:
+    from loguru import Record, RecordException
 from core.text.sanitize import escape_controls
 
-MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest of a larger one helps nobody
-HIDDEN = "_line"  # the finished line travels to the sink under this name
+ID_NAMES = ("correlation_id", "agent_id", "task_id", "workflow_id")
+MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest is cut off
+LINE_FIELD = "_line"  # the finished line reaches the sink as an extra field of this name
 
 
-def json_line(record: Mapping[str, Any]) -> str:  # a loguru record
+_ids: ContextVar[Mapping[str, str]] = ContextVar("log_ids", default=MappingProxyType({}))
+
+
+def set_correlation_id(correlation_id: str) -> str:
+    """Put this id on all further log lines of the current task and of those it starts; return it."""
+    _ids.set(MappingProxyType({**_ids.get(), "correlation_id": correlation_id}))
+    return correlation_id
+
+
+@contextmanager
+def log_ids(**ids: str) -> Iterator[None]:
+    """Put agent_id, task_id, workflow_id or correlation_id on the log lines of a block, its tasks and its threads."""
+    unknown = set(ids) - set(ID_NAMES)
+    if unknown:
+        raise ValueError(f"no log line has {', '.join(sorted(unknown))} - the ids are {', '.join(ID_NAMES)}")
+    token = _ids.set(MappingProxyType({**_ids.get(), **ids}))
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+def json_line(record: Record) -> str:
     """Return a record as one JSON object with the fixed keys; free fields stand under "extra"."""
-    line, exception = _facts(record)
+    line, exception = _parts(record)
     if exception is not None:
         line["exception"] = exception
     return json_text(line)
@@ -30,14 +58,14 @@ def json_text(value: object) -> str:
     return escape_controls(text, lambda character: json.dumps(character)[1:-1])
 
 
-def text_line(record: Mapping[str, Any]) -> str:  # a loguru record
+def text_line(record: Record) -> str:
     """Return a record as one line of text."""
     return "\\n".join(text_lines(record))
 
 
-def text_lines(record: Mapping[str, Any]) -> list[str]:  # a loguru record
+def text_lines(record: Record) -> list[str]:
     """Return a record as a line of text; the lines of its exception follow."""
-    line, exception = _facts(record)
+    line, exception = _parts(record)
     ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
     fields = [f"{name}={value}" for name, value in line["extra"].items()]
     if line["duration_ms"] is not None:
@@ -47,9 +75,9 @@ def text_lines(record: Mapping[str, Any]) -> list[str]:  # a loguru record
     return [escape_controls(text) for text in texts]
 
 
-def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-    fields = {**current_ids(), **record["extra"]}
-    fields.pop(HIDDEN, None)
+def _parts(record: Record) -> tuple[dict[str, Any], str | None]:
+    fields = {**_ids.get(), **record["extra"]}
+    fields.pop(LINE_FIELD, None)
     at: datetime = record["time"]
     line = {
         "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -63,7 +91,7 @@ def _facts(record: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     return line, _traceback(record["exception"])
 
 
-def _traceback(exception: Any) -> str | None:  # loguru's RecordException
+def _traceback(exception: RecordException | None) -> str | None:
     if exception is None or exception.type is None:
         return None
     # Without local variables: they hold keys and prompts.

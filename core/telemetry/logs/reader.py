@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from core.telemetry.logs import LEVELS, Level
-from core.telemetry.logs.file import rotated
+from core.kinds import LogLevel
+from core.telemetry.logs import LEVELS
 from core.telemetry.logs.line import json_text
+from core.telemetry.logs.sinks import rotated
 
 MAX_ENTRIES = 5000  # of one reading; the newest are what somebody looks for
 
@@ -26,7 +27,7 @@ class LogEntry:
     """One line of a log; a line of plain text keeps its ids and fields within the message."""
 
     timestamp: str
-    level: Level
+    level: LogLevel
     logger: str
     message: str
     correlation_id: str | None = None
@@ -88,7 +89,7 @@ def read_log_lines(
         OSError: the file is there but cannot be read.
         ValueError: there is no such level.
     """
-    lowest = LEVELS.index(cast("Level", level.upper())) if level else 0
+    lowest = LEVELS.index(cast("LogLevel", level.upper())) if level else 0
     wanted = _Filter(lowest, agent_id, correlation_id, (text or "").casefold())
     found: deque[LogEntry] = deque(maxlen=MAX_ENTRIES)
     try:

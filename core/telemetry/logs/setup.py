@@ -1,23 +1,27 @@
-"""The one door to logs: lines with ids go to a file, secrets never do, and only a headless run shows any."""
+"""Starts and stops the log, and writes its lines: with ids, without secrets, to a file and a headless run's terminal."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from core.clock import Clock, SystemClock
-from core.telemetry.logs.file import KEEP, LogFile, default_log_path, remove_old_logs
-from core.telemetry.logs.line import HIDDEN, json_line, text_line
+from core.kinds import LogLevel
+from core.telemetry.logs.line import LINE_FIELD, json_line, text_line
+from core.telemetry.logs.sinks import KEEP, Console, LogFile, default_log_path, remove_old_logs
 
-Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-LEVELS: tuple[Level, ...] = get_args(Level)  # from the least severe on
+if TYPE_CHECKING:
+    from loguru import Record
+
+LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)  # from the least severe on
 MEGABYTE = 1_000_000
 
-# loguru takes what `format` answers for a template; user text is only ever put in as a value.
-_TEMPLATE = f"{{extra[{HIDDEN}]}}\n"
+# What a format function returns is a template for loguru; texts are put in as a value, so that their braces stay.
+_TEMPLATE = f"{{extra[{LINE_FIELD}]}}\n"
 
 # These log every request, with its whole address, at INFO, or much that is of no use.
 NOISY_LIBRARIES = (
@@ -38,23 +42,27 @@ class _Interceptor(logging.Handler):
         _write(_level_name(record.levelno), message, {"logger": record.name}, exception)
 
 
-class _State:
-    """What `setup_logging` has set up in this process."""
+@dataclass(slots=True)
+class _ActiveLog:
+    """What `setup_logging` has started in this process."""
 
     interceptor: _Interceptor | None = None
     file: LogFile | None = None
-    is_on = False
-    lowest = LEVELS.index("INFO")
-    with_content = False
+    has_sink: bool = False
+    lowest: int = LEVELS.index("INFO")
+    with_content: bool = False
     on_fault: Callable[[BaseException], None] | None = None
-    raise_exceptions = logging.raiseExceptions
+    raise_exceptions: bool = logging.raiseExceptions
+
+
+_active = _ActiveLog()
 
 
 def setup_logging(
     *,
     level: str = "INFO",
     json_format: bool = True,
-    log_file: Path | None = None,
+    log_file: Path | str | None = None,
     colored_console: bool = False,
     content: bool = False,
     rotation_megabytes: int = 10,
@@ -67,14 +75,14 @@ def setup_logging(
         level: the least severe lines that are kept; `set_log_level` changes it later.
         json_format: one JSON object a line, else plain text.
         log_file: a file of the user's choice; as other processes may write it too, rotated ones are not packed.
-        colored_console: show the lines on standard error as well; never while an app owns the terminal.
+        colored_console: show the lines on standard error as well; not to be used while an app draws on the terminal.
         content: keep prompts and answers too.
         rotation_megabytes: size at which a new file is begun.
         retention_files: rotated files, and logs of earlier processes, that stay.
         clock: dates the file's name.
 
     Returns:
-        A warning if the file cannot be written, which costs nothing but the log; else None.
+        A warning if the file cannot be written, and there is no log then; else None.
 
     Raises:
         ValueError: there is no such level.
@@ -82,11 +90,12 @@ def setup_logging(
     stop_logging()
     set_log_level(level)
     time = clock or SystemClock()
-    path = log_file or default_log_path(time)
+    path = default_log_path(time) if log_file is None else Path(log_file)
     _intercept_libraries()
-    _State.with_content = content
+    _active.with_content = content
     if colored_console:
-        _show_on_console()
+        console = Console(sys.stderr)
+        _add_sink(console, console.line)
     try:
         file = LogFile(path, rotate_bytes=rotation_megabytes * MEGABYTE, keep=retention_files, is_ours=log_file is None)
     except OSError as error:
@@ -94,14 +103,8 @@ def setup_logging(
         return f"no log is written: {path} cannot be opened ({reason}) - set LOG_FILE to a file you may write"
     if log_file is None:
         remove_old_logs(path.parent, time, keep=retention_files)
-    to_line = json_line if json_format else text_line
-
-    def line(record: Any) -> str:  # loguru's record, typed in its stub only
-        record["extra"][HIDDEN] = to_line(record)
-        return _TEMPLATE
-
-    _add_sink(file, line)
-    _State.file = file
+    _add_sink(file, json_line if json_format else text_line)
+    _active.file = file
     return None
 
 
@@ -110,13 +113,13 @@ def stop_logging() -> None:
     from loguru import logger
 
     logger.remove()
-    _State.file = None
-    _State.is_on = False
-    if _State.interceptor is not None:
-        logging.getLogger().removeHandler(_State.interceptor)
+    _active.file = None
+    _active.has_sink = False
+    if _active.interceptor is not None:
+        logging.getLogger().removeHandler(_active.interceptor)
         logging.captureWarnings(capture=False)
-        logging.raiseExceptions = _State.raise_exceptions
-        _State.interceptor = None
+        logging.raiseExceptions = _active.raise_exceptions
+        _active.interceptor = None
 
 
 def set_log_level(level: str) -> None:
@@ -124,21 +127,21 @@ def set_log_level(level: str) -> None:
     name = level.upper()
     if name not in LEVELS:
         raise ValueError(f"there is no log level {level!r} - the levels are {', '.join(LEVELS)}")
-    _State.lowest = LEVELS.index(name)
+    _active.lowest = LEVELS.index(name)
 
 
 def current_log_file() -> Path | None:
     """Return the file that is being written, None while there is no log."""
-    return _State.file.path if _State.file else None
+    return _active.file.path if _active.file else None
 
 
 def listen_for_faults(on_fault: Callable[[BaseException], None] | None) -> None:
-    """Hand every exception that `log` is given at level ERROR, a fault of our own, to a reporter too; None ends that."""
-    _State.on_fault = on_fault
+    """Pass every exception that `log` takes at level ERROR, a fault of our own, on to this function; None ends that."""
+    _active.on_fault = on_fault
 
 
 def log(
-    level: Level,
+    level: LogLevel,
     message: str,
     /,
     *,
@@ -152,27 +155,31 @@ def log(
     and models belong into `content`, which is left out unless the settings ask for it. Does nothing before
     `setup_logging`.
     """
-    if exception is not None and level == "ERROR" and _State.on_fault is not None:
-        _State.on_fault(exception)
-    _write(level, message, {**fields, **content} if content and _State.with_content else fields, exception, depth=2)
+    if exception is not None and level == "ERROR" and _active.on_fault is not None:
+        _active.on_fault(exception)
+    _write(level, message, {**fields, **content} if content and _active.with_content else fields, exception, depth=2)
 
 
 def _write(
-    level: Level, message: str, fields: dict[str, Any], exception: BaseException | None, *, depth: int = 1
+    level: LogLevel, message: str, fields: dict[str, object], exception: BaseException | None, *, depth: int = 1
 ) -> None:
-    if not _State.is_on or LEVELS.index(level) < _State.lowest:
+    if not _active.has_sink or LEVELS.index(level) < _active.lowest:
         return
     from loguru import logger
 
     logger.bind(**fields).opt(depth=depth, exception=exception).log(level, message)
 
 
-def _add_sink(sink: Any, line: Any) -> None:  # what loguru takes
+def _add_sink(sink: LogFile | Console, to_line: Callable[[Record], str]) -> None:
     from loguru import logger
+
+    def line(record: Record) -> str:
+        record["extra"][LINE_FIELD] = to_line(record)
+        return _TEMPLATE
 
     logger.add(
         sink,
-        level=0,  # `_write` has chosen already, so the level can change without closing anything
+        level=0,  # `_write` has compared the level already, so that it can change without closing anything
         format=line,
         colorize=False,
         backtrace=False,
@@ -180,33 +187,21 @@ def _add_sink(sink: Any, line: Any) -> None:  # what loguru takes
         enqueue=False,
         catch=False,  # loguru would report a failure on the terminal; our sinks never fail
     )
-    _State.is_on = True
-
-
-def _show_on_console() -> None:
-    from core.telemetry.logs.console import Console
-
-    console = Console(sys.stderr)
-
-    def line(record: Any) -> str:  # loguru's record, typed in its stub only
-        record["extra"][HIDDEN] = console.line(record)
-        return _TEMPLATE
-
-    _add_sink(console.write, line)
+    _active.has_sink = True
 
 
 def _intercept_libraries() -> None:
     root = logging.getLogger()
-    _State.interceptor = _Interceptor(logging.WARNING)
-    root.addHandler(_State.interceptor)
+    _active.interceptor = _Interceptor(logging.WARNING)
+    root.addHandler(_active.interceptor)
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
-    _State.raise_exceptions = logging.raiseExceptions
+    _active.raise_exceptions = logging.raiseExceptions
     logging.raiseExceptions = False  # a library's faulty log call must not print over the app
 
 
-def _level_name(number: int) -> Level:
+def _level_name(number: int) -> LogLevel:
     if number >= logging.ERROR:
         return "ERROR"
     return "WARNING" if number >= logging.WARNING else "INFO"

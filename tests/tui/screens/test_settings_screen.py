@@ -512,7 +512,7 @@ async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file:
 async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
     user_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs._State, "lowest", logs._State.lowest)
+    monkeypatch.setattr(logs._active, "lowest", logs._active.lowest)
     async with QuintetApp(connect=False).run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         theme_before = app.theme
@@ -539,7 +539,7 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert app.animation_level == "none"
         assert not app.main.prompt.cursor_blink
         assert app.main.arrangement == "compact"
-        assert logs.LEVELS[logs._State.lowest] == "WARNING"
+        assert logs.LEVELS[logs._active.lowest] == "WARNING"
         assert app._controller.workflow == "code_review"
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from core.telemetry.logs import log, log_ids, setup_logging, stop_logging
 from core.telemetry.logs import reader as log_reader
-from core.telemetry.logs.file import LogFile
 from core.telemetry.logs.reader import read_log_lines
+from core.telemetry.logs.sinks import LogFile
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loguru import logger
 
+from core.kinds import LogLevel
 from core.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.logs import (
-    Level,
     current_log_file,
     log,
     log_ids,
@@ -34,7 +35,7 @@ from core.telemetry.logs import (
     setup_logging,
     stop_logging,
 )
-from core.telemetry.logs.file import KEEP, LogFile, default_log_path, remove_old_logs
+from core.telemetry.logs.sinks import KEEP, LogFile, default_log_path, remove_old_logs
 from tests.support.clock import VirtualClock
 
 KEYS = [
@@ -135,7 +136,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 def test_a_headless_run_can_show_its_log_in_colours(
-    log_file: Path, monkeypatch: pytest.MonkeyPatch, level: Level
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, level: LogLevel
 ) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     setup_logging(level="DEBUG", log_file=log_file, colored_console=True)
@@ -502,13 +503,30 @@ def test_size_and_number_of_files_follow_the_settings(tmp_path: Path, monkeypatc
     assert {file.name for file in path.parent.iterdir()} == {path.name, f"{path.name}.1.gz", f"{path.name}.2.gz"}
 
 
-def test_a_line_that_cannot_be_written_is_dropped_and_counted(log_file: Path) -> None:
+def test_a_line_that_cannot_be_written_is_dropped(log_file: Path) -> None:
     file = LogFile(log_file)
     file.stop()
 
     file.write("x\n")
 
-    assert file.dropped == 1
+    assert log_file.read_text() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_reaches_neither_the_caller_nor_the_terminal() -> None:
+    assert setup_logging(log_file=Path("/dev/full")) is None
+
+    log("ERROR", "lost", exception=ValueError())
+    logger.error("lost too: the line of a program that uses loguru itself")
+
+
+def test_the_file_may_be_given_as_text(log_file: Path) -> None:
+    assert setup_logging(log_file=str(log_file)) is None
+
+    log("INFO", "x")
+
+    assert current_log_file() == log_file
+    assert len(lines(log_file)) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")

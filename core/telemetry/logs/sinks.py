@@ -1,4 +1,13 @@
-"""The file that log lines go to: it rotates, packs and keeps few files, and never fails loudly."""
+"""Where log lines go: a file that is rotated and packed, and the terminal of a headless run. A failure here is silent.
+
+Loguru's own file sink would not do (as of 0.7.3), because
+- it prints a failing write or rotation on the terminal, or (catch=False) raises it into whoever logs, which may be
+  another library or the user's program: a full disk must reach neither;
+- processes that share a LOG_FILE lose lines when two of them rotate it at once, because one renames its new file over
+  the rotated file of the other;
+- its retention deletes every file that matches name.*.suffix, although the user's folder may hold others;
+- its compression runs within the call that logs, for longer than a frame, and makes a file that everybody may read.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +20,26 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from core.clock import Clock
+from core.telemetry.logs.line import text_lines
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 ROTATE_BYTES = 10_000_000
 KEEP = 10  # files: rotated ones of a log, and logs of earlier processes
 MIN_AGE = timedelta(days=1)  # a younger log may belong to a process that still runs
-PACKING_SECONDS = 2.0  # how long the end of the program waits for a file to be packed
+PACKING_SECONDS = 2.0  # how long `stop` waits for a file that is being packed
+
+_RESET = "\x1b[0m"
+_DIM = "\x1b[2m"
+_COLORS: dict[str, str] = {"DEBUG": "\x1b[36m", "INFO": "\x1b[32m", "WARNING": "\x1b[33m", "ERROR": "\x1b[1;31m"}
 
 
 class LogFile:
-    """Appends lines; a line that cannot be written, say because the disk is full, is dropped and counted.
+    """Appends lines; a line that cannot be written, for example because the disk is full, is dropped.
 
     Args:
         path: the file; opened at once.
@@ -37,7 +55,6 @@ class LogFile:
         self, path: Path, *, rotate_bytes: int = ROTATE_BYTES, keep: int = KEEP, is_ours: bool = False
     ) -> None:
         self.path = path
-        self.dropped = 0
         self._rotate_bytes = rotate_bytes
         self._keep = keep
         self._is_ours = is_ours
@@ -46,7 +63,7 @@ class LogFile:
         self._descriptor = self._open()
 
     def write(self, line: str) -> None:
-        # A write that went half through must not swallow the next line as well.
+        # After a write that was cut short the next line begins on a line of its own.
         data = (b"\n" if self._torn else b"") + line.encode("utf-8", errors="backslashreplace")
         try:
             state = os.fstat(self._descriptor)
@@ -56,10 +73,8 @@ class LogFile:
                 self._rotate()
             written = os.write(self._descriptor, data)
         except OSError:
-            self.dropped += 1
             return
         self._torn = written != len(data)
-        self.dropped += self._torn
 
     def stop(self) -> None:
         """Close the file; loguru calls this when the sink is removed."""
@@ -69,19 +84,19 @@ class LogFile:
             self._packing.join(PACKING_SECONDS)
 
     def _open(self) -> int:
-        # Only for the user: a log holds paths and names, and prompts if that is asked for.
-        # Not blocking: opening a pipe that nobody reads would hang the app.
+        # Readable by the user alone: a log holds paths and names, and prompts if the settings say so.
+        # Non-blocking: opening a pipe without a reader would hang the app.
         self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
         return os.open(self.path, flags, 0o600)
 
     def _rotate(self) -> None:
         if self._packing is not None and self._packing.is_alive():
-            return  # the file grows on for a moment; the one that is being packed must keep its name
+            return  # the file being packed must keep its name; until then this one grows
         if not _lock(self._descriptor):
-            return  # another process is just about it
+            return  # another process is rotating it
         if self._has_lost_its_name():
-            self._begin_anew()  # another process has done it
+            self._begin_anew()  # another process has rotated it
             return
         for suffix in ("", ".gz"):
             with suppress(OSError):
@@ -89,11 +104,11 @@ class LogFile:
             for number in range(self._keep - 1, 0, -1):
                 with suppress(OSError):
                     self._numbered(number, suffix).replace(self._numbered(number + 1, suffix))
-        with suppress(OSError):  # Windows renames no open file; then the log grows on
+        with suppress(OSError):  # Windows does not rename an open file; then the log grows
             self.path.replace(self._numbered(1))
         self._begin_anew()
         if self._is_ours:
-            # In a thread: packing takes longer than a frame. A daemon: the program's end does not wait for it.
+            # In a thread, because packing takes longer than a frame; a daemon, because the exit does not wait for it.
             self._packing = threading.Thread(target=_pack, args=(self._numbered(1),), name="log", daemon=True)
             self._packing.start()
 
@@ -113,23 +128,44 @@ class LogFile:
         return rotated(self.path, number, suffix)
 
 
+class Console:
+    """Writes lines to a stream, in colours if it takes any; once its reader has gone, lines are dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._in_colors = "NO_COLOR" not in os.environ and (stream.isatty() or "FORCE_COLOR" in os.environ)
+
+    def line(self, record: Record) -> str:
+        """Return what is shown of a record; an exception follows in lines of its own, indented."""
+        head, *exception = text_lines(record)
+        if self._in_colors:
+            timestamp, level, rest = head.split(" ", 2)
+            head = f"{_DIM}{timestamp}{_RESET} {_COLORS.get(level, '')}{level:<7}{_RESET} {rest.lstrip()}"
+        return "\n".join([head, *(f"    {line}" for line in exception)])
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # closed, or nobody reads it
+            self._stream.write(line)
+            self._stream.flush()
+
+
 if sys.platform == "win32":
 
     def _lock(descriptor: int) -> bool:
         del descriptor
-        return True  # no file that another process has open can be renamed there
+        return True  # a file that another process has open cannot be renamed there
 
 else:
     import fcntl
 
     def _lock(descriptor: int) -> bool:
-        """Tell whether no other process rotates this file; none begins to, then, until we close it."""
+        """Lock the file against rotation by other processes until it is closed; False if one of them holds the lock."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            return True  # a file system without locks
+            return True  # the file system has no locks
         return True
 
 
