@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.kinds import BugKind, FaultKind
+    from core.kinds import ArtifactFaultKind, BugKind, FaultKind
 
 
 class QuintetError(Exception):
@@ -49,7 +49,7 @@ class WorkspaceError(QuintetError):
 class ArtifactError(QuintetError):
     """An answer, or a file made of it, was not accepted; `kind` names the rule that it broke."""
 
-    def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, kind: ArtifactFaultKind, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
 

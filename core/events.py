@@ -16,6 +16,7 @@ from core.kinds import (
     BUG_PREFIX,
     AlertSeverity,
     BreakerState,
+    BudgetLimit,
     BugKind,
     FaultKind,
     QueueReason,
@@ -263,7 +264,7 @@ class AlertResolved(_RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetReached(_RunEvent):
-    what: str
+    what: BudgetLimit
     limit: float
     used: float
 

@@ -48,6 +48,45 @@ RunStatus = Literal["passed", "failed", "cancelled"]
 StepStatus = Literal["ok", "partial", "failed", "skipped"]
 VerdictValue = Literal["pass", "fail", "unknown"]
 
+ArtifactFaultKind = Literal[
+    # the answer
+    "truncated",
+    "unclosed",
+    "no_block",
+    "empty",
+    # its path
+    "control",
+    "too_long",
+    "absolute",
+    "scheme",
+    "drive",
+    "backslash",
+    "traversal",
+    "trailing_slash",
+    "spaces",
+    "characters",
+    "placeholder",
+    "header",
+    "address",
+    "reserved",
+    "own_folder",
+    # what is at its path, or may not be put there
+    "incomplete",
+    "is_folder",
+    "not_a_file",
+    "not_a_folder",
+    "own_file",
+    "too_large",
+    "too_many",
+    "same_name",
+    "symlink",
+    "missing",
+    "unreadable",
+]
+"""The rule that an answer, or a file made of it, broke."""
+
+BudgetLimit = Literal["tokens", "usd", "minutes"]
+
 QueueReason = Literal["slot", "breaker", "server", "rate_limit", "own_rate"]
 """What a call waits for before it sends anything more; CallQueued says what each means."""
 

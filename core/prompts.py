@@ -76,7 +76,7 @@ class Variants(_Prompt):
         return self.full if variant == "full" else self.short
 
 
-class Job(_Prompt):
+class JobPrompt(_Prompt):
     """One kind of call an agent can make.
 
     Attributes:
@@ -121,14 +121,14 @@ class AgentPrompt(_Prompt):
     order: int = Field(ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     system: Variants
-    jobs: dict[str, Job] = Field(min_length=1)
+    jobs: dict[str, JobPrompt] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
     def _leave_out_notes(cls, fields: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in fields.items() if name not in NOTES_OF_AGENTS}
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> JobPrompt:
         """Return the job; PromptError names those there are."""
         if name not in self.jobs:
             raise PromptError(f"agent {self.id} has no job {name}", hint=f"its jobs: {', '.join(sorted(self.jobs))}")
@@ -280,7 +280,7 @@ def _sentence(model: type[_Prompt], problem: ErrorDetails) -> str:
         case "missing":
             return f"the field {field} is missing"
         case "extra_forbidden":
-            owner = (model, Variants, Job)[min(len(parents), 2)]  # nesting is that deep and no deeper
+            owner = (model, Variants, JobPrompt)[min(len(parents), 2)]  # nesting is that deep and no deeper
             return f"unknown field {field}{_did_you_mean(name, owner.model_fields, before=', ', after='')}"
         case "string_pattern_mismatch" if name != "id":
             return f"the field {field} is empty"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from core.clock import Clock
 from core.errors import QuintetError
+from core.kinds import BudgetLimit
 from core.spending.ledger import Spent
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 WhenReached = Literal["ask", "fail", "go_on"]
 """What happens at the end of a budget: the run is held until the user lets it go on, it fails, or it goes on."""
 
-VARIABLES = {"tokens": "BUDGET_TOKENS", "usd": "BUDGET_USD", "minutes": "BUDGET_MINUTES"}
+VARIABLES: Mapping[BudgetLimit, str] = {"tokens": "BUDGET_TOKENS", "usd": "BUDGET_USD", "minutes": "BUDGET_MINUTES"}
 
 
 @dataclass(frozen=True, slots=True)
 class ReachedLimit:
-    """`what` is tokens, usd or minutes."""
+    """A limit, and what has been used when it was reached."""
 
-    what: str
+    what: BudgetLimit
     limit: float
     used: float
 
@@ -38,25 +39,31 @@ class ReachedLimit:
                 return f"${self.used:,.4g} of ${self.limit:,.4g}"
             case "minutes":
                 return f"{self.used:.3g} of {self.limit:g} minutes"
+            case "tokens":
+                return f"{self.used:,.0f} of {self.limit:,.0f} tokens"
             case _:
-                return f"{self.used:,.0f} of {self.limit:,.0f} {self.what}"
+                assert_never(self.what)
 
 
 class Budget:
     """The limits of one run; a limit that is not set is none."""
 
     def __init__(self, budget: BudgetSettings) -> None:
-        amounts = {"tokens": budget.tokens, "usd": budget.usd, "minutes": budget.minutes}
+        amounts: dict[BudgetLimit, float | None] = {
+            "tokens": budget.tokens,
+            "usd": budget.usd,
+            "minutes": budget.minutes,
+        }
         self._amounts = {what: float(amount) for what, amount in amounts.items() if amount is not None}
         self._limits = dict(self._amounts)
 
-    def reached(self, used: Mapping[str, float]) -> tuple[ReachedLimit, ...]:
+    def reached(self, used: Mapping[BudgetLimit, float]) -> tuple[ReachedLimit, ...]:
         """Return every limit that has been used up."""
         return tuple(
             ReachedLimit(what, limit, used[what]) for what, limit in self._limits.items() if used[what] >= limit
         )
 
-    def raise_limits(self, names: Iterable[str], used: Mapping[str, float]) -> None:
+    def raise_limits(self, names: Iterable[BudgetLimit], used: Mapping[BudgetLimit, float]) -> None:
         """Raise these limits by their amounts, and again until something is left of them."""
         for what in names:
             amount = self._amounts[what]
@@ -98,7 +105,7 @@ class RunBudgetGate:
         self._started_at = clock.monotonic()
         self._held_at: float | None = None
         self._held_seconds = 0.0
-        self._told: set[str] = set()
+        self._told: set[BudgetLimit] = set()
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
 
@@ -161,7 +168,7 @@ class RunBudgetGate:
         self._budget.raise_limits(self._told, self._used())
         self._told.clear()
 
-    def _used(self) -> Mapping[str, float]:
+    def _used(self) -> Mapping[BudgetLimit, float]:
         now = self._held_at if self._held_at is not None else self._clock.monotonic()
         spent = self._spent()
         return {

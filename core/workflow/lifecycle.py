@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from core.errors import QuintetError
 from core.events import Event, RunFinished, RunStarted, Warned
@@ -166,6 +167,12 @@ def _outcome(run: Run, status: RunStatus, verdict: VerdictValue, reason: str) ->
 
 def _fell_short(run: Run, result: StepResult) -> bool:
     """A step that was skipped because its agent is off is what the user wanted; any other skip is a consequence."""
-    if result["status"] == "skipped":
-        return run.is_on(result["agent"])
-    return result["status"] in ("partial", "failed")
+    match result["status"]:
+        case "ok":
+            return False
+        case "partial" | "failed":
+            return True
+        case "skipped":
+            return run.is_on(result["agent"])
+        case status:
+            assert_never(status)

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
+from core.kinds import ArtifactFaultKind
 
 MAX_PATH_CHARS = 200
 MAX_NAME_CHARS = 100
@@ -118,6 +119,6 @@ def _check_name(name: str, text: str) -> None:
         raise _refused("header", text, "is a sentence, not a path")
 
 
-def _refused(kind: str, text: str, why: str) -> ArtifactError:
+def _refused(kind: ArtifactFaultKind, text: str, why: str) -> ArtifactError:
     shown = text if len(text) <= 60 else text[:59] + "…"
     return ArtifactError(kind, f"the path {shown!r} {why}", hint="use a plain relative path such as src/main.py")

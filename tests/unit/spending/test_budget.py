@@ -12,16 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import QuintetError
+from core.kinds import BudgetLimit
 from core.settings import BudgetSettings
 from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached, stops_while_held
 from core.spending.ledger import Cost, Spent
 from tests.support.clock import VirtualClock
 
-NOTHING = {"tokens": 0.0, "usd": 0.0, "minutes": 0.0}
 
-
-def used(**numbers: float) -> dict[str, float]:
-    return {**NOTHING, **numbers}
+def used(tokens: float = 0.0, usd: float = 0.0, minutes: float = 0.0) -> dict[BudgetLimit, float]:
+    return {"tokens": tokens, "usd": usd, "minutes": minutes}
 
 
 @dataclass(slots=True)
@@ -76,7 +75,7 @@ async def is_admitted(budget_gate: RunBudgetGate) -> bool:
     ],
 )
 def test_a_limit_is_reached_when_it_is_used_up(
-    limits: dict[str, Any], numbers: dict[str, float], reached: list[tuple[str, str]]
+    limits: dict[str, Any], numbers: dict[BudgetLimit, float], reached: list[tuple[str, str]]
 ) -> None:
     found = Budget(BudgetSettings(**limits)).reached(numbers)
 
