@@ -35,3 +35,39 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class InterruptibleSleep:
+    """The waits of one call, or of several; `wake` ends those that are under way."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sleeps: set[asyncio.Timeout] = set()
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._sleeps)
+
+    async def sleep(self, seconds: float) -> bool:
+        """Return True once `wake` was called, or False after `seconds`."""
+        # A timeout without a time ends a sleep without a second task, and tells its own end from a cancel.
+        end = asyncio.timeout(None)
+        try:
+            async with end:
+                self._sleeps.add(end)
+                await self._clock.sleep(seconds)
+        except TimeoutError:
+            if not end.expired():
+                raise
+            return True
+        finally:
+            self._sleeps.discard(end)
+        return False
+
+    def wake(self) -> bool:
+        """End all sleeps; False if nobody sleeps."""
+        was_waiting = self.is_waiting
+        now = asyncio.get_running_loop().time()
+        while self._sleeps:
+            self._sleeps.pop().reschedule(now)
+        return was_waiting

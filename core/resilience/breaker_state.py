@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState
 
-from core.clock import Clock
+from core.clock import Clock, InterruptibleSleep
 from core.kinds import BreakerState
-from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.resilience.outcome import AttemptOutcome
 from core.status import BreakerStatus
 

@@ -1,4 +1,4 @@
-"""How long to wait before a retry: a wait strategy for tenacity."""
+"""What a retry costs: the wait before it, as a wait strategy for tenacity, and a budget that all agents share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from tenacity import RetryCallState
 from tenacity.wait import wait_base
 
 MAX_DOUBLINGS = 64  # beyond it only the cap counts, and floats end somewhere
+
+CAPACITY = 50  # ten retries at once; every success pays some back
+RETRY_COST = 5
+RATE_LIMIT_COST = 1  # the server is well and said when to come back
 
 
 class WaitBackoff(wait_base):
@@ -45,3 +49,27 @@ class WaitBackoff(wait_base):
         if retry_after_seconds is not None:
             wait = max(wait, retry_after_seconds * self._random.uniform(1.0, 1.1))
         return wait
+
+
+class RetryBudget:
+    """Retries draw from it and successes fill it again, so that a sick server is not asked by every agent again and again."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._tokens = capacity
+
+    @property
+    def tokens(self) -> int:
+        """What is left, from 0 to the capacity."""
+        return self._tokens
+
+    def draw(self, cost: int) -> bool:
+        """Pay for a retry; False if there is too little left, and nothing was paid."""
+        if cost > self._tokens:
+            return False
+        self._tokens -= cost
+        return True
+
+    def succeeded(self, spent: int) -> None:
+        """Give back what a call has drawn for its retries, or 1 if it needed none."""
+        self._tokens = min(self._capacity, self._tokens + (spent or 1))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.clock import InterruptibleSleep
 from core.llm.call.call_events import CallEvents
 from core.llm.call.services import CallServices, RouteEndpoint
 from core.llm.faults import Fault
 from core.llm.servers.facts import is_healthy, is_reachable
 from core.llm.servers.state import PROBE_EVERY_SECONDS
-from core.resilience.interruptible_sleep import InterruptibleSleep
 
 if TYPE_CHECKING:
     from core.resilience.breaker import Breaker
@@ -86,9 +86,10 @@ class AdmissionWaits:
 
     async def own_rate(self, tokens: int) -> None:
         """Return when a request of this size keeps to the limits that the user has set."""
-        await self._server.limiter.acquire(
-            tokens, sleep=self._sleeper.sleep, on_wait=lambda until: self._events.waiting("own_rate", until)
-        )
+        if self._server.limiter is not None:
+            await self._server.limiter.acquire(
+                tokens, sleep=self._sleeper.sleep, on_wait=lambda until: self._events.waiting("own_rate", until)
+            )
 
     async def permit(self, breaker: Breaker, *, may_wait: bool) -> Permit:
         """Return the breaker's admission of one attempt.

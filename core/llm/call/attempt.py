@@ -36,6 +36,7 @@ MAX_REASON_CHARS = 40  # of an ending that nobody knows
 FULL_WINDOW_SHARE = 0.95  # an empty answer to a prompt this close to the window means that the prompt was too long
 
 # What servers write for the five ways an answer can end; other words are passed on and count as incomplete.
+_USUAL_FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
 _FINISH_REASONS = {
     **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
     **dict.fromkeys(("max_tokens", "model_length"), "length"),
@@ -108,20 +109,22 @@ async def run_attempt(
     try:
         with watch_connection(trace):
             decoder = await _receive(client, body, correlation_id, limits, events)
-    except _Expired as expired:
-        fault = Fault(expired.kind, endpoint, detail=expired.detail)
+    except _TimeLimitExceededError as exceeded:
+        fault = Fault(exceeded.kind, endpoint, detail=exceeded.detail)
     except _transport_errors() as error:
         received = events.first_token_seconds is not None or trace.answered
         fault = classify_exception(error, endpoint, clock.now(), received=received, reused=trace.reused)
     else:
         if decoder.fault is None:
-            return _judge(decoder, endpoint, events)
+            return _completion_of(decoder, endpoint, events)
         fault = classify_stream(decoder.fault, endpoint, clock.now())
     # Raised out here, so that it carries no exception along that holds the request with its key.
     raise fault
 
 
-class _Expired(Exception):  # noqa: N818 - never leaves this module
+class _TimeLimitExceededError(Exception):
+    """Never leaves this module."""
+
     def __init__(self, kind: FaultKind, seconds: float) -> None:
         super().__init__(kind)
         self.kind = kind
@@ -181,7 +184,7 @@ async def _receive(
                             rearm_at = min(rearm_at, deadline - limits.stall_seconds)
     except TimeoutError:
         if decoder is None or not decoder.complete:
-            raise _expired(loop.time() >= deadline, events, limits, streamed=bool(body["stream"])) from None
+            raise _exceeded_limit(loop.time() >= deadline, events, limits, streamed=bool(body["stream"])) from None
     except _transport_errors():
         if decoder is None or not decoder.complete:
             raise
@@ -198,17 +201,17 @@ def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
     return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
-def _expired(total: bool, events: CallEvents, limits: TimeLimits, *, streamed: bool) -> _Expired:
+def _exceeded_limit(total: bool, events: CallEvents, limits: TimeLimits, *, streamed: bool) -> _TimeLimitExceededError:
     if total or not streamed:
-        return _Expired("total_timeout", limits.total_seconds)
+        return _TimeLimitExceededError("total_timeout", limits.total_seconds)
     if events.first_token_seconds is None:
-        return _Expired("first_token_timeout", limits.first_token_seconds)
-    return _Expired("stall", limits.stall_seconds)
+        return _TimeLimitExceededError("first_token_timeout", limits.first_token_seconds)
+    return _TimeLimitExceededError("stall", limits.stall_seconds)
 
 
-def _judge(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvents) -> Completion:
+def _completion_of(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvents) -> Completion:
     given = decoder.finish_reason or "stop"
-    reason = _FINISH_REASONS.get(given.lower()) or clean_detail(given, endpoint.api_key)[:MAX_REASON_CHARS]
+    reason = given if given in _USUAL_FINISH_REASONS else _translated(given, endpoint)
     if (kind := _FAULT_OF_REASON.get(reason)) is not None:
         raise Fault(kind, endpoint, detail=clean_detail(f"finish_reason {given}", endpoint.api_key))
     if reason not in {"length", "tool_calls"} and not events.text.strip():
@@ -218,6 +221,11 @@ def _judge(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvents) -> Co
             raise Fault("context", endpoint, error=ServerError(window=refused))
         raise Fault("empty", endpoint)
     return Completion(reason, decoder.usage)
+
+
+def _translated(finish_reason: str, endpoint: Endpoint) -> str:
+    known = _FINISH_REASONS.get(finish_reason.lower())
+    return known or clean_detail(finish_reason, endpoint.api_key)[:MAX_REASON_CHARS]
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
+from core.clock import InterruptibleSleep
 from core.errors import LLMCallError
 from core.events import Usage
 from core.llm.call.accounting import usage_of
@@ -20,7 +21,6 @@ from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import OUT_SECONDS
 from core.resilience.gate import GateFullError
-from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.telemetry.logs import log_ids
 
 

@@ -75,7 +75,7 @@ class CallEvents:
         self._started = clock.monotonic()
         self._request_started = self._started
         self._prefill = request.prefill
-        self._joiner: PrefillJoiner | OverlapJoiner = PrefillJoiner(request.prefill)
+        self._joiner: PrefillJoiner | OverlapJoiner | None = None
         self._is_attempting = False
         self._has_received = False
         self._told_wait: tuple[QueueReason, float | None] | None = None
@@ -159,7 +159,10 @@ class CallEvents:
         self.first_token_seconds = None
         self._is_attempting = True
         self._request_started = self._now()
-        self._joiner = OverlapJoiner(text_so_far) if text_so_far else PrefillJoiner(self._prefill)
+        if text_so_far:
+            self._joiner = OverlapJoiner(text_so_far)
+        else:
+            self._joiner = PrefillJoiner(self._prefill) if self._prefill else None
 
     def received(self, delta: StreamDelta) -> None:
         """Pass on what one read of the stream brought."""
@@ -177,11 +180,12 @@ class CallEvents:
             )
             self._seq += 1
         if delta.text:
-            self._show(self._joiner.feed(delta.text))
+            self._show(delta.text if self._joiner is None else self._joiner.feed(delta.text))
 
     def ended(self) -> None:
         """Pass on what was held back: the stream of this attempt has come to its end."""
-        self._show(self._joiner.end())
+        if self._joiner is not None:
+            self._show(self._joiner.end())
 
     def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
         """Tell how the current attempt failed; nothing if it has been told, or none is on."""

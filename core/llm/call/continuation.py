@@ -15,7 +15,7 @@ from core.llm.request import CallRequest, ChatMessage
 
 MAX_CONTINUATIONS = 2  # of one answer
 
-MAX_LEAD_CHARS = 400  # blank lines and a fence before the words of the rest; more than this is content
+MAX_PREAMBLE_CHARS = 400  # blank lines and a fence before the words of the rest; more than this is content
 MIN_OVERLAP_CHARS = 8  # a shorter one in the middle of a line is an accident
 MIN_DISTINCT_CHARS = 4  # rows of zeros, rulers and indentation end and begin alike without being a repetition
 MIN_RESTART_CHARS = 40  # a rest that ends while it repeats this much of the beginning has brought nothing new
@@ -50,10 +50,10 @@ class ContinuedAnswer:
         self._continuations = 0
         self._usages: list[ReportedUsage | None] = []
 
-    def take(self, finish_reason: str, usage: ReportedUsage | None, text: str, *, may_go_on: bool) -> bool:
+    def take(self, usage: ReportedUsage | None, text: str, *, may_go_on: bool) -> bool:
         """Add a part with which the whole text is now `text`; True if another request shall go on with it."""
         self._usages.append(usage)
-        if not may_go_on or finish_reason != "length" or not self._is_worth_more(text):
+        if not may_go_on or not self._is_worth_more(text):
             return False
         self._continuations += 1
         self.text_so_far = text
@@ -120,7 +120,7 @@ class PrefillJoiner:
 class OverlapJoiner:
     """Passes on what a server adds to a text, without what it repeats of its end.
 
-    Held back are a lead of at most MAX_LEAD_CHARS, and the words that repeat a passage of the text which could still
+    Held back are a preamble of at most MAX_PREAMBLE_CHARS, and the words that repeat a passage of the text which could still
     reach its end; so nothing new waits for longer than a few words. An overlap must be too long for an accident.
     """
 
@@ -136,17 +136,17 @@ class OverlapJoiner:
         if self._is_joined:
             return text
         self._held += text
-        lead = self._read_lead()
-        if not lead.is_known or any(self._may_reach_end(start) for start in lead.starts):
+        preamble = self._read_preamble()
+        if not preamble.is_known or any(self._may_reach_end(start) for start in preamble.starts):
             return ""
-        return self._release(lead)
+        return self._release(preamble)
 
     def end(self) -> str:
         """Return what was still held back when the rest ended."""
-        return "" if self._is_joined else self._release(self._read_lead(), is_whole=True)
+        return "" if self._is_joined else self._release(self._read_preamble(), is_whole=True)
 
-    def _read_lead(self) -> _Lead:
-        return _read_lead(self._held[:MAX_LEAD_CHARS], self._open_language)
+    def _read_preamble(self) -> _Preamble:
+        return _read_preamble(self._held[:MAX_PREAMBLE_CHARS], self._open_language)
 
     def _may_reach_end(self, start: int) -> bool:
         """Whether all that came from `start` on repeats a passage that ends before the text does."""
@@ -160,21 +160,21 @@ class OverlapJoiner:
             self._places[start] = place
         return place >= 0
 
-    def _release(self, lead: _Lead, *, is_whole: bool = False) -> str:
+    def _release(self, preamble: _Preamble, *, is_whole: bool = False) -> str:
         self._is_joined = True
         held, self._held = self._held, ""
-        rests = [held[start:] for start in lead.starts]
+        rests = [held[start:] for start in preamble.starts]
         if is_whole and any(len(rest) >= MIN_RESTART_CHARS and self._text.startswith(rest) for rest in rests):
             return ""
         overlap, rest = max(((_overlap(self._text, rest), rest) for rest in rests), key=itemgetter(0))
-        return rest[overlap:] if overlap else held[lead.reopened_until :]
+        return rest[overlap:] if overlap else held[preamble.reopened_until :]
 
 
 @dataclass(frozen=True, slots=True)
-class _Lead:
+class _Preamble:
     """What stands before the words of the rest: each of `starts` may be where they begin.
 
-    `reopened_until` is the end of a fence that opens once more the block that is open; 0 without one. A lead that is
+    `reopened_until` is the end of a fence that opens once more the block that is open; 0 without one. A preamble that is
     not known yet can change with the next characters.
     """
 
@@ -183,19 +183,19 @@ class _Lead:
     is_known: bool = True
 
 
-def _read_lead(head: str, open_language: str | None) -> _Lead:
-    is_long = len(head) == MAX_LEAD_CHARS
+def _read_preamble(head: str, open_language: str | None) -> _Preamble:
+    is_long = len(head) == MAX_PREAMBLE_CHARS
     starts, begin = _line_starts(head, 0)
     if open_language is None or begin == len(head):
-        return _Lead(starts, is_known=is_long or begin < len(head))
+        return _Preamble(starts, is_known=is_long or begin < len(head))
     fence = _FENCE_LINE.match(head, begin)
     if fence is None:
-        return _Lead(starts, is_known=is_long or not _FENCE_BEGINNING.match(head, begin))
+        return _Preamble(starts, is_known=is_long or not _FENCE_BEGINNING.match(head, begin))
     inner_starts, inner_begin = _line_starts(head, fence.end())
     language = fence["language"].casefold()
     # A fence without a language closes the block, and in Markdown one with another language opens an inner one.
     is_reopening = bool(language) and (language == open_language or open_language not in _MAY_HOLD_FENCES)
-    return _Lead(
+    return _Preamble(
         (*starts, *inner_starts), fence.end() if is_reopening else 0, is_known=is_long or inner_begin < len(head)
     )
 

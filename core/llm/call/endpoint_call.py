@@ -10,6 +10,7 @@ from typing import assert_never
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from core.clock import InterruptibleSleep
 from core.errors import ModelUnavailableError, UsageError
 from core.kinds import BreakerState
 from core.llm.call.admission import AdmissionWaits
@@ -24,7 +25,6 @@ from core.llm.faults import Fault, clean_detail
 from core.llm.http.request_body import request_body
 from core.llm.request import CallRequest
 from core.llm.servers.models import offered_models
-from core.resilience.interruptible_sleep import InterruptibleSleep
 from core.resilience.outcome import AttemptOutcome
 from core.resilience.retry import WaitBackoff
 from core.telemetry.logs import log
@@ -52,7 +52,7 @@ class EndpointCall:
         self._waits = AdmissionWaits(route, services, events, sleeper)
         self._fitted = FittedRequest(request, route, services, events)
         self._decision = RetryDecision(services.retry_budget)
-        self._answer = ContinuedAnswer()
+        self._continued: ContinuedAnswer | None = None
         self._next = NextAttempt("first")
 
     @property
@@ -104,13 +104,15 @@ class EndpointCall:
                 self._server.was_away = self._server.was_away or fault.rule.server_may_be_gone
                 await self._prepare_next(fault)
                 continue
-            if completion.usage is not None and not self._answer.text_so_far:
+            if completion.usage is not None and not self._text_so_far:
                 self._fitted.learn(completion.usage)
-            may_go_on = bool(self.request.continue_with)
-            if not self._answer.take(
-                completion.finish_reason, completion.usage, self._events.text, may_go_on=may_go_on
-            ):
-                return Completion(completion.finish_reason, self._answer.usage())
+            may_go_on = completion.finish_reason == "length" and bool(self.request.continue_with)
+            if self._continued is None:
+                if not may_go_on:
+                    return completion
+                self._continued = ContinuedAnswer()
+            if not self._continued.take(completion.usage, self._events.text, may_go_on=may_go_on):
+                return Completion(completion.finish_reason, self._continued.usage())
             self._services.accounting.continued(self.request)
             self._next = NextAttempt("continuation")
 
@@ -156,15 +158,16 @@ class EndpointCall:
                 used_tokens = completion.usage.input_tokens + completion.usage.output_tokens
         finally:
             # Also of a cancelled attempt: what has brought nothing, was not charged by the server either.
-            if used_tokens is not None or not self._has_received:
-                self._server.limiter.correct(reserved_tokens, used_tokens or 0)
+            limiter = self._server.limiter
+            if limiter is not None and (used_tokens is not None or not self._has_received):
+                limiter.correct(reserved_tokens, used_tokens or 0)
         return completion
 
     async def _leased_request(self, this: NextAttempt) -> Completion:
         services, endpoint, request = self._services, self.endpoint, self.request
         began_at = services.clock.monotonic()
-        if self._answer.text_so_far:
-            request = continued(request, self._answer.text_so_far, endpoint)
+        if self._text_so_far:
+            request = continued(request, self._text_so_far, endpoint)
         limits = time_limits(self._settings, endpoint, self._fitted.estimate(request))
         try:
             async with services.pool.lease(endpoint) as lease:
@@ -195,7 +198,7 @@ class EndpointCall:
 
     def _announce(self, this: NextAttempt) -> None:
         """Tell of a new attempt; going on after a cut-off answer is none, until that fails."""
-        text_so_far = self._answer.text_so_far
+        text_so_far = self._text_so_far
         if this.keeps_number and text_so_far and self._events.text == text_so_far:
             self._events.start_request(text_so_far)
             return
@@ -209,12 +212,17 @@ class EndpointCall:
         return FailedAttempt(
             fault=fault,
             was_trial=was_trial,
-            was_continuation=bool(self._answer.text_so_far),
+            was_continuation=bool(self._text_so_far),
             had_received=self._has_received,
             may_wait_for_breaker=may_wait and self._must_answer,
             # A server that has never answered may be a wrong address.
             may_wait_for_server=may_wait and self._server.has_answered and not has_substitute,
         )
+
+    @property
+    def _text_so_far(self) -> str:
+        """The answer that was cut off and is being continued; "" if there is none."""
+        return self._continued.text_so_far if self._continued is not None else ""
 
     @property
     def _has_received(self) -> bool:
@@ -304,9 +312,9 @@ class EndpointCall:
         retry_after_seconds = fault.error.retry_after_seconds
         if fault.rule.pauses_server and fault.action == "retry" and retry_after_seconds is not None:
             self._pause_server(retry_after_seconds)  # for the other calls: this one waits no longer
-        if self._answer.text_so_far:
+        if self._continued is not None and self._continued.text_so_far:
             self._events.attempt_failed(fault, will_retry=False)
-            return Completion("length", self._answer.usage())
+            return Completion("length", self._continued.usage())
         if fault.kind == "not_found":
             fault.hint = await self._hint_of_models() or fault.hint
         raise fault

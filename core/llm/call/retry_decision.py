@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Adaptation, Fault
 from core.resilience.outcome import AttemptOutcome
-from core.resilience.retry_budget import RATE_LIMIT_COST, RETRY_COST, RetryBudget
+from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
 MAX_STREAM_RESTARTS = 2  # an answer that breaks half-way three times will break again
 

@@ -14,7 +14,7 @@ from core.llm.call.cache import ResponseCache
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.servers.state import ServerState, ServerStates
-from core.resilience.retry_budget import RetryBudget
+from core.resilience.retry import RetryBudget
 
 if TYPE_CHECKING:
     from core.resilience.breaker import BreakerFactory

@@ -45,7 +45,7 @@ class ServerFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     status: int  # or NO_ANSWER
     body: object = None  # decoded JSON; None if it was something else
 
@@ -132,7 +132,7 @@ async def _client(pool: ClientPool, endpoint: Endpoint) -> AsyncOpenAI | None:
         return None
 
 
-async def _ask(client: AsyncOpenAI, url: str, body: dict[str, Any] | None = None) -> _Answer:  # JSON values
+async def _ask(client: AsyncOpenAI, url: str, body: dict[str, Any] | None = None) -> _Response:  # JSON values
     import httpx2
     import openai
 
@@ -142,10 +142,10 @@ async def _ask(client: AsyncOpenAI, url: str, body: dict[str, Any] | None = None
         else:
             response = await client.post(url, cast_to=httpx2.Response, body=body, options={"headers": OWN_CONNECTION})
     except openai.APIStatusError as refused:
-        return _Answer(refused.status_code)
+        return _Response(refused.status_code)
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
-        return _Answer(NO_ANSWER)
-    return _Answer(response.status_code, _decoded(response))
+        return _Response(NO_ANSWER)
+    return _Response(response.status_code, _decoded(response))
 
 
 def _root(endpoint: Endpoint) -> str:

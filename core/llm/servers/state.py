@@ -76,13 +76,14 @@ class ServerState:
     """One server.
 
     Attributes:
+        limiter: keeps to the limits that the user has set; None if there are none.
         paused_until: monotonic time before which it wants no request.
         was_away: it could not be reached, or was loading its model: what it tells of itself may have changed.
         has_answered: it has answered a call: when it cannot be reached later on, it is down, and no wrong address.
     """
 
     gate: Gate
-    limiter: RateLimiter
+    limiter: RateLimiter | None
     facts: ServerFacts
     paused_until: float = float("-inf")
     overloaded_at: float = float("-inf")
@@ -153,8 +154,10 @@ class ServerStates:
             return Gate(min(wanted, self._pool.max_connections))
         return Gate(DEFAULT_SLOTS, ceiling=DEFAULT_SLOTS if endpoint.is_local else REMOTE_CEILING)
 
-    def _limiter(self) -> RateLimiter:
+    def _limiter(self) -> RateLimiter | None:
         llm = self._settings.llm
+        if not llm.requests_per_minute and not llm.tokens_per_minute:
+            return None
         return RateLimiter(
             requests_per_minute=llm.requests_per_minute, tokens_per_minute=llm.tokens_per_minute, clock=self._clock
         )

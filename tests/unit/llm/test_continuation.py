@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kinds import EndpointKind
-from core.llm.call.continuation import MAX_LEAD_CHARS, MAX_LOOP_PERIOD_CHARS, OverlapJoiner, continued, is_looping
+from core.llm.call.continuation import MAX_LOOP_PERIOD_CHARS, MAX_PREAMBLE_CHARS, OverlapJoiner, continued, is_looping
 from core.llm.endpoint import make_endpoint
 from core.llm.request import CallRequest, ChatMessage
 
@@ -125,7 +125,7 @@ def test_a_repetition_is_held_back_until_its_end_and_the_new_words_follow_at_onc
 
 def test_blank_lines_are_not_held_back_for_ever() -> None:
     joiner = OverlapJoiner(CODE)
-    blank = "\n" * MAX_LEAD_CHARS
+    blank = "\n" * MAX_PREAMBLE_CHARS
 
     assert joiner.feed(blank) + joiner.feed("x") == f"{blank}x"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.resilience.retry_budget import RATE_LIMIT_COST, RETRY_COST, RetryBudget
+from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
 
 @pytest.mark.parametrize(("cost", "times"), [(RETRY_COST, 10), (RATE_LIMIT_COST, 50)])

@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from core.clock import SystemClock
-from core.resilience.interruptible_sleep import InterruptibleSleep
+from core.clock import InterruptibleSleep, SystemClock
 from tests.support.clock import VirtualClock
 
 
