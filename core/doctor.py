@@ -26,7 +26,7 @@ from core.llm.servers.models import model_names
 from core.llm.servers.resolver import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
-from core.settings.overview import plain
+from core.settings.overview import json_value
 from core.text.sanitize import plain_line
 from core.workflow.definition import load_workflows
 
@@ -85,7 +85,7 @@ def _rows(settings: Settings, *names: str) -> list[Finding]:
     """Return those settings that are set, with their sources."""
     values = {name: settings.value_of(name) for name in names}
     return [
-        Finding("ok", name, f"{plain(value)}  ({settings.origin_of(name).place})")
+        Finding("ok", name, f"{json_value(value)}  ({settings.origin_of(name).place})")
         for name, value in values.items()
         if value is not None
     ]

@@ -17,7 +17,7 @@ from core.text.sanitize import escape_unprintable
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ShownSetting:
     """One setting: `value` is a JSON value, None when it is not set; `source` has file and line where they are known."""
 
     name: str
@@ -25,41 +25,41 @@ class Row:
     source: str
 
 
-def overview(settings: Settings) -> Iterator[Row]:
+def overview(settings: Settings) -> Iterator[ShownSetting]:
     """Return all settings in the order of the documents; of tables, what was written in them."""
     for name in setting_fields():
-        yield _row(name, settings.value_of(name), settings.origin_of(name))
+        yield _shown(name, settings.value_of(name), settings.origin_of(name))
     for tables in table_settings().values():
-        yield from _rows_of_tables(settings, tables)
+        yield from _shown_tables(settings, tables)
     for action, key in settings.keys.items():
-        yield _row(f"keys.{action}", key, settings.origin_of(f"keys.{action}"))
+        yield _shown(f"keys.{action}", key, settings.origin_of(f"keys.{action}"))
 
 
-def plain(value: object) -> object:
+def json_value(value: object) -> object:
     """Return a value of a setting as a JSON value without control characters; a secret as ***."""
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     return escape_unprintable(redact(str(value))) if isinstance(value, str | Path) else value
 
 
-def _rows_of_tables(settings: Settings, tables: TableSetting) -> Iterator[Row]:
+def _shown_tables(settings: Settings, tables: TableSetting) -> Iterator[ShownSetting]:
     found = settings.value_of(tables.name)
     if isinstance(found, dict):
         for key, table in found.items():
             origin = settings.origin_of(f"{tables.name}.{key}")
-            yield from _rows_of(f"{tables.name}.{json.dumps(key, ensure_ascii=False)}", table, origin)
+            yield from _shown_table(f"{tables.name}.{json.dumps(key, ensure_ascii=False)}", table, origin)
     elif isinstance(found, tuple):
         for index, table in enumerate(found):
-            yield from _rows_of(f"{tables.name}[{index}]", table, settings.origin_of(tables.name))
+            yield from _shown_table(f"{tables.name}[{index}]", table, settings.origin_of(tables.name))
 
 
-def _rows_of(name: str, table: BaseModel, origin: Origin) -> Iterator[Row]:
+def _shown_table(name: str, table: BaseModel, origin: Origin) -> Iterator[ShownSetting]:
     for field in type(table).model_fields:
         if field in table.model_fields_set:
-            yield _row(f"{name}.{field}", getattr(table, field), origin)
+            yield _shown(f"{name}.{field}", getattr(table, field), origin)
 
 
-def _row(name: str, value: object, origin: Origin) -> Row:
-    return Row(escape_unprintable(name), plain(value), escape_unprintable(origin.place))
+def _shown(name: str, value: object, origin: Origin) -> ShownSetting:
+    return ShownSetting(escape_unprintable(name), json_value(value), escape_unprintable(origin.place))

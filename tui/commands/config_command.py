@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import ConfigValidationError, WorkspaceError
 from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
-from core.settings.overview import Row, overview
+from core.settings.overview import ShownSetting, overview
 from core.settings.sources.text_file import UnreadableFileError
 from core.settings.trust.folder import trust, trust_file
 from core.text.sanitize import escape_unprintable
@@ -56,11 +56,11 @@ def _show(overrides: Mapping[str, object], *, as_json: bool) -> int:
     rows = list(overview(load_config(overrides=overrides)))
     if as_json:
         found = {row.name: {"value": row.value, "source": row.source} for row in rows}
-        return _told([json.dumps(found, indent=2)])
-    return _told(_aligned(rows))
+        return _print([json.dumps(found, indent=2)])
+    return _print(_aligned(rows))
 
 
-def _aligned(rows: list[Row]) -> Iterator[str]:
+def _aligned(rows: list[ShownSetting]) -> Iterator[str]:
     names = max(len(row.name) for row in rows)
     values = min(VALUE_WIDTH, max(len(_cell(row.value)) for row in rows))
     for row in rows:
@@ -76,15 +76,15 @@ def _cell(value: object) -> str:
 def _check(overrides: Mapping[str, object]) -> int:
     found = examine_config(overrides=overrides)
     settings = found.settings
-    notes = [escape_unprintable(note) for note in (*key_table(settings.keys).problems, *_doubt_about_theme(settings))]
+    notes = [escape_unprintable(note) for note in (*key_table(settings.keys).problems, *_theme_warnings(settings))]
     notes = [*settings.warnings, *notes]
     lines = [*(f"MISTAKE {problem}" for problem in found.problems), *(f"note    {note}" for note in notes)]
     lines.append(f"{_count(len(found.problems), 'mistake')}, {_count(len(notes), 'note')}")
-    told = _told(lines)
-    return EXIT_USAGE if found.problems else told
+    code = _print(lines)
+    return EXIT_USAGE if found.problems else code
 
 
-def _doubt_about_theme(settings: Settings) -> Iterator[str]:
+def _theme_warnings(settings: Settings) -> Iterator[str]:
     from tui.theme import shipped_theme_names
 
     theme, names = settings.ui.theme, shipped_theme_names()
@@ -109,10 +109,10 @@ def _trust(overrides: Mapping[str, object]) -> int:
     except UnreadableFileError as error:
         raise WorkspaceError(f"{shorten_home(file)} {error}", hint="nothing was recorded") from None
     if not named:
-        return _told(["nothing is trusted here: no file of this folder names a server elsewhere"])
+        return _print(["nothing is trusted here: no file of this folder names a server elsewhere"])
     lines = [f"trusted: {server} ({place})" for server, place in named.items()]
-    return _told([*lines, f"recorded in {shorten_home(file)}; when the files name other servers, run this again"])
+    return _print([*lines, f"recorded in {shorten_home(file)}; when the files name other servers, run this again"])
 
 
-def _told(lines: Iterable[str]) -> int:
+def _print(lines: Iterable[str]) -> int:
     return EXIT_OK if print_text(lines) else EXIT_FAILED

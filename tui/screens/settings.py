@@ -20,7 +20,7 @@ from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.fields import TakesEffect
 from core.text.sanitize import many_lines, one_line
-from tui.screens.settings_changes import Answer, ChangesScreen
+from tui.screens.settings_changes import ChangesScreen, SaveAnswer
 from tui.widgets.settings.editor import SettingEditor
 from tui.widgets.settings.list import SettingList
 from tui.widgets.settings.rows import DIM, all_entries
@@ -96,8 +96,8 @@ class SettingsScreen(Screen[None]):
         self._list.show(self._entries)
         self._show_entry()
         self._show_head()
-        if self._draft.refusal:
-            self._say(f"nothing can be saved: {self._draft.refusal}", "error")
+        if self._draft.save_error:
+            self._say(f"nothing can be saved: {self._draft.save_error}", "error")
 
     # Keys.
 
@@ -124,13 +124,13 @@ class SettingsScreen(Screen[None]):
 
     @property
     def _has_changes(self) -> bool:
-        return bool(self._draft.wished) and bool(self._draft.problems or self._draft.changes)
+        return bool(self._draft.edited) and bool(self._draft.problems or self._draft.changes)
 
     def action_save(self) -> None:
         draft = self._draft
-        wrong = next((name for name in draft.wished if draft.problem_of(name)), None)
-        if draft.refusal:
-            self._say(f"nothing can be saved: {draft.refusal}", "error")
+        wrong = next((name for name in draft.edited if draft.problem_of(name)), None)
+        if draft.save_error:
+            self._say(f"nothing can be saved: {draft.save_error}", "error")
         elif wrong is not None:
             self._list.go_to(wrong)
             self._say(f"not saved: {draft.problem_of(wrong)}", "error")
@@ -147,18 +147,18 @@ class SettingsScreen(Screen[None]):
 
     def action_take_away(self) -> None:
         entry = self._list.current
-        if entry is None or entry.leaf is None:
+        if entry is None or entry.setting is None:
             return
-        if not self._draft.is_in_file(entry.name) and not self._draft.is_wished(entry.name):
+        if not self._draft.is_in_file(entry.name) and not self._draft.is_edited(entry.name):
             self._say(f"{self._draft.shown_file} says nothing about {entry.name}")
-        self._draft.wish_none(entry.name)
+        self._draft.remove(entry.name)
         self._show_entry()
         self._show_change()
 
     def action_undo(self) -> None:
         entry = self._list.current
         if entry is not None:
-            self._draft.forget(entry.name)
+            self._draft.undo(entry.name)
             self._show_entry()
             self._show_change()
 
@@ -193,7 +193,7 @@ class SettingsScreen(Screen[None]):
 
     @on(SettingEditor.Changed)
     def _changed(self, message: SettingEditor.Changed) -> None:
-        self._draft.wish(message.name, message.text)
+        self._draft.set_text(message.name, message.text)
         self._show_change()
 
     def on_descendant_focus(self) -> None:
@@ -205,7 +205,7 @@ class SettingsScreen(Screen[None]):
         """Show the changes and ask whether to save them; `leave` is called then, None stays here."""
         draft = self._draft
         try:
-            lines = () if draft.problems or draft.refusal else draft.difference()
+            lines = () if draft.problems or draft.save_error else draft.difference()
         except WorkspaceError as error:
             self._say(str(error), "error")
             lines = ()
@@ -215,11 +215,11 @@ class SettingsScreen(Screen[None]):
         if not lines and leave is None:
             return None
 
-        def answered(answer: Answer | None) -> None:
+        def answered(answer: SaveAnswer | None) -> None:
             if answer == "save":
                 self._save(leave)
             elif answer == "discard" and leave is not None:
-                draft.forget_all()
+                draft.undo_all()
                 leave()
 
         question = ChangesScreen(title, lines, self._notes(), leaving=leave is not None)
@@ -229,11 +229,11 @@ class SettingsScreen(Screen[None]):
     def _notes(self) -> Iterator[str]:
         """Give what is wrong, what will be in force only later, and what never."""
         draft = self._draft
-        if draft.problems or draft.refusal:
-            yield from draft.problems or [draft.refusal]
+        if draft.problems or draft.save_error:
+            yield from draft.problems or [draft.save_error]
             return
         changed = tuple(draft.changes)
-        winners = {name: draft.winner_over(name) for name in changed}
+        winners = {name: draft.overriding_origin(name) for name in changed}
         for name, winner in winners.items():
             if winner is not None:
                 yield f"{name} will be saved, but {winner.place} wins"
@@ -255,7 +255,7 @@ class SettingsScreen(Screen[None]):
             await asyncio.to_thread(draft.reload)
             self._say(str(error), "error")
         else:
-            self._tell_saved(before, words)
+            self._report_saved(before, words)
             if leave is not None:
                 leave()
         finally:
@@ -264,7 +264,7 @@ class SettingsScreen(Screen[None]):
             self._show_entry()
             self._show_change()
 
-    def _tell_saved(self, before: Settings, words: str) -> None:
+    def _report_saved(self, before: Settings, words: str) -> None:
         after = self._draft.current
         self._say(words)
         for warning in after.warnings:
@@ -286,9 +286,9 @@ class SettingsScreen(Screen[None]):
     def _value_in_use(self) -> object:
         """Return what the running engine goes by, None if it is what is configured."""
         entry = self._list.current
-        if entry is None or entry.leaf is None or self._in_use is None:
+        if entry is None or entry.setting is None or self._in_use is None:
             return None
-        if entry.leaf.takes_effect != "from the next start":
+        if entry.setting.takes_effect != "from the next start":
             return None
         value = self._in_use.value_of(entry.name)
         return None if value == self._draft.current.value_of(entry.name) else value
@@ -298,8 +298,8 @@ class SettingsScreen(Screen[None]):
         shown = self._list.entry_count
         total = len(self._entries)
         words = [counted(total, "setting") if shown == total else f"{shown} of {total}"]
-        if draft.wished:
-            words.append(f"{len(draft.wished)} changed")
+        if draft.edited:
+            words.append(f"{len(draft.edited)} changed")
         if draft.problems:
             words.append(f"{counted(len(draft.problems), 'problem')}")
         self._head.update(

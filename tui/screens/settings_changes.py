@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -12,14 +12,19 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from core.settings.editing.saving import DiffLine
+from core.settings.editing.saving import DiffLine, DiffSign
 from core.text.sanitize import many_lines, one_line
 
-Answer = Literal["save", "discard"]
-STYLES = {"-": "$text-error", "+": "$text-success", "@": "bold $text-primary", " ": "$foreground 60%"}
+SaveAnswer = Literal["save", "discard"]
+STYLES: Mapping[DiffSign, str] = {
+    "-": "$text-error",
+    "+": "$text-success",
+    "@": "bold $text-primary",
+    " ": "$foreground 60%",
+}
 
 
-class ChangesScreen(ModalScreen[Answer | None]):
+class ChangesScreen(ModalScreen[SaveAnswer | None]):
     """Asks whether to save; None goes back to editing.
 
     Args:

@@ -24,11 +24,15 @@ HEADING = """\
 PRIVATE = 0o600  # nobody but its owner reads a file that holds a key
 
 
+DiffSign = Literal["-", "+", " ", "@"]
+"""Taken away, added, what stands around it; "@" names the table it is in."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One line of a difference: taken away, added, or what stands around it; "@" names the table it is in."""
+    """One line of a difference."""
 
-    sign: Literal["-", "+", " ", "@"]
+    sign: DiffSign
     text: str
 
 

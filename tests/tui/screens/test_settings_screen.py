@@ -17,6 +17,7 @@ from core.settings import load_config
 from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.fields import TakesEffect
+from core.settings.schema.origin import OriginKind
 from core.telemetry.logs import setup as logs
 from tests.support.tui.app import frozen_app, settle
 from tui.app import QuintetApp
@@ -29,7 +30,7 @@ from tui.theme import shipped_theme_names
 from tui.widgets.settings.choice_line import ChoiceLine
 from tui.widgets.settings.editor import SettingEditor
 from tui.widgets.settings.list import SettingList
-from tui.widgets.settings.rows import all_entries
+from tui.widgets.settings.rows import SHORT_SOURCES, all_entries
 
 MINE = """\
 # mine
@@ -464,6 +465,10 @@ async def test_the_draft_in_the_prompt_survives_and_a_new_size_is_taken_over() -
 
 
 # When it takes effect.
+
+
+def test_every_source_has_a_short_name() -> None:
+    assert set(SHORT_SOURCES) == set(get_args(OriginKind))
 
 
 def test_every_setting_takes_effect_when_it_says_so() -> None:

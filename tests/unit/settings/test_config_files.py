@@ -44,10 +44,10 @@ def test_the_sample_with_every_line_switched_on_names_every_setting(name: str, t
 
     settings = load(tmp_path)
 
-    for leaf in setting_fields().values():
-        assert settings.origin_of(leaf.name).in_project, f"{leaf.name} is missing in {name}"
-        if leaf.default == leaf.example:
-            assert settings.value_of(leaf.name) == defaults.value_of(leaf.name)
+    for setting in setting_fields().values():
+        assert settings.origin_of(setting.name).in_project, f"{setting.name} is missing in {name}"
+        if setting.default == setting.example:
+            assert settings.value_of(setting.name) == defaults.value_of(setting.name)
     if name == "config.toml":
         tables = (*settings.llm.fallbacks, *settings.pricing.values(), *settings.alerts)
         assert {type(table) for table in tables} == {table.model for table in table_settings().values()}
@@ -57,16 +57,16 @@ def test_the_env_example_uses_the_documented_names() -> None:
     switched_on = re.sub(r"(?m)^# (?=\w+=)", "", DOCUMENTS[".env.example"]())
     names = re.findall(r"(?m)^(\w+)=", switched_on)
 
-    assert names == [leaf.env[0] for leaf in setting_fields().values()]
+    assert names == [setting.env[0] for setting in setting_fields().values()]
 
 
 def test_every_setting_and_every_environment_name_is_in_the_documentation() -> None:
     text = DOCUMENTS["docs/CONFIGURATION.md"]()
 
-    for leaf in setting_fields().values():
-        assert f"| `{leaf.field}` | `{leaf.env[0]}`" in text
-        assert leaf.description in text
-        assert all(f"`{name}`" in text for name in leaf.env)
+    for setting in setting_fields().values():
+        assert f"| `{setting.field}` | `{setting.env[0]}`" in text
+        assert setting.description in text
+        assert all(f"`{name}`" in text for name in setting.env)
 
 
 def test_no_sample_holds_a_value_that_would_count(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from core.errors import WorkspaceError
 from core.settings.document import config_toml
-from core.settings.editing.draft import Draft, choices_of
+from core.settings.editing.draft import Draft
 from core.settings.editing.saving import HEADING, DiffLine, difference, with_values
+from core.settings.editing.values import choices_of
 from core.settings.schema.catalogue import setting_fields
 from core.settings.sources.keyring_key import KeyringAnswer
 from tests.support.places import Places
@@ -43,11 +44,11 @@ def draft_of(places: Places, env: dict[str, str] | None = None, **overrides: obj
     )
 
 
-def saved(places: Places, **wishes: str) -> str:
-    """Return what the user's file says after these wishes."""
+def saved(places: Places, **edits: str) -> str:
+    """Return what the user's file says after these edits."""
     draft = draft_of(places)
-    for name, text in wishes.items():
-        draft.wish(name.replace("__", "."), text)
+    for name, text in edits.items():
+        draft.set_text(name.replace("__", "."), text)
     draft.save()
     return places.user_file.read_text()
 
@@ -149,13 +150,13 @@ NAMES = st.sampled_from(["profile", "llm.model", "llm.api_key", "ui.theme", "tea
 VALUES = st.text() | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.lists(st.text(), max_size=3)
 
 
-@given(wishes=st.lists(st.tuples(NAMES, VALUES), max_size=6), text=st.sampled_from(["", MINE, config_toml()]))
-def test_any_value_can_be_written_and_comes_back_as_it_was(wishes: list[tuple[str, object]], text: str) -> None:
+@given(edits=st.lists(st.tuples(NAMES, VALUES), max_size=6), text=st.sampled_from(["", MINE, config_toml()]))
+def test_any_value_can_be_written_and_comes_back_as_it_was(edits: list[tuple[str, object]], text: str) -> None:
     changed = text
-    for name, value in wishes:
+    for name, value in edits:
         changed = with_values(changed, {name: value})
 
-    assert _flat(changed) == {**_flat(text), **dict(wishes)}
+    assert _flat(changed) == {**_flat(text), **dict(edits)}
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert [line for line in changed.splitlines() if line in comments][: len(comments)] == comments or not text
 
@@ -211,7 +212,7 @@ def test_a_wrong_value_is_told_in_the_words_of_a_load(places: Places, name: str,
     (by_load,) = places.problems({variable: text})
     draft = draft_of(places)
 
-    draft.wish(name, text)
+    draft.set_text(name, text)
 
     words = by_load.removeprefix(f"environment variable {variable}: ").split(f"environment variable {variable}")
     assert draft.problem_of(name)
@@ -221,22 +222,22 @@ def test_a_wrong_value_is_told_in_the_words_of_a_load(places: Places, name: str,
     assert not places.user_file.exists()
 
 
-def test_a_problem_goes_when_the_wish_is_mended_or_taken_back(places: Places) -> None:
+def test_a_problem_goes_when_the_edit_is_mended_or_taken_back(places: Places) -> None:
     draft = draft_of(places)
     seen = []
     for text in ("99", "9", "99", ""):
-        draft.wish("llm.max_retries", text)
+        draft.set_text("llm.max_retries", text)
         seen.append(bool(draft.problem_of("llm.max_retries")))
 
     assert seen == [True, False, True, False]
-    assert not draft.is_wished("llm.max_retries")
+    assert not draft.is_edited("llm.max_retries")
 
 
-def test_two_wishes_that_contradict_each_other_are_both_told(places: Places) -> None:
+def test_two_edits_that_contradict_each_other_are_both_told(places: Places) -> None:
     draft = draft_of(places)
 
-    draft.wish("llm.max_tokens", "5000")
-    draft.wish("llm.context_tokens", "4000")
+    draft.set_text("llm.max_tokens", "5000")
+    draft.set_text("llm.context_tokens", "4000")
 
     assert "must be below context_tokens (4000)" in draft.problem_of("llm.max_tokens")
     assert draft.problem_of("llm.max_tokens") == draft.problem_of("llm.context_tokens")
@@ -246,8 +247,8 @@ def test_two_wishes_that_contradict_each_other_are_both_told(places: Places) -> 
 def test_a_value_that_only_the_environment_makes_good_is_not_saved(places: Places) -> None:
     draft = draft_of(places, {"LLM_RETRY_MAX_DELAY": "600"})
 
-    draft.wish("llm.retry_max_delay", "5")
-    draft.wish("llm.retry_initial_delay", "50")
+    draft.set_text("llm.retry_max_delay", "5")
+    draft.set_text("llm.retry_initial_delay", "50")
 
     assert "must not exceed retry_max_delay (5.0)" in draft.problem_of("llm.retry_initial_delay")
 
@@ -256,7 +257,7 @@ def test_mistakes_of_other_sources_do_not_keep_a_user_from_saving(places: Places
     places.write(project="[llm]\nmax_retries = 99\nretry_max_delay = 0.5\n")
     draft = draft_of(places, {"LLM_TEMPERATURE": "hot"})
 
-    draft.wish("ui.animation", "none")
+    draft.set_text("ui.animation", "none")
     draft.save()
 
     assert tomllib.loads(places.user_file.read_text()) == {"ui": {"animation": "none"}}
@@ -290,7 +291,7 @@ def test_a_default_is_not_written(places: Places, name: str) -> None:
     draft = draft_of(places)
     text = draft.text_of(name)
 
-    draft.wish(name, text)
+    draft.set_text(name, text)
 
     assert draft.changes == {}
 
@@ -327,10 +328,12 @@ def test_nothing_typed_takes_the_line_away(places: Places) -> None:
 def test_what_wins_over_the_file_is_named(places: Places) -> None:
     places.write(dotenv="LLM_MODEL=from-dotenv\n")
     draft = draft_of(places, {"LLM_MAX_RETRIES": "2"}, ui__theme="x")
-    draft.wish("llm.max_retries", "7")
+    draft.set_text("llm.max_retries", "7")
     draft.save()
 
-    winners = {name: draft.winner_over(name) for name in ("llm.max_retries", "llm.model", "ui.theme", "ui.layout")}
+    winners = {
+        name: draft.overriding_origin(name) for name in ("llm.max_retries", "llm.model", "ui.theme", "ui.layout")
+    }
 
     assert {name: winner.label if winner else "" for name, winner in winners.items()} == {
         "llm.max_retries": "environment variable LLM_MAX_RETRIES",
@@ -341,10 +344,10 @@ def test_what_wins_over_the_file_is_named(places: Places) -> None:
     assert (draft.value_of("llm.max_retries"), draft.text_of("llm.max_retries")) == (2, "7")
 
 
-def test_a_profile_that_is_wished_shows_at_once_in_what_it_sets(places: Places) -> None:
+def test_a_profile_that_is_set_shows_at_once_in_what_it_sets(places: Places) -> None:
     draft = draft_of(places)
 
-    draft.wish("profile", "production")
+    draft.set_text("profile", "production")
 
     assert draft.value_of("llm.max_retries") == 5
     assert draft.origin_of("llm.max_retries").label == "profile production"
@@ -400,9 +403,9 @@ def test_a_broken_file_is_never_overwritten(places: Places, broken: str, words: 
     places.write(user=broken)
     draft = draft_of(places)
 
-    draft.wish("ui.layout", "wide")
+    draft.set_text("ui.layout", "wide")
 
-    assert words in draft.refusal
+    assert words in draft.save_error
     with pytest.raises(WorkspaceError, match=r"nothing was saved"):
         draft.save()
     assert places.user_file.read_text() == broken
@@ -411,7 +414,7 @@ def test_a_broken_file_is_never_overwritten(places: Places, broken: str, words: 
 def test_a_file_that_is_no_text_is_never_overwritten(places: Places) -> None:
     places.user_file.write_bytes(b"\xff\xfe\x00")
     draft = draft_of(places)
-    draft.wish("ui.layout", "wide")
+    draft.set_text("ui.layout", "wide")
 
     with pytest.raises(WorkspaceError, match="UTF-8"):
         draft.save()
@@ -424,7 +427,7 @@ def test_a_wrong_value_in_the_file_can_be_mended(places: Places) -> None:
     draft = draft_of(places)
     assert draft.problems
 
-    draft.wish("llm.max_retries", "9")
+    draft.set_text("llm.max_retries", "9")
     draft.save()
 
     assert places.user_file.read_text() == MINE.replace("= 7", "= 9")
@@ -433,7 +436,7 @@ def test_a_wrong_value_in_the_file_can_be_mended(places: Places) -> None:
 def test_a_file_that_changed_meanwhile_is_not_overwritten(places: Places) -> None:
     places.write(user=MINE)
     draft = draft_of(places)
-    draft.wish("llm.model", "large")
+    draft.set_text("llm.model", "large")
     places.write(user=MINE + "layout = 'wide'\n")
 
     with pytest.raises(WorkspaceError, match="changed by another program"):
@@ -449,7 +452,7 @@ def test_a_folder_that_cannot_be_written_is_named(places: Places) -> None:
     places.user_file = places.user_file / "config.toml"
     places.user_file.parent.write_text("a file where the folder should be")
     draft = draft_of(places)
-    draft.wish("llm.model", "x")
+    draft.set_text("llm.model", "x")
 
     with pytest.raises(WorkspaceError, match="cannot be written"):
         draft.save()
@@ -470,7 +473,7 @@ def test_nothing_but_the_file_is_left_behind(places: Places) -> None:
 def test_a_key_is_written_but_never_shown(places: Places, key: str) -> None:
     places.write(user='[llm]\napi_key = "old-secret-key"\n')
     draft = draft_of(places)
-    draft.wish("llm.api_key", key)
+    draft.set_text("llm.api_key", key)
 
     shown = f"{draft.difference()} {draft.text_of('llm.api_key')!r} {draft.value_of('llm.api_key')!r} {vars(draft)}"
 
@@ -482,7 +485,7 @@ def test_a_key_is_written_but_never_shown(places: Places, key: str) -> None:
 
 def test_a_sentry_address_is_not_shown_in_the_difference(places: Places) -> None:
     draft = draft_of(places)
-    draft.wish("telemetry.sentry_dsn", "https://abc123@sentry.example/1")
+    draft.set_text("telemetry.sentry_dsn", "https://abc123@sentry.example/1")
 
     assert "abc123" not in str(draft.difference())
 

@@ -495,7 +495,7 @@ def test_a_current_folder_that_is_gone_is_a_problem(
 
 
 def test_no_two_settings_share_an_environment_name() -> None:
-    names = [name for leaf in setting_fields().values() for name in leaf.env]
+    names = [name for setting in setting_fields().values() for name in setting.env]
 
     assert len(names) == len(set(names)) == len(field_by_variable())
 
@@ -557,10 +557,12 @@ def test_the_environment_names_that_are_promised_exist() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    inside_tables = [leaf for tables in table_settings().values() for leaf in fields_of_table(tables)]
+    inside_tables = [setting for tables in table_settings().values() for setting in fields_of_table(tables)]
 
     assert [
-        leaf.name for leaf in (*setting_fields().values(), *inside_tables) if not leaf.description.endswith(".")
+        setting.name
+        for setting in (*setting_fields().values(), *inside_tables)
+        if not setting.description.endswith(".")
     ] == []
 
 

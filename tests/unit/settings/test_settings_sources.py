@@ -132,7 +132,7 @@ def test_a_file_that_no_parser_likes_is_one_line_and_is_never_overwritten(
     draft = Draft(cwd=places.folder, env={}, user_config=places.user_file, keyring=lambda _: KeyringAnswer())
 
     assert problem == f"{places.user_file}: not valid TOML: {reason}"
-    assert draft.refusal == problem
+    assert draft.save_error == problem
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes with a name are POSIX")
@@ -202,7 +202,7 @@ def test_a_dotenv_may_hold_names_of_the_users_own_program_that_look_like_ours(pl
 
 
 def test_whatever_sends_something_away_is_among_the_exporters_that_a_folder_may_not_name() -> None:
-    sent = {leaf.name for leaf in setting_fields().values() if leaf.section == "telemetry" and leaf.secret}
+    sent = {setting.name for setting in setting_fields().values() if setting.section == "telemetry" and setting.secret}
     sent |= {name for name in setting_fields() if name.startswith("telemetry.") and name.endswith(("endpoint", "url"))}
 
     assert sent == set(EXPORTERS) == set(EXTRAS)

@@ -11,9 +11,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from core.settings.editing.draft import Draft, choices_of
+from core.settings.editing.draft import Draft
+from core.settings.editing.values import choices_of
 from tui.widgets.settings.choice_line import ChoiceLine
-from tui.widgets.settings.rows import Entry, facts, head_of_page, verdict
+from tui.widgets.settings.rows import SettingEntry, facts, head_of_page, verdict
 
 PLACEHOLDER = "not set; type a value"
 SECRET_PLACEHOLDER = "type a new key; it is not shown"  # noqa: S105 - words for people
@@ -54,7 +55,7 @@ class SettingEditor(VerticalScroll, can_focus=False):
         super().__init__(id="setting-editor")
         self._draft = draft
         self._choices = choices
-        self._entry: Entry | None = None
+        self._entry: SettingEntry | None = None
         self._in_use: object = None
         self._head = Static(id="setting-head")
         self._input = SettingInput(id="setting-input", compact=True)
@@ -70,7 +71,7 @@ class SettingEditor(VerticalScroll, can_focus=False):
         yield self._verdict
         yield self._facts
 
-    def show(self, entry: Entry | None, in_use: object) -> None:
+    def show(self, entry: SettingEntry | None, in_use: object) -> None:
         """Show an entry from the top, and in its field what was typed before.
 
         `in_use` is what the running engine goes by if that is another value than the configured one.
@@ -78,14 +79,16 @@ class SettingEditor(VerticalScroll, can_focus=False):
         self._entry, self._in_use = entry, in_use
         self._head.update(head_of_page(entry) if entry else "Nothing is called like that.")
         words = self._words()
-        is_text = entry is not None and entry.leaf is not None and not words
+        is_text = entry is not None and entry.setting is not None and not words
         self._input.display, self._choice.display = is_text, bool(words)
-        self.can_focus = entry is not None and entry.leaf is None  # to be scrolled, as no field takes the focus there
-        if entry is not None and entry.leaf is not None:
+        self.can_focus = (
+            entry is not None and entry.setting is None
+        )  # to be scrolled, as no field takes the focus there
+        if entry is not None and entry.setting is not None:
             text = self._draft.text_of(entry.name)
             self._choice.offer(words, text)
-            self._input.password = entry.leaf.secret
-            self._input.placeholder = SECRET_PLACEHOLDER if entry.leaf.secret else PLACEHOLDER
+            self._input.password = entry.setting.secret
+            self._input.placeholder = SECRET_PLACEHOLDER if entry.setting.secret else PLACEHOLDER
             with self.prevent(Input.Changed):
                 self._input.value = text
             self._input.cursor_position = len(text)
@@ -115,12 +118,12 @@ class SettingEditor(VerticalScroll, can_focus=False):
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         message.stop()
-        self._tell(message.value)
+        self._post_change(message.value)
 
     @on(ChoiceLine.Changed)
     def _chosen(self, message: ChoiceLine.Changed) -> None:
         message.stop()
-        self._tell(message.word)
+        self._post_change(message.word)
 
     @on(Input.Submitted)
     @on(ChoiceLine.Accepted)
@@ -128,11 +131,11 @@ class SettingEditor(VerticalScroll, can_focus=False):
         message.stop()
         self.post_message(self.Left())
 
-    def _tell(self, text: str) -> None:
+    def _post_change(self, text: str) -> None:
         if self._entry is not None:
             self.post_message(self.Changed(self._entry.name, text))
 
     def _words(self) -> tuple[str, ...]:
-        if self._entry is None or self._entry.leaf is None:
+        if self._entry is None or self._entry.setting is None:
             return ()
-        return self._choices.get(self._entry.name) or choices_of(self._entry.leaf)
+        return self._choices.get(self._entry.name) or choices_of(self._entry.setting)

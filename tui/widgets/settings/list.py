@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.settings.editing.draft import Draft
-from tui.widgets.settings.rows import Entry, row
+from tui.widgets.settings.rows import SettingEntry, setting_row
 
 
 class SettingList(OptionList):
@@ -18,9 +18,9 @@ class SettingList(OptionList):
     def __init__(self, draft: Draft) -> None:
         super().__init__(id="setting-list", compact=True)
         self._draft = draft
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[SettingEntry, ...] = ()
 
-    def show(self, entries: Iterable[Entry]) -> None:
+    def show(self, entries: Iterable[SettingEntry]) -> None:
         """List these entries."""
         before = self.current
         self._entries = tuple(entries)
@@ -46,7 +46,7 @@ class SettingList(OptionList):
             self.replace_option_prompt(entry.name, self._row(entry))
 
     @property
-    def current(self) -> Entry | None:
+    def current(self) -> SettingEntry | None:
         """The entry under the cursor."""
         option = self.highlighted_option
         return next((entry for entry in self._entries if option and entry.name == option.id), None)
@@ -58,5 +58,5 @@ class SettingList(OptionList):
     def on_resize(self) -> None:
         self.draw_again()
 
-    def _row(self, entry: Entry) -> Content:
-        return row(entry, self._draft, self.scrollable_content_region.width or self.app.size.width)
+    def _row(self, entry: SettingEntry) -> Content:
+        return setting_row(entry, self._draft, self.scrollable_content_region.width or self.app.size.width)
