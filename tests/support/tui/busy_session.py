@@ -119,7 +119,7 @@ def log_line(number: int, **fields: object) -> dict[str, object]:
     line: dict[str, object] = {
         "timestamp": f"2026-11-22T12:{number // 60 % 60:02}:{number % 60:02}.000Z",
         "level": "INFO",
-        "logger": "core.llm.call.caller",
+        "logger": "core.llm.caller",
         "message": f"call {number} ended",
         "correlation_id": CID,
         "agent_id": "developer",

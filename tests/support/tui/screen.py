@@ -18,7 +18,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
             await pilot.pause()
 
 
-def screen_text(app: App[int]) -> str:
+def screen_text(app: App[Any]) -> str:
     """Everything on screen, as the terminal would get it."""
     width, height = app.size
     lines = app.screen._compositor.render_strips(app.size)

@@ -26,6 +26,7 @@ from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_data
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import palette_is_filled, screen_text, toasts, until
 from tests.support.tui.scripted_run import IDLE, IN_THE_MIDDLE, NOW, breaker_opens, run_fields
+from tests.support.tui.widget_host import WidgetHost
 from tui.app import QuintetApp
 from tui.screens.dashboard import DashboardPage, DashboardScreen
 from tui.screens.help import HelpScreen
@@ -46,9 +47,8 @@ sizes = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["
 
 async def open_page(pilot: Pilot[Any], read: Callable[[], DashboardData]) -> None:
     """Return when the page can be scrolled, if it is too long for the screen."""
-    app = await settle(pilot)
     screen = DashboardScreen(read)
-    await app.push_screen(screen)
+    await pilot.app.push_screen(screen)
     box = screen.query_one(DashboardPage)
     await until(pilot, lambda: box._shown is not None and box.virtual_size.height > box._shown.plain.count("\n"))
     await pilot.pause()
@@ -61,6 +61,7 @@ def page(data: DashboardData, width: int = 78) -> str:
 @sizes
 def test_the_page_of_a_busy_session(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_page(pilot, lambda: busy_data(BUSY))
 
     assert snap_compare(frozen_app(), terminal_size=size, run_before=before)
@@ -68,6 +69,7 @@ def test_the_page_of_a_busy_session(snap_compare: Compare, size: tuple[int, int]
 
 def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_page(pilot, lambda: busy_data(BUSY))
         await pilot.press("G")
         await pilot.pause()
@@ -77,6 +79,7 @@ def test_the_end_of_the_page_in_a_small_terminal(snap_compare: Compare) -> None:
 
 def test_a_session_in_which_nothing_has_happened(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_page(pilot, lambda: untouched_data(IDLE))
 
     assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
@@ -236,7 +239,7 @@ async def dashboard_after_a_run(folder: Path) -> str:
 
 async def test_the_page_follows_the_engine_while_it_is_open() -> None:
     readings = [busy_data(BUSY), busy_data(replace(BUSY, requests=99, alerts=()))]
-    async with frozen_app().run_test(size=(80, 24)) as pilot:
+    async with WidgetHost().run_test(size=(80, 24)) as pilot:
         await open_page(pilot, lambda: readings[0])
         await until(pilot, lambda: "critical" in screen_text(pilot.app))
         del readings[0]
@@ -244,7 +247,7 @@ async def test_the_page_follows_the_engine_while_it_is_open() -> None:
 
 
 async def test_the_page_scrolls_by_keys() -> None:
-    async with frozen_app().run_test(size=(80, 24)) as pilot:
+    async with WidgetHost().run_test(size=(80, 24)) as pilot:
         await open_page(pilot, lambda: busy_data(BUSY))
         at_top = screen_text(pilot.app)
         await pilot.press("G")

@@ -18,6 +18,7 @@ from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import CID, NAMES, log_line, write_log
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import screen_text, toasts, until
+from tests.support.tui.widget_host import WidgetHost
 from tui.app import QuintetApp
 from tui.screens.log import LogScreen, LogSource
 from tui.screens.log_entry import LogEntryScreen
@@ -55,14 +56,13 @@ def a_run(path: Path) -> Path:
 async def opened(
     path: Path | None, *, agent_id: str | None = None, size: tuple[int, int] = (120, 40), structured: bool = True
 ) -> AsyncIterator[tuple[Pilot[Any], LogView]]:
-    async with frozen_app().run_test(size=size, notifications=True) as pilot:
+    async with WidgetHost().run_test(size=size, notifications=True) as pilot:
         yield pilot, await open_log(pilot, path, agent_id=agent_id, structured=structured)
 
 
 async def open_log(
     pilot: Pilot[Any], path: Path | None, *, agent_id: str | None = None, structured: bool = True
 ) -> LogView:
-    app = await settle(pilot)
     screen = LogScreen(
         lambda: LogSource(path, structured),
         names=NAMES,
@@ -70,7 +70,7 @@ async def open_log(
         correlation_id=lambda: CID,
         cursor_blink=False,
     )
-    await app.push_screen(screen)
+    await pilot.app.push_screen(screen)
     view = screen.query_one(LogView)
     if path is not None and path.exists() and path.stat().st_size:
         await until(pilot, lambda: bool(view.entries))
@@ -94,6 +94,7 @@ def test_the_log_of_a_run(snap_compare: Compare, tmp_path: Path, size: tuple[int
     monkeypatch.chdir(tmp_path)
 
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"))
         await press(pilot, "up")
 
@@ -105,6 +106,7 @@ def test_a_whole_entry(snap_compare: Compare, tmp_path: Path, size: tuple[int, i
     monkeypatch.chdir(tmp_path)
 
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"), agent_id="qa_engineer")
         await press(pilot, "enter")
 
@@ -118,6 +120,7 @@ def test_a_filter_while_it_is_typed(
     monkeypatch.chdir(tmp_path)
 
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_log(pilot, a_run(tmp_path / "quintet.jsonl"))
         await press(pilot, "r", "w", "slash", *"model")
 
@@ -126,6 +129,7 @@ def test_a_filter_while_it_is_typed(
 
 def test_without_a_log_the_screen_says_what_to_set(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
         await open_log(pilot, None)
 
     assert snap_compare(frozen_app(), terminal_size=(80, 24), run_before=before)
@@ -331,15 +335,12 @@ async def test_plain_text_is_shown_with_what_to_set_for_more(tmp_path: Path) -> 
 async def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "folder.jsonl"
     folder.mkdir()
-    async with opened(None) as (pilot, _):
-        pass
-    async with frozen_app().run_test(size=(120, 40)) as pilot:
-        app = await settle(pilot)
+    async with WidgetHost().run_test(size=(120, 40)) as pilot:
         screen = LogScreen(
             lambda: LogSource(folder), names=NAMES, agent_id=None, correlation_id=lambda: "", cursor_blink=False
         )
-        await app.push_screen(screen)
-        await until(pilot, lambda: "cannot be read: Is a directory" in screen_text(app))
+        await pilot.app.push_screen(screen)
+        await until(pilot, lambda: "cannot be read: Is a directory" in screen_text(pilot.app))
 
 
 async def test_a_log_that_begins_later_is_shown_then(tmp_path: Path) -> None:

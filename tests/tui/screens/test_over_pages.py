@@ -12,7 +12,7 @@ from tests.support.fault_server import silence
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import toasts, until
-from tests.tui.screens.test_settings_screen import edit, find, open_settings, opened, shown, user_file
+from tests.support.tui.settings_screen import edit, find, open_settings, settings_opened_in_app, shown, user_file
 from tui.app import QuintetApp
 from tui.bindings import KeyTable, canonical_key, key_label
 from tui.screens.dashboard import DashboardScreen
@@ -83,7 +83,7 @@ async def test_ctrl_c_over_a_page_stops_the_run(tmp_path: Path) -> None:
 
 
 async def test_ctrl_c_in_a_field_copies_what_is_selected_there_but_no_hidden_key() -> None:
-    async with opened() as pilot:
+    async with settings_opened_in_app() as pilot:
         app = pilot.app
         assert isinstance(app, QuintetApp)
         await edit(pilot, "llm.model", "tiny")
@@ -99,7 +99,7 @@ async def test_ctrl_c_in_a_field_copies_what_is_selected_there_but_no_hidden_key
 
 
 async def test_ctrl_q_asks_once_before_changes_of_the_settings_are_lost(user_file: Path) -> None:
-    async with opened() as pilot:
+    async with settings_opened_in_app() as pilot:
         app = pilot.app
         await edit(pilot, "llm.model", "tiny")
         await pilot.press("ctrl+q")
@@ -117,7 +117,7 @@ async def test_ctrl_q_asks_once_before_changes_of_the_settings_are_lost(user_fil
 
 @pytest.mark.parametrize("key", ["enter", "d"])
 async def test_the_answer_to_ctrl_q_saves_or_discards_and_leaves(user_file: Path, key: str) -> None:
-    async with opened() as pilot:
+    async with settings_opened_in_app() as pilot:
         await edit(pilot, "llm.model", "tiny")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))

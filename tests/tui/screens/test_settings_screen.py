@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from textual.message import Message
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from core.settings import load_config
 from core.settings.editing.draft import Draft
@@ -20,6 +19,8 @@ from core.settings.schema.fields import TakesEffect
 from core.settings.schema.origin import OriginKind
 from core.telemetry.logs import setup as logs
 from tests.support.tui.app import frozen_app, settle
+from tests.support.tui.settings_screen import edit, find, open_settings, settings_opened, shown, user_file
+from tests.support.tui.widget_host import WidgetHost
 from tui.app import QuintetApp
 from tui.control import setting_effects
 from tui.control.setting_effects import APPLIERS
@@ -39,45 +40,9 @@ MINE = """\
 model = "tiny"  # good enough
 """
 LIVE_PRESSES = {"logging.level": 1, "ui.theme": 1, "ui.animation": 2, "ui.cursor_blink": 1, "ui.layout": 1}
+__all__ = ["user_file"]  # a fixture: no test here touches the user's own file
+
 Compare = Callable[..., bool]
-
-
-@pytest.fixture(autouse=True)
-def user_file(_own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's config.toml, which does not exist yet; the project's folder is another empty one."""
-    monkeypatch.chdir(tmp_path)
-    file = _own_home / ".config" / "quintet" / "config.toml"
-    file.parent.mkdir(parents=True)
-    return file
-
-
-@asynccontextmanager
-async def opened(
-    *, size: tuple[int, int] = (120, 40), hook: Callable[[Message], None] | None = None
-) -> AsyncIterator[Pilot[Any]]:
-    async with frozen_app().run_test(size=size, message_hook=hook) as pilot:
-        await settle(pilot)
-        await open_settings(pilot)
-        yield pilot
-
-
-async def open_settings(pilot: Pilot[Any]) -> None:
-    await pilot.press("f2")
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-    assert isinstance(pilot.app.screen, SettingsScreen)
-
-
-async def find(pilot: Pilot[Any], words: str) -> None:
-    """Narrow the list and go to its first row."""
-    await pilot.press("slash", "ctrl+u", *_keys(words), "enter")
-    await pilot.pause()
-
-
-async def edit(pilot: Pilot[Any], name: str, text: str) -> None:
-    await find(pilot, name)
-    await pilot.press("enter", "ctrl+u", *_keys(text))
-    await pilot.pause()
 
 
 async def save(pilot: Pilot[Any]) -> None:
@@ -87,15 +52,6 @@ async def save(pilot: Pilot[Any]) -> None:
     await pilot.press("enter")
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
-
-
-def _keys(text: str) -> list[str]:
-    names = {" ": "space", ".": "full_stop", "_": "underscore", "-": "minus", "/": "slash", "~": "tilde"}
-    return [names.get(character, character) for character in text]
-
-
-def shown(pilot: Pilot[Any], selector: str) -> str:
-    return str(pilot.app.screen.query_one(selector, Static).render())
 
 
 def verdict(pilot: Pilot[Any]) -> str:
@@ -115,7 +71,7 @@ def toasts(pilot: Pilot[Any]) -> str:
 
 async def test_every_setting_is_listed_with_its_value_and_its_source(user_file: Path) -> None:
     user_file.write_text(MINE)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         listed = [option.id for option in pilot.app.screen.query_one(SettingList).options if option.id]
 
         assert listed == [entry.name for entry in all_entries()]
@@ -126,7 +82,7 @@ async def test_every_setting_is_listed_with_its_value_and_its_source(user_file: 
 
 async def test_a_page_says_everything_about_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_MAX_RETRIES", "2")
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "max_retries")
 
         page = shown(pilot, "#setting-head") + shown(pilot, "#setting-facts")
@@ -143,7 +99,7 @@ async def test_a_page_says_everything_about_a_setting(monkeypatch: pytest.Monkey
 
 async def test_tables_are_shown_without_their_keys_and_cannot_be_changed_here(user_file: Path) -> None:
     user_file.write_text('[[llm.fallbacks]]\nmodel = "other"\napi_key = "hidden-key-1234"\n')
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "fallbacks")
         await pilot.press("enter", "space", "d")
 
@@ -174,7 +130,7 @@ async def test_words_find_a_setting_by_what_is_said_about_it(
     monkeypatch: pytest.MonkeyPatch, words: str, name: str
 ) -> None:
     monkeypatch.setenv("MAX_CONCURRENT_AGENTS", "4")
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, words)
 
         entry = pilot.app.screen.query_one(SettingList).current
@@ -184,7 +140,7 @@ async def test_words_find_a_setting_by_what_is_said_about_it(
 
 
 async def test_words_that_nothing_is_called_like_leave_an_empty_page() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "qqqq")
         await pilot.press("enter", "space", "d", "u", "ctrl+s")
 
@@ -193,7 +149,7 @@ async def test_words_that_nothing_is_called_like_leave_an_empty_page() -> None:
 
 async def test_values_are_never_markup(user_file: Path) -> None:
     user_file.write_text('[llm]\nmodel = "[red]x[/red]"\n[workspace]\ndir = "/\\u001b[31mx"\n')
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "llm.model")
 
         assert "[red]x[/red]" in row(pilot, "llm.model")
@@ -212,7 +168,7 @@ async def test_a_wrong_value_is_told_while_it_is_typed_in_the_words_of_a_load() 
         if isinstance(message, SettingEditor.Changed):
             changes.append((message.name, message.text))
 
-    async with opened(hook=hook) as pilot:
+    async with settings_opened(hook=hook) as pilot:
         await edit(pilot, "max_retries", "99")
 
         assert changes[-1] == ("llm.max_retries", "99")
@@ -229,7 +185,7 @@ async def test_a_wrong_value_is_told_while_it_is_typed_in_the_words_of_a_load() 
 
 
 async def test_a_wrong_value_is_not_saved_and_the_cursor_goes_to_it(user_file: Path) -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "max_retries", "99")
         await pilot.press("escape")
         await find(pilot, "e")
@@ -245,7 +201,7 @@ async def test_a_wrong_value_is_not_saved_and_the_cursor_goes_to_it(user_file: P
 
 
 async def test_space_goes_through_the_words_that_may_be_chosen() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "when_open")
         await pilot.press("space")
         await pilot.pause()
@@ -259,7 +215,7 @@ async def test_space_goes_through_the_words_that_may_be_chosen() -> None:
 
 
 async def test_a_click_chooses_a_word() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "when_open")
         await pilot.click(ChoiceLine, offset=(14, 0))
         await pilot.pause()
@@ -269,7 +225,7 @@ async def test_a_click_chooses_a_word() -> None:
 
 
 async def test_themes_are_chosen_from_those_that_there_are() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await find(pilot, "ui.theme")
 
         assert shown(pilot, "#setting-choice").split("  ") == [f"( ) {name}" for name in shipped_theme_names()]
@@ -278,7 +234,7 @@ async def test_themes_are_chosen_from_those_that_there_are() -> None:
 
 async def test_a_change_can_be_taken_back_and_a_line_taken_away(user_file: Path) -> None:
     user_file.write_text(MINE)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.model", "large")
         await pilot.press("escape", "u")
         await pilot.pause()
@@ -297,7 +253,7 @@ async def test_a_change_can_be_taken_back_and_a_line_taken_away(user_file: Path)
 
 async def test_saving_shows_the_lines_first_and_keeps_all_comments(user_file: Path) -> None:
     user_file.write_text(MINE)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.model", "large")
         await pilot.press("ctrl+s")
         await pilot.pause()
@@ -318,7 +274,7 @@ async def test_saving_shows_the_lines_first_and_keeps_all_comments(user_file: Pa
 async def test_a_new_key_is_dots_and_is_shown_nowhere(user_file: Path) -> None:
     user_file.write_text('[llm]\napi_key = "sk-old-old-old-old"\n')
     user_file.chmod(0o600)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.api_key", "sk-brand-new-key")
         field = pilot.app.screen.query_one("#setting-input", Input)
         assert field.password
@@ -338,7 +294,7 @@ async def test_a_new_key_is_dots_and_is_shown_nowhere(user_file: Path) -> None:
 
 async def test_a_cleared_field_of_a_key_leaves_the_key_alone(user_file: Path) -> None:
     user_file.write_text('[llm]\napi_key = "sk-old-old-old-old"\n')
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.api_key", "ab")
         await pilot.press("backspace", "backspace")
         await pilot.pause()
@@ -350,7 +306,7 @@ async def test_what_the_environment_overrules_is_saved_and_says_so(
     user_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM_MODEL", "from-env")
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.model", "mine")
         assert verdict(pilot) == "! can be saved, but environment variable LLM_MODEL wins"
         await save(pilot)
@@ -362,7 +318,7 @@ async def test_what_the_environment_overrules_is_saved_and_says_so(
 
 async def test_a_broken_file_is_named_and_left_alone(user_file: Path) -> None:
     user_file.write_text("[llm\n")
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "max_retries", "5")
         await pilot.press("ctrl+s")
         await pilot.pause()
@@ -374,7 +330,7 @@ async def test_a_broken_file_is_named_and_left_alone(user_file: Path) -> None:
 
 async def test_a_file_that_changed_meanwhile_is_shown_again_before_it_is_written(user_file: Path) -> None:
     user_file.write_text(MINE)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.model", "large")
         user_file.write_text(MINE + "cache = true\n")
         await save(pilot)
@@ -387,7 +343,7 @@ async def test_a_file_that_changed_meanwhile_is_shown_again_before_it_is_written
 
 
 async def test_doubts_about_what_was_saved_are_told() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "max_retries", "0")
         await save(pilot)
 
@@ -395,7 +351,7 @@ async def test_doubts_about_what_was_saved_are_told() -> None:
 
 
 async def test_nothing_to_save_is_said() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await pilot.press("ctrl+s")
         await pilot.pause()
 
@@ -406,21 +362,21 @@ async def test_nothing_to_save_is_said() -> None:
 
 
 async def test_escape_leaves_at_once_when_nothing_was_changed() -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await pilot.press("slash", "escape", "enter", "escape", "escape")
         await pilot.pause()
 
-        assert isinstance(pilot.app.screen, MainScreen)
+        assert len(pilot.app.screen_stack) == 1
 
 
 @pytest.mark.parametrize(
-    ("key", "screen", "model"),
-    [("enter", MainScreen, "large"), ("d", MainScreen, "tiny"), ("escape", SettingsScreen, "tiny")],
+    ("key", "is_left", "model"),
+    [("enter", True, "large"), ("d", True, "tiny"), ("escape", False, "tiny")],
     ids=["saves", "discards", "goes on editing"],
 )
-async def test_escape_with_changes_asks(user_file: Path, key: str, screen: type, model: str) -> None:
+async def test_escape_with_changes_asks(user_file: Path, key: str, is_left: bool, model: str) -> None:
     user_file.write_text(MINE)
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "llm.model", "large")
         await pilot.press("escape", "escape")
         await pilot.pause()
@@ -430,12 +386,13 @@ async def test_escape_with_changes_asks(user_file: Path, key: str, screen: type,
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
-        assert isinstance(pilot.app.screen, screen)
+        assert isinstance(pilot.app.screen, SettingsScreen) is not is_left
+        assert len(pilot.app.screen_stack) == (1 if is_left else 2)
         assert tomllib.loads(user_file.read_text())["llm"]["model"] == model
 
 
 async def test_escape_with_a_wrong_value_says_that_it_cannot_be_saved(user_file: Path) -> None:
-    async with opened() as pilot:
+    async with settings_opened() as pilot:
         await edit(pilot, "max_retries", "99")
         await pilot.press("escape", "escape")
         await pilot.pause()
@@ -447,7 +404,7 @@ async def test_escape_with_a_wrong_value_says_that_it_cannot_be_saved(user_file:
 
         assert "llm.max_retries = '99'" in page
         assert stays
-        assert isinstance(pilot.app.screen, MainScreen)
+        assert len(pilot.app.screen_stack) == 1
         assert not user_file.exists()
 
 
@@ -502,9 +459,8 @@ async def test_what_every_textual_application_is_told_counts_after_saving_as_it_
 async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file: Path) -> None:
     started_with = load_config()
     user_file.write_text("[llm]\nmax_retries = 9\n")
-    async with frozen_app().run_test(size=(120, 40)) as pilot:
-        app = await settle(pilot)
-        app.push_screen(SettingsScreen(Draft(), in_use=started_with, choices={}, cursor_blink=False))
+    async with WidgetHost().run_test(size=(120, 40)) as pilot:
+        pilot.app.push_screen(SettingsScreen(Draft(), in_use=started_with, choices={}, cursor_blink=False))
         await pilot.pause()
         await find(pilot, "max_retries")
 
