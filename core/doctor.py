@@ -1,4 +1,4 @@
-"""Looks at everything a run needs and says what is there, what answers, and what to do about the rest."""
+"""Checks everything a run needs: what is there, what answers, and what to do about the rest."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _rows(settings: Settings, *names: str) -> list[Finding]:
 
 
 def _exporters(settings: Settings) -> list[Finding]:
-    """Say whom Quintet reports to, and what is missing for it."""
+    """Return where Quintet reports to, and what is missing for it."""
     rows = _rows(settings, "telemetry.metrics_port", *EXTRAS)
     for name, (extra, module) in EXTRAS.items():
         if settings.value_of(name) is not None and not _is_installed(module):
@@ -137,7 +137,7 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _prompts(settings: Settings) -> list[Finding]:
-    """Say who is on the team, and which settings name somebody, or a workflow, that is not there."""
+    """Return whether agents and workflows load, and which settings name one that does not exist."""
     try:
         agents = load_agents(settings.team.prompts_dir)
         load_common(settings.team.prompts_dir)

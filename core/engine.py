@@ -42,7 +42,7 @@ CACHE_FILE = "answers.sqlite"
 
 @dataclass(slots=True)
 class _Current:
-    """The run that is on; `cancelled` tells a user's cancel from the caller's own."""
+    """The run that is on; `cancelled` marks a cancel of the user's, as opposed to one of the caller's task."""
 
     lifecycle: RunLifecycle
     task: asyncio.Task[RunOutcome]
@@ -174,7 +174,7 @@ class Engine:
             task: what the user wants, at most 256 KiB of text.
             workflow: id of a workflow; None takes the setting.
             output_dir: where the files go; None makes a folder of its own for this run.
-            agents: who takes part in this run, as far as they are on; None means everybody.
+            agents: the agents that take part in this run if they are on; None means all.
 
         Raises:
             UsageError: the task is empty or too long, a name is unknown, or a run is on already.
@@ -191,7 +191,7 @@ class Engine:
         if not any(self.agents[agent_id].enabled for agent_id in team.intersection(spec.agents())):
             raise UsageError(f"nobody of workflow {spec.id} is on", hint="switch at least one of its agents on")
         lifecycle = RunLifecycle(RunRequest(words, spec, team, output_dir), self._deps)
-        current = self._current = _Current(lifecycle, asyncio.create_task(lifecycle.live(), name="run"))
+        current = self._current = _Current(lifecycle, asyncio.create_task(lifecycle.run_to_outcome(), name="run"))
         try:
             return await current.task
         except asyncio.CancelledError:

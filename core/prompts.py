@@ -255,7 +255,7 @@ def _check_fixed(file: Traversable, texts: Iterable[tuple[str, str]], hint: str)
 
 
 def _check_verdict_jobs(file: Traversable, agent: AgentPrompt) -> None:
-    """Refuse a job that wants the verdict it is to give: it would be shown the one of the round before."""
+    """Refuse a job that gives a verdict and uses $verdict: that would be the verdict of the round before."""
     for name, job in agent.jobs.items():
         if job.output == "verdict" and "verdict" in job.variables():
             hint = "the report of the static checks is $static_report"

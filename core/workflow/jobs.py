@@ -86,7 +86,7 @@ class StepInProgress:
         return 1 + (REPAIRS_SMALL if self.run.size == "small" else REPAIRS_LARGE)
 
     async def whole_answer(self, job: str, variables: Mapping[str, str]) -> str:
-        """Return a whole answer; one that was cut off is drawn again, because incomplete text is handed to nobody.
+        """Return a whole answer; one that was cut off is drawn again, because incomplete text is never handed on.
 
         Raises:
             ArtifactError: every answer hit its length limit.
@@ -123,7 +123,7 @@ class StepInProgress:
         sampling = Sampling(
             max_tokens=job.max_tokens(variant),
             stop=job.stop(variant),
-            may_continue=job.output != "verdict",  # it is a word and a list: one that does not end has lost its way
+            may_continue=job.output != "verdict",  # a word and a short list: an answer that does not end is none
         )
         if keep_prefill:
             sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, variant, variables))
@@ -220,6 +220,6 @@ class VerdictJob(Job):
             verdict = read_verdict(await step.whole_answer(self.job, variables))
         except ArtifactError:
             verdict = VerdictAnswer("unknown", ())
-        # A fail that names nothing gives nobody anything to mend: it counts as no verdict.
+        # A fail without a finding leaves nothing to correct: it counts as no verdict.
         is_unfounded = verdict.value == "fail" and not verdict.findings
         step.progress.verdict = VerdictAnswer("unknown", ()) if is_unfounded else verdict

@@ -124,7 +124,7 @@ def _name_words(plain: str, stop_words: set[str]) -> Iterator[str]:
 
 
 def _is_taken(module: str) -> bool:
-    """A module of that name could not be imported, would hide one that everybody needs, or is a device on Windows."""
+    """A module of that name could not be imported, would hide one of the standard library or pytest, or is a device on Windows."""
     devices = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", module)
     return devices is not None or keyword.iskeyword(module) or module in sys.stdlib_module_names | {"pytest", "main"}
 

@@ -34,7 +34,7 @@ class RunOutcome:
 
 
 class RunLifecycle:
-    """Lives through one run; `live` once. `run` is None until the run is prepared."""
+    """Takes one run to its outcome, once. `run` is None until the run is prepared."""
 
     def __init__(self, request: RunRequest, deps: RunDeps) -> None:
         self.run: Run | None = None
@@ -42,7 +42,7 @@ class RunLifecycle:
         self._deps = deps
         self._journal: Journal | None = None
 
-    async def live(self) -> RunOutcome:
+    async def run_to_outcome(self) -> RunOutcome:
         """Return how the run ended; whatever happens after its start, RunFinished reports it.
 
         Raises:
@@ -57,7 +57,7 @@ class RunLifecycle:
 
         with log_ids(workflow_id=run.workflow.id):
             async with Journal(run.session.journal_path, on_trouble=warn) as self._journal:
-                return await self._live(run)
+                return await self._execute(run)
 
     def record(self, event: Event) -> None:
         """Keep an event of this run in its journal; returns at once."""
@@ -71,7 +71,7 @@ class RunLifecycle:
             return RunOutcome("cancelled", "unknown", reason, self._request.output_dir or Path(), (), "")
         return _outcome(self.run, "cancelled", "unknown", reason)
 
-    async def _live(self, run: Run) -> RunOutcome:
+    async def _execute(self, run: Run) -> RunOutcome:
         clock = self._deps.clock
         started_at = clock.monotonic()
         self._announce(run)

@@ -88,7 +88,7 @@ class PromptContext:
         return False
 
     def hand_offs(self, step: StepSpec, state: RunState) -> dict[str, list[str]]:
-        """Return who hands what to the step: agent -> names of files or of what was said."""
+        """Return what each agent hands to the step: agent id -> paths of files, or names of notes and findings."""
         sources: dict[str, list[str]] = {}
         wanted = {ROLE_OF_VARIABLE[name] for name in step.reads if name in ROLE_OF_VARIABLE}
         if "manifest" in step.reads:
@@ -202,7 +202,7 @@ def read_if_there(run: Run, path: str) -> str:
 
 
 def static_report(size: ModelSize, state: RunState, rejected: Sequence[str]) -> str:
-    """Return what is known of the files without running them, the evidence a verdict starts from; one line if small."""
+    """Return what is known of the files without running them, the evidence a verdict starts from; one line for a small model."""
     code, tests = paths_of_role(state, "code"), paths_of_role(state, "test")
     if size == "small":
         return f"{len(code) + len(tests)} checks passed, {len(rejected)} failed"

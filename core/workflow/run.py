@@ -1,4 +1,4 @@
-"""One run: what was asked for, what it works with, and who is on; made ready from the user's words."""
+"""One run: its request, its dependencies, its folders and its switches; and how it is prepared."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RunDeps:
 
 @dataclass(frozen=True, slots=True)
 class SteeringNote:
-    """Words of the user during the run; `agent_id` is None when they are for everybody."""
+    """Words of the user during the run; `agent_id` is None when they are for the whole team."""
 
     text: str
     agent_id: str | None
@@ -118,7 +118,7 @@ class Run:
         return CallScope(self.run_id, self.correlation_id, f"{step_id}/{made}", self.budget_gate.admit)
 
     def words_for(self, agent_id: str) -> str:
-        """Return what the user has said to this agent or to everybody, a line each."""
+        """Return the user's words for this agent and for the whole team, a line each."""
         notes = [note.text for note in self.steering if note.agent_id in (None, agent_id)]
         return "\n".join(notes)
 
@@ -183,7 +183,7 @@ def _budget_gate(deps: RunDeps, run_id: str, correlation_id: str) -> RunBudgetGa
 
 
 def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> OutputFolder:
-    """Open the folder for this run; one that holds somebody else's files gets a folder of ours inside it."""
+    """Open the folder for this run; one that holds files of the user's gets a folder of ours inside it."""
     root = request.output_dir
     if root is None:
         root = settings.workspace.output_dir / f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
@@ -211,7 +211,7 @@ def _expanded(path: Path) -> Path:
 
 
 def _is_foreign(root: Path) -> bool:
-    """Tell whether a folder holds somebody else's files; one that cannot be looked into is named when it is opened."""
+    """Return whether a folder holds files that are not ours; one that cannot be read is reported when it is opened."""
     try:
         return root.is_dir() and not is_ours(root) and any(root.iterdir())
     except OSError:

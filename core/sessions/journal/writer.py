@@ -32,7 +32,7 @@ class Journal:
 
     Args:
         path: the file; an existing one is continued.
-        on_trouble: told once, from within `feed`, in a sentence and a hint, when the journal cannot be kept.
+        on_trouble: called once, from within `feed`, with a sentence and a hint, when the journal cannot be kept.
     """
 
     def __init__(self, path: Path, *, on_trouble: Callable[[str, str], None]) -> None:
@@ -43,7 +43,7 @@ class Journal:
         self._at_once = False
         self._closing = False
         self._trouble = ""
-        self._told = False
+        self._is_reported = False
         self._fed = 0
         self._written = 0
         # A daemon: a disk that hangs must not keep the process from ending.
@@ -69,8 +69,8 @@ class Journal:
             if not self._trouble and not self._closing:
                 self._take(event)
             trouble = self._trouble
-        if trouble and not self._told:
-            self._told = True
+        if trouble and not self._is_reported:
+            self._is_reported = True
             self._on_trouble(trouble, TROUBLE_HINT)
 
     def _take(self, event: Event) -> None:

@@ -13,7 +13,7 @@ from core.workspace.checks.python_source import python_problem
 
 MAX_PROBLEM_CHARS = 300
 
-# The first can steer the terminal of whoever looks at the file, the second make code read otherwise than it runs.
+# The first can control the terminal that shows the file, the second make code read otherwise than it runs.
 _CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # Languages without `def name(` and `from name import` at the beginning of a line.

@@ -69,8 +69,8 @@ class OutputFolder:
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
                 self.root = self.root.resolve()
-                with self._open(()) as place:
-                    place.probe()
+                with self._open(()) as opened:
+                    opened.probe()
             except FileExistsError as error:
                 raise self._unusable(
                     "is not a folder: there is a file of this name", "choose another folder"
@@ -120,8 +120,8 @@ class OutputFolder:
         """
         name = safe_relative_path(path)
         try:
-            with self._open(name.parts[:-1], create=False) as place:
-                return storable(place.read(name.name, limit_bytes=self._max_file_bytes).decode(errors="replace"))
+            with self._open(name.parts[:-1], create=False) as opened:
+                return storable(opened.read(name.name, limit_bytes=self._max_file_bytes).decode(errors="replace"))
         except FileNotFoundError as error:
             raise ArtifactError("missing", f"there is no file {path} in the output folder") from error
         except OSError as error:
@@ -135,13 +135,13 @@ class OutputFolder:
         name = safe_relative_path(path)
         content = storable(text).encode()
         self._check(name, content)
-        with self._open(name.parts[:-1]) as place:
-            present = place.status(name.name)
+        with self._open(name.parts[:-1]) as opened:
+            present = opened.status(name.name)
             if present is not None and (stat.S_ISLNK(present.st_mode) or is_junction(present)):
                 raise _link(name)
             version = self._kept_versions(name) + 1
-            if not self._holds(place, name.name, present, content):
-                version = self._replace(place, name, present, content, version)
+            if not self._holds(opened, name.name, present, content):
+                version = self._replace(opened, name, present, content, version)
         digest = hashlib.sha256(content).hexdigest()
         entry = WrittenFile(str(name), digest, len(content), version, role, agent_id, round_number, status)
         self._manifest.files[str(name)] = entry
@@ -149,11 +149,11 @@ class OutputFolder:
         return entry
 
     def _replace(
-        self, place: OpenFolder, name: PurePosixPath, present: os.stat_result | None, content: bytes, version: int
+        self, opened: OpenFolder, name: PurePosixPath, present: os.stat_result | None, content: bytes, version: int
     ) -> int:
         """Keep the present file as `version`, put the content in its place, and return the version it now has."""
         if present is None:
-            place.replace(name.name, content, mode=0o755 if content.startswith(b"#!") else 0o644)
+            opened.replace(name.name, content, mode=0o755 if content.startswith(b"#!") else 0o644)
             return version
         if stat.S_ISDIR(present.st_mode):
             raise ArtifactError("is_folder", f"{name} is a folder", hint="choose another path")
@@ -161,9 +161,9 @@ class OutputFolder:
             raise ArtifactError("not_a_file", f"{name} is not a regular file", hint="choose another path")
         with self._open(_OWN_PARTS + name.parts[:-1]) as versions:
             kept = f"{name.name}.{version}"
-            place.keep(name.name, versions, kept)
+            opened.keep(name.name, versions, kept)
             try:
-                place.replace(name.name, content, mode=stat.S_IMODE(present.st_mode) & 0o777, exact_mode=True)
+                opened.replace(name.name, content, mode=stat.S_IMODE(present.st_mode) & 0o777, exact_mode=True)
             except BaseException:
                 versions.remove(kept)  # the original is still in its place
                 raise
@@ -185,10 +185,10 @@ class OutputFolder:
         if twin is not None:
             raise ArtifactError("same_name", f"{name} and {twin} are one file on many systems", hint=f"use {twin}")
 
-    def _holds(self, place: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
+    def _holds(self, opened: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
         if present is None or not stat.S_ISREG(present.st_mode) or present.st_size != len(content):
             return False
-        return place.read(name, limit_bytes=MAX_KEPT_BYTES) == content
+        return opened.read(name, limit_bytes=MAX_KEPT_BYTES) == content
 
     def _kept_versions(self, name: PurePosixPath) -> int:
         try:
@@ -201,13 +201,13 @@ class OutputFolder:
     def _store_manifest(self) -> None:
         content = self._manifest.to_json().encode(errors="replace")
         name = PurePosixPath(MANIFEST_NAME)
-        with self._open(()) as place:
-            present = place.status(MANIFEST_NAME)
+        with self._open(()) as opened:
+            present = opened.status(MANIFEST_NAME)
             foreign = present is not None and stat.S_ISREG(present.st_mode) and load_manifest(self.root) is None
             if foreign:
-                self._replace(place, name, present, content, self._kept_versions(name) + 1)
+                self._replace(opened, name, present, content, self._kept_versions(name) + 1)
             else:
-                place.replace(MANIFEST_NAME, content, mode=0o644)
+                opened.replace(MANIFEST_NAME, content, mode=0o644)
 
     def _open(self, parts: tuple[str, ...], *, create: bool = True) -> contextlib.AbstractContextManager[OpenFolder]:
         return open_folder(self.root, parts, create=create, by_descriptor=self._by_descriptor)

@@ -73,8 +73,8 @@ class Manifest:
 def load_manifest(root: Path) -> Manifest | None:
     """Return the manifest in `root`, or None when there is none, it is a link, or Quintet did not make it."""
     try:
-        with open_folder(root, (), create=False) as place:
-            document = json.loads(place.read(MANIFEST_NAME, limit_bytes=MAX_MANIFEST_BYTES))
+        with open_folder(root, (), create=False) as opened:
+            document = json.loads(opened.read(MANIFEST_NAME, limit_bytes=MAX_MANIFEST_BYTES))
         return _from_json(document)
     except (OSError, ArtifactError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -88,7 +88,7 @@ def _check_whole(text: str) -> None:
         raise _refused("trailing_slash", text, "ends like a folder")
     if text != text.strip():
         raise _refused("spaces", text, "begins or ends with a space")
-    # Characters such as U+2025 or U+FF0F become dots and slashes once somebody normalises them.
+    # Characters such as U+2025 or U+FF0F become dots and slashes when they are normalised.
     compatible = unicodedata.normalize("NFKC", text)
     if compatible != text and (re.search(r"\.\.|[\\:]", compatible) or compatible.count("/") != text.count("/")):
         raise _refused("traversal", text, "hides dots or slashes in look-alike characters")

@@ -13,7 +13,7 @@ from core.atomic_file import TEMPORARY_NAME, sync_folder, temporary_name, write_
 from core.errors import ArtifactError
 
 HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-"""Whether folders can be walked by descriptor, so that nobody can swap one for a link between check and use."""
+"""Whether folders can be walked by descriptor, so that no other process can swap one for a link between check and use."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
