@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
-from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.timer import Timer
@@ -25,8 +24,8 @@ from tui.control.engine_owner import EngineOwner, SettingsLoader
 from tui.control.palette import ActionProvider
 from tui.control.run_controller import RunController, Severity
 from tui.control.setting_effects import apply_settings
-from tui.control.signals import watch_signals
 from tui.screens.main import MainScreen
+from tui.terminal.app import TerminalApp
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
 from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
@@ -54,7 +53,7 @@ EXIT_CONFIGURATION = 2
 EVERYWHERE = frozenset({"quit", "help", "interrupt"})  # actions whose keys work over every page
 
 
-class QuintetApp(App[int]):
+class QuintetApp(TerminalApp):
     """The terminal front end.
 
     Args:
@@ -120,7 +119,7 @@ class QuintetApp(App[int]):
     def on_mount(self) -> None:
         self._pulling = self.set_interval(PULL_SECONDS, self._pull)
         if self._connect and not self.is_headless:
-            watch_signals(self._leave_soon)
+            self.leave_on_signals(self._leave_soon)
 
     @on(MainScreen.FirstFramePainted)
     def _first_frame_stands(self) -> None:

@@ -162,8 +162,12 @@ def _app(options: argparse.Namespace) -> int:
             "the app needs a terminal for input, output and errors, and at least one is redirected",
             "use `quintet run TASK`",
         )
+    from tui.terminal.fitness import give_size_if_unknown, problem_of
+
+    if problem := problem_of(os.environ):
+        print(f"quintet: {problem}", file=sys.stderr)  # noqa: T201 - the message is for the user
+        return EXIT_USAGE
     from tui.app import QuintetApp
-    from tui.commands.terminal_size import give_size_if_unknown
 
     give_size_if_unknown()
     app = QuintetApp(
