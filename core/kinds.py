@@ -110,6 +110,10 @@ AgentPhase = Literal[
 BreakerState = Literal["closed", "open", "half-open"]
 AlertSeverity = Literal["critical", "warning", "info"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+CostKind = Literal["priced", "local", "unknown"]
+"""What is known of the price of a call: an amount, nothing because it ran on this machine, or nothing at all."""
+
 EndpointKind = Literal["embedded", "local", "remote"]
 EndpointState = Literal["idle", "starting", "ready", "failed"]
 

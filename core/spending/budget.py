@@ -33,7 +33,7 @@ class ReachedLimit:
     used: float
 
     def words(self) -> str:
-        """Return it as a reader wants it: "1,230 of 1,000 tokens"."""
+        """Return what is used of the limit: "1,230 of 1,000 tokens"."""
         match self.what:
             case "usd":
                 return f"${self.used:,.4g} of ${self.limit:,.4g}"
@@ -105,7 +105,7 @@ class RunBudgetGate:
         self._started_at = clock.monotonic()
         self._held_at: float | None = None
         self._held_seconds = 0.0
-        self._told: set[BudgetLimit] = set()
+        self._reported: set[BudgetLimit] = set()
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
 
@@ -123,7 +123,7 @@ class RunBudgetGate:
                 self.on_held(True)
 
     def go_on(self) -> None:
-        """Let calls through again; limits that the user has been told of are raised."""
+        """Let calls through again; limits that were reported are raised."""
         if self._held_at is None:
             return
         self._held_seconds += self._clock.monotonic() - self._held_at
@@ -140,7 +140,7 @@ class RunBudgetGate:
         """Return when the next call may be sent.
 
         Raises:
-            QuintetError: the budget is used up, and there is nobody to ask.
+            QuintetError: the budget is used up, and the run fails then.
         """
         while True:
             await self._may_go_on.wait()
@@ -148,8 +148,8 @@ class RunBudgetGate:
             if not reached:
                 return
             if self._when_reached == "ask":
-                self.hold()  # before anybody is told, who may answer at once
-            self._tell(reached)
+                self.hold()  # before the report, which may be answered at once
+            self._report(reached)
             if self._when_reached == "go_on":
                 self._raise_limits()
             elif self._when_reached == "fail":
@@ -158,15 +158,15 @@ class RunBudgetGate:
                     hint=f"raise {' and '.join(VARIABLES[limit.what] for limit in reached)}, or go on with --yes",
                 )
 
-    def _tell(self, reached: Sequence[ReachedLimit]) -> None:
-        news = [limit for limit in reached if limit.what not in self._told]
-        self._told.update(limit.what for limit in news)
-        for limit in news:
+    def _report(self, reached: Sequence[ReachedLimit]) -> None:
+        new = [limit for limit in reached if limit.what not in self._reported]
+        self._reported.update(limit.what for limit in new)
+        for limit in new:
             self._on_reached(limit)
 
     def _raise_limits(self) -> None:
-        self._budget.raise_limits(self._told, self._used())
-        self._told.clear()
+        self._budget.raise_limits(self._reported, self._used())
+        self._reported.clear()
 
     def _used(self) -> Mapping[BudgetLimit, float]:
         now = self._held_at if self._held_at is not None else self._clock.monotonic()
@@ -179,7 +179,7 @@ class RunBudgetGate:
 
 
 def stops_while_held(deadline: asyncio.Timeout) -> Callable[[bool], None]:
-    """Return what stops the clock of a deadline while a run is held: a user who thinks must not cost it its end."""
+    """Return what suspends a deadline while a run is held: the time that the user takes to decide does not count."""
     loop = asyncio.get_running_loop()
     left_seconds = 0.0
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import assert_never
+
+from core.kinds import CostKind
 
 UNKNOWN = "-"
 SMALLEST_SHOWN = Decimal("0.0001")
@@ -16,9 +19,9 @@ class Cost:
     Attributes:
         usd: what the calls with a known price have cost.
         priced_calls: how many those are; calls on this machine are not among them.
-        unknown_calls: calls of which nobody knows the price.
+        unknown_calls: calls of which the price is not known.
         local_calls: calls on this machine, which cost nothing.
-        is_estimated: some tokens were guessed, because the server did not report them.
+        is_estimated: some tokens were estimated, because the server did not report them.
     """
 
     usd: Decimal = Decimal(0)
@@ -26,6 +29,19 @@ class Cost:
     unknown_calls: int = 0
     local_calls: int = 0
     is_estimated: bool = False
+
+    @classmethod
+    def of_call(cls, kind: CostKind, usd: Decimal, *, is_estimated: bool) -> Cost:
+        """Return the price of one call."""
+        match kind:
+            case "priced":
+                return cls(usd, priced_calls=1, is_estimated=is_estimated)
+            case "local":
+                return cls(local_calls=1)
+            case "unknown":
+                return cls(unknown_calls=1, is_estimated=is_estimated)
+            case _ as never:
+                assert_never(never)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -72,7 +88,7 @@ class Ledger:
         self._agents: dict[str, Spent] = {}
 
     def begin_run(self, run_id: str) -> None:
-        """Open a new account for a run and its agents; that of the last run is closed."""
+        """Begin to add up for a new run and its agents."""
         self._run_id, self._run, self._agents = run_id, Spent(), {}
 
     @property
@@ -82,7 +98,7 @@ class Ledger:
 
     @property
     def run(self) -> Spent:
-        """What the run that is on, else the last one, has spent."""
+        """What the current run, else the last one, has spent."""
         return self._run
 
     def add(self, run_id: str, agent_id: str, spent: Spent) -> None:
@@ -93,5 +109,5 @@ class Ledger:
             self._agents[agent_id] = self._agents.get(agent_id, Spent()) + spent
 
     def agent(self, agent_id: str) -> Spent:
-        """Return what an agent has spent in the run that is on, else in the last one."""
+        """Return what an agent has spent in the current run, else in the last one."""
         return self._agents.get(agent_id, Spent())

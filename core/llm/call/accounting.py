@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from core.events import Usage
@@ -102,17 +101,10 @@ class CallAccounting:
                 return
             usage = _estimated_usage(request, events)
         price = self._prices.price(endpoint.base_url, endpoint.model, usage)
-        is_free = self._prices.is_free(endpoint.base_url, endpoint.model)
-        cost = Cost(
-            usd=price or Decimal(0),
-            priced_calls=int(price is not None and not is_free),
-            unknown_calls=int(price is None),
-            local_calls=int(is_free),
-            is_estimated=usage.estimated and not is_free,
-        )
+        cost = Cost.of_call(price.kind, price.usd, is_estimated=usage.estimated)
         self.ledger.add(request.run_id, request.agent_id, Spent(usage.input_tokens + usage.output_tokens, cost))
-        if price is not None:
-            metrics.increment("llm.cost", float(price), tags={"agent": request.agent_id, "model": endpoint.model})
+        if price.kind != "unknown":
+            metrics.increment("llm.cost", float(price.usd), tags={"agent": request.agent_id, "model": endpoint.model})
 
 
 def usage_of(completion: Completion, request: CallRequest, events: CallEvents) -> Usage:

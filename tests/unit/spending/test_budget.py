@@ -24,8 +24,8 @@ def used(tokens: float = 0.0, usd: float = 0.0, minutes: float = 0.0) -> dict[Bu
 
 
 @dataclass(slots=True)
-class RunController:
-    """An budget_gate whose numbers a test sets."""
+class GateHarness:
+    """A budget gate whose numbers a test sets."""
 
     limits: dict[str, Any]
     when_reached: WhenReached = "ask"
@@ -96,7 +96,7 @@ def test_a_raised_limit_is_the_next_multiple_of_its_amount(amount: float, spent:
 
 
 async def test_a_run_without_limits_is_never_held() -> None:
-    controller = RunController({})
+    controller = GateHarness({})
     budget_gate = controller.budget_gate()
     controller.spend(10**12, "999999")
     controller.clock.advance(10**9)
@@ -106,7 +106,7 @@ async def test_a_run_without_limits_is_never_held() -> None:
 
 
 async def test_the_user_is_asked_once_and_going_on_raises_the_limit_by_the_same_amount() -> None:
-    controller = RunController({"tokens": 1000})
+    controller = GateHarness({"tokens": 1000})
     budget_gate = controller.budget_gate()
     controller.spend(999)
     assert await is_admitted(budget_gate)
@@ -125,7 +125,7 @@ async def test_the_user_is_asked_once_and_going_on_raises_the_limit_by_the_same_
 
 
 async def test_all_who_wait_go_on_together() -> None:
-    controller = RunController({"usd": 0.5})
+    controller = GateHarness({"usd": 0.5})
     budget_gate = controller.budget_gate()
     controller.spend(usd="0.7")
     async with asyncio.TaskGroup() as group:
@@ -139,7 +139,7 @@ async def test_all_who_wait_go_on_together() -> None:
 
 
 async def test_a_limit_that_is_reached_while_the_run_is_held_is_told_and_not_raised_in_silence() -> None:
-    controller = RunController({"tokens": 100})
+    controller = GateHarness({"tokens": 100})
     budget_gate = controller.budget_gate()
     budget_gate.hold()
     controller.spend(150)  # by an answer that was under way
@@ -152,7 +152,7 @@ async def test_a_limit_that_is_reached_while_the_run_is_held_is_told_and_not_rai
 
 
 async def test_every_limit_is_told_of_by_itself() -> None:
-    controller = RunController({"tokens": 100, "usd": 1})
+    controller = GateHarness({"tokens": 100, "usd": 1})
     budget_gate = controller.budget_gate()
     controller.spend(100)
     assert not await is_admitted(budget_gate)
@@ -164,7 +164,7 @@ async def test_every_limit_is_told_of_by_itself() -> None:
 
 
 async def test_minutes_in_which_the_run_is_held_do_not_count() -> None:
-    controller = RunController({"minutes": 30})
+    controller = GateHarness({"minutes": 30})
     budget_gate = controller.budget_gate()
     controller.clock.advance(20 * 60)
     budget_gate.hold()
@@ -186,7 +186,7 @@ async def test_minutes_in_which_the_run_is_held_do_not_count() -> None:
 
 
 async def test_with_nobody_to_ask_the_run_fails_and_says_what_to_do() -> None:
-    controller = RunController({"tokens": 1000, "usd": 2.5}, "fail")
+    controller = GateHarness({"tokens": 1000, "usd": 2.5}, "fail")
     budget_gate = controller.budget_gate()
     controller.spend(1230, "3")
 
@@ -201,7 +201,7 @@ async def test_with_nobody_to_ask_the_run_fails_and_says_what_to_do() -> None:
 
 
 async def test_with_a_yes_given_before_the_run_goes_on_and_every_limit_is_still_told() -> None:
-    controller = RunController({"tokens": 1000}, "go_on")
+    controller = GateHarness({"tokens": 1000}, "go_on")
     budget_gate = controller.budget_gate()
     for _ in range(5):
         controller.spend(500)
@@ -213,7 +213,7 @@ async def test_with_a_yes_given_before_the_run_goes_on_and_every_limit_is_still_
 
 async def test_the_time_of_a_run_stands_still_while_it_is_held() -> None:
     loop = asyncio.get_running_loop()
-    budget_gate = RunController({}).budget_gate()
+    budget_gate = GateHarness({}).budget_gate()
     async with asyncio.timeout(1000) as deadline:
         budget_gate.on_held = stops_while_held(deadline)
         budget_gate.hold()

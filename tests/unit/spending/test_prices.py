@@ -12,11 +12,12 @@ import pytest
 from core.events import Usage
 from core.settings import PriceSettings
 from core.spending.ledger import Cost, Ledger, Spent
-from core.spending.prices import Prices
+from core.spending.prices import CallPrice, Prices
 from tests.support.repository import ROOT
 
 OPENAI = "https://api.openai.com/v1"
 USAGE = Usage(1000, 100)
+LOCAL, UNKNOWN = CallPrice("local"), CallPrice("unknown")
 
 OFFLINE = """
 import sys
@@ -29,23 +30,27 @@ print(_open_list()("https://api.openai.com/v1", "gpt-4o", Usage(1000, 100)))
 """
 
 
+def priced(usd: str) -> CallPrice:
+    return CallPrice("priced", Decimal(usd))
+
+
 @pytest.mark.parametrize(
     ("base_url", "model", "price"),
     [
-        (OPENAI, "gpt-4o", Decimal("0.0035")),
-        ("https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", Decimal("0.000669")),
-        (OPENAI, "no-such-model", None),
-        ("https://llm.example/v1", "gpt-4o", None),  # nobody knows what this one asks for it
-        ("http://10.0.0.5:8000/v1", "gpt-4o", None),
-        ("http://127.0.0.1:8080/v1", "gpt-4o", Decimal(0)),
-        ("http://[::1]:8080/v1", "smollm2", Decimal(0)),
-        ("http://localhost:11434/v1", "llama3", Decimal(0)),
-        ("https://llm.example/v1", "house-model", Decimal("0.0021")),
-        ("http://127.0.0.1:8080/v1", "house-model", Decimal("0.0021")),
+        (OPENAI, "gpt-4o", priced("0.0035")),
+        ("https://api.groq.com/openai/v1", "llama-3.3-70b-versatile", priced("0.000669")),
+        (OPENAI, "no-such-model", UNKNOWN),
+        ("https://llm.example/v1", "gpt-4o", UNKNOWN),  # nobody knows what this one asks for it
+        ("http://10.0.0.5:8000/v1", "gpt-4o", UNKNOWN),
+        ("http://127.0.0.1:8080/v1", "gpt-4o", LOCAL),
+        ("http://[::1]:8080/v1", "smollm2", LOCAL),
+        ("http://localhost:11434/v1", "llama3", LOCAL),
+        ("https://llm.example/v1", "house-model", priced("0.0021")),
+        ("http://127.0.0.1:8080/v1", "house-model", priced("0.0021")),
     ],
 )
 async def test_a_call_has_the_price_that_is_known_of_its_model_and_server(
-    base_url: str, model: str, price: Decimal | None
+    base_url: str, model: str, price: CallPrice
 ) -> None:
     prices = Prices({"house-model": PriceSettings(input=1.5, output=6)})
     await prices.load_for(base_url, model)
@@ -56,8 +61,8 @@ async def test_a_call_has_the_price_that_is_known_of_its_model_and_server(
 async def test_prices_of_the_user_are_exact() -> None:
     prices = Prices({"m": PriceSettings(input=0.1, output=0.2)})
 
-    assert prices.price(OPENAI, "m", Usage(1, 1)) == Decimal("0.0000003")
-    assert prices.price(OPENAI, "m", Usage(3_000_000, 0)) == Decimal("0.3")
+    assert prices.price(OPENAI, "m", Usage(1, 1)) == priced("0.0000003")
+    assert prices.price(OPENAI, "m", Usage(3_000_000, 0)) == priced("0.3")
 
 
 async def test_the_list_is_read_only_when_a_price_depends_on_it() -> None:
@@ -65,10 +70,10 @@ async def test_the_list_is_read_only_when_a_price_depends_on_it() -> None:
 
     await prices.load_for("http://127.0.0.1:8080/v1", "gpt-4o")
     await prices.load_for(OPENAI, "mine")
-    assert prices.price(OPENAI, "gpt-4o", USAGE) is None
+    assert prices.price(OPENAI, "gpt-4o", USAGE) == UNKNOWN
 
     await prices.load_for(OPENAI, "gpt-4o")
-    assert prices.price(OPENAI, "gpt-4o", USAGE) == Decimal("0.0035")
+    assert prices.price(OPENAI, "gpt-4o", USAGE) == priced("0.0035")
 
 
 def test_looking_a_price_up_touches_no_network_and_imports_nothing_before() -> None:
