@@ -36,14 +36,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RunEvent:
+class _RunEventBase:
     run_id: str
     correlation_id: str
     at: float  # monotonic seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _CallEvent(_RunEvent):
+class _CallEventBase(_RunEventBase):
     agent_id: str
     task_id: str
     call_id: str
@@ -51,7 +51,7 @@ class _CallEvent(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted(_RunEvent):
+class RunStarted(_RunEventBase):
     task: str
     workflow: str
     agents: tuple[str, ...]
@@ -60,7 +60,7 @@ class RunStarted(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished(_RunEvent):
+class RunFinished(_RunEventBase):
     """`reason` says why in a sentence."""
 
     status: RunStatus
@@ -72,7 +72,7 @@ class RunFinished(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepStarted(_RunEvent):
+class StepStarted(_RunEventBase):
     """`round` counts from 0; a rework of the same step has the next number."""
 
     step: str
@@ -81,7 +81,7 @@ class StepStarted(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished(_RunEvent):
+class StepFinished(_RunEventBase):
     """`notes` is at most 800 characters."""
 
     step: str
@@ -93,25 +93,25 @@ class StepFinished(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandOffMade(_RunEvent):
+class HandOffMade(_RunEventBase):
     from_: str
     to: str
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallQueued(_CallEvent):
-    """The call waits before it sends anything more; told again whenever what it waits for has changed.
+class CallQueued(_CallEventBase):
+    """The call waits before it sends anything more; emitted again whenever what it waits for has changed.
 
     `reason` is one of:
 
-    * slot: its turn; `position` counts the calls ahead, from 0.
-    * breaker: it is open, or is being tried by other calls.
+    * slot: a free slot; `position` counts the calls ahead, from 0.
+    * breaker: it is open, or other calls probe the server.
     * server: it was lost and cannot be reached; `until` is when the call gives up.
     * rate_limit: the server asked for a pause.
     * own_rate: LLM_REQUESTS_PER_MINUTE or LLM_TOKENS_PER_MINUTE is reached.
 
-    `until` is the monotonic time at which the wait ends at the latest; None if that is not known.
+    `until` is the monotonic time at which the wait ends at the latest; None if it is not known.
     """
 
     position: int
@@ -120,7 +120,7 @@ class CallQueued(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted(_CallEvent):
+class AttemptStarted(_CallEventBase):
     """`endpoint` is the name of the breaker that watches this server and model; `fallback`: it is not the first choice."""
 
     model: str
@@ -129,12 +129,12 @@ class AttemptStarted(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirstTokenReceived(_CallEvent):
+class FirstTokenReceived(_CallEventBase):
     ttft: float  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokensReceived(_CallEvent):
+class TokensReceived(_CallEventBase):
     """`seq` counts from 0 within an attempt; `offset` is the number of characters that came before `text`."""
 
     seq: int
@@ -143,13 +143,13 @@ class TokensReceived(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReasoningReceived(_CallEvent):
+class ReasoningReceived(_CallEventBase):
     seq: int
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed(_CallEvent):
+class AttemptFailed(_CallEventBase):
     kind: FaultKind | BugKind
     message: str
     will_retry: bool
@@ -158,18 +158,18 @@ class AttemptFailed(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptReset(_CallEvent):
+class AttemptReset(_CallEventBase):
     """What `attempt - 1` had streamed is void; `attempt` starts from an empty text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContextTruncated(_CallEvent):
+class ContextTruncated(_CallEventBase):
     before: int  # tokens, estimated
     after: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFinished(_CallEvent):
+class CallFinished(_CallEventBase):
     """`cached`: the answer is one that was given before, and nothing was sent."""
 
     text: str
@@ -180,7 +180,7 @@ class CallFinished(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFailed(_CallEvent):
+class CallFailed(_CallEventBase):
     kind: FaultKind | BugKind
     message: str
     hint: str
@@ -188,12 +188,12 @@ class CallFailed(_CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallCancelled(_CallEvent):
+class CallCancelled(_CallEventBase):
     partial: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerChanged(_RunEvent):
+class BreakerChanged(_RunEventBase):
     """`retry_at` is monotonic, None unless open."""
 
     name: str
@@ -203,12 +203,12 @@ class BreakerChanged(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimited(_RunEvent):
+class RateLimited(_RunEventBase):
     until: float  # monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileWritten(_RunEvent):
+class FileWritten(_RunEventBase):
     path: str
     sha256: str
     bytes: int
@@ -217,31 +217,31 @@ class FileWritten(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRejected(_RunEvent):
+class FileRejected(_RunEventBase):
     path: str
     why: str
     agent_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestsRan(_RunEvent):
+class TestsRan(_RunEventBase):
     report: dict[str, Any]  # plain JSON values; its shape belongs to the runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequested(_RunEvent):
+class ApprovalRequested(_RunEventBase):
     gate: str
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalGiven(_RunEvent):
+class ApprovalGiven(_RunEventBase):
     gate: str
     decision: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteeringReceived(_RunEvent):
+class SteeringReceived(_RunEventBase):
     """`agent_id` is empty when the words are for the whole team."""
 
     agent_id: str
@@ -249,28 +249,28 @@ class SteeringReceived(_RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertFired(_RunEvent):
+class AlertFired(_RunEventBase):
     name: str
     severity: AlertSeverity
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertResolved(_RunEvent):
+class AlertResolved(_RunEventBase):
     name: str
     severity: AlertSeverity
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetReached(_RunEvent):
+class BudgetReached(_RunEventBase):
     what: BudgetLimit
     limit: float
     used: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warned(_RunEvent):
+class Warned(_RunEventBase):
     message: str
     hint: str
 

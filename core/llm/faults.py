@@ -1,4 +1,4 @@
-"""The closed list of ways a call can go wrong: what is done about each, and how it is told."""
+"""The closed list of ways a call can go wrong: what is done about each, and what the user reads."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class ServerError:
     window: RefusedWindow | None = None
 
 
-class Fault(Exception):  # noqa: N818 - the domain's word, and only ever seen inside core.llm
+class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm never see
     """One attempt, or the call before any attempt, ended without an answer.
 
     Attributes:

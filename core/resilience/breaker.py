@@ -1,4 +1,4 @@
-"""Circuit breakers by name, whose listeners are told at once and cannot harm the call; the rules are in breaker_state.py."""
+"""Circuit breakers by name, whose listeners are called at once and cannot harm the call; the rules are in breaker_state.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Breaker:
-    """One user's view of a shared breaker; `on_change` is told of the changes that this view causes."""
+    """One call's view of a shared breaker; `on_change` is called for the changes that this view causes."""
 
     def __init__(
         self, context: BreakerContext, purgatory: AsyncCircuitBreakerFactory, on_change: StateListener | None
@@ -40,7 +40,9 @@ class Breaker:
         try:
             await self._publish(before)
         except BaseException:
-            self.context.settle(permit, "neutral")  # or a cancel in a slow listener would keep the permit for ever
+            self.context.settle(
+                permit, "neutral"
+            )  # or a cancel while a listener is slow would keep the permit for ever
             raise
         return permit
 
@@ -81,7 +83,7 @@ class BreakerFactory:
     """Makes and keeps breakers by name, all with the same rules.
 
     Attributes:
-        purgatory: takes listeners with `add_listener`; they are told of everything that happens to any breaker.
+        purgatory: takes listeners with `add_listener`; they are called for everything that happens to any breaker.
     """
 
     def __init__(self, *, threshold: int, ttl_seconds: float, successes_to_close: int, clock: Clock) -> None:

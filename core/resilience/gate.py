@@ -1,7 +1,7 @@
-"""A bounded number of calls at once; the others wait in line, the urgent ones first.
+"""A bounded number of calls at once; the others wait in a queue, the urgent ones first.
 
-An adaptive gate finds out by itself how many calls the other side bears: one more while it succeeds, a tenth fewer
-when it is overloaded.
+An adaptive gate finds out how many calls the server can take: one slot more for each success, a tenth fewer when it is
+overloaded.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Literal
 Priority = Literal["user", "agent"]
 """user: somebody waits for it at the screen; agent: the run needs it."""
 
-MAX_WAITING = 32  # a longer line means that something asks in a loop
+MAX_WAITING = 32  # a longer queue means that something calls in a loop
 
 _RANKS: dict[Priority, int] = {"user": 0, "agent": 1}
 
 
 class GateFullError(Exception):
-    """The line is as long as it may be."""
+    """The queue is as long as it may be."""
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
-    turn: asyncio.Future[None]
+class _QueuedCall:
+    slot_granted: asyncio.Future[None]
     rank: int
     on_position: Callable[[int], None] | None
     position: int = -1
 
-    def tell(self, position: int) -> None:
+    def notify(self, position: int) -> None:
         if position != self.position:
             self.position = position
             if self.on_position is not None:
@@ -44,7 +44,7 @@ class Gate:
     Args:
         slots: calls at once, at first.
         ceiling: the most that `slots` may become; None keeps it as it is.
-        max_waiting: the longest line.
+        max_waiting: the longest queue.
     """
 
     def __init__(self, slots: int, *, ceiling: int | None = None, max_waiting: int = MAX_WAITING) -> None:
@@ -52,77 +52,77 @@ class Gate:
         self.in_use = 0
         self._ceiling = ceiling
         self._max_waiting = max_waiting
-        self._line: list[_Waiter] = []
+        self._queue: list[_QueuedCall] = []
 
     @property
     def waiting(self) -> int:
-        return len(self._line)
+        return len(self._queue)
 
     @asynccontextmanager
     async def slot(
         self, on_position: Callable[[int], None] | None = None, *, priority: Priority = "agent"
     ) -> AsyncIterator[None]:
-        """Hold a slot during the block; `on_position` is told how many are ahead, whenever it changes, from 0.
+        """Hold a slot during the block; `on_position` takes the number of calls ahead, from 0, whenever it changes.
 
         Raises:
             GateFullError: too many are waiting already.
         """
-        await self._enter(on_position, _RANKS[priority])
+        await self._take_slot(on_position, _RANKS[priority])
         try:
             yield
         finally:
-            self._leave()
+            self._release_slot()
 
     def succeeded(self) -> None:
         """Learn that a call went well; call it while its slot is still held."""
-        # A success while most slots are free says nothing of what the other side bears.
+        # A success while most slots are free does not show how many calls the server can take.
         if self._ceiling is not None and self.slots < self._ceiling and self.in_use * 2 >= self.slots:
             self.slots += 1
-            self._hand_out()
+            self._grant_slots()
 
     def overloaded(self) -> None:
-        """Learn that the other side had too much to do; the calls that run go on."""
+        """Learn that the server was overloaded; the calls that run go on."""
         if self._ceiling is not None:
             self.slots = max(1, min(self.slots - 1, int(self.slots * 0.9)))
 
     def fix(self, slots: int) -> None:
-        """Let this many calls through at a time from now on, whatever becomes of them."""
+        """Let this many calls through at a time from now on, whatever their outcome."""
         self.slots, self._ceiling = slots, None
-        self._hand_out()
+        self._grant_slots()
 
-    async def _enter(self, on_position: Callable[[int], None] | None, rank: int) -> None:
+    async def _take_slot(self, on_position: Callable[[int], None] | None, rank: int) -> None:
         if self.in_use < self.slots:
             self.in_use += 1
             return
-        if len(self._line) >= self._max_waiting:
+        if len(self._queue) >= self._max_waiting:
             raise GateFullError
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), rank, on_position)
-        behind = (number for number, other in enumerate(self._line) if other.rank > rank)
-        self._line.insert(next(behind, len(self._line)), waiter)
+        queued = _QueuedCall(asyncio.get_running_loop().create_future(), rank, on_position)
+        behind = (number for number, other in enumerate(self._queue) if other.rank > rank)
+        self._queue.insert(next(behind, len(self._queue)), queued)
         try:
-            self._tell_positions()
-            await waiter.turn
+            self._notify_positions()
+            await queued.slot_granted
         except BaseException:
-            if waiter in self._line:
-                self._line.remove(waiter)
-                self._tell_positions()
-            elif not waiter.turn.cancelled():
-                self._leave()  # the slot came in the same moment as the cancel
+            if queued in self._queue:
+                self._queue.remove(queued)
+                self._notify_positions()
+            elif not queued.slot_granted.cancelled():
+                self._release_slot()  # it was granted in the same moment as the cancel
             raise
 
-    def _leave(self) -> None:
+    def _release_slot(self) -> None:
         self.in_use -= 1
-        self._hand_out()
+        self._grant_slots()
 
-    def _hand_out(self) -> None:
-        # The slot is counted as taken before its new owner runs, so that nobody who comes now can overtake the line.
-        while self._line and self.in_use < self.slots:
-            waiter = self._line.pop(0)
-            if not waiter.turn.done():
+    def _grant_slots(self) -> None:
+        # The slot is counted as taken before its new owner runs, so that no new call can overtake the queue.
+        while self._queue and self.in_use < self.slots:
+            queued = self._queue.pop(0)
+            if not queued.slot_granted.done():
                 self.in_use += 1
-                waiter.turn.set_result(None)
-        self._tell_positions()
+                queued.slot_granted.set_result(None)
+        self._notify_positions()
 
-    def _tell_positions(self) -> None:
-        for position, waiter in enumerate(list(self._line)):
-            waiter.tell(position)
+    def _notify_positions(self) -> None:
+        for position, queued in enumerate(list(self._queue)):
+            queued.notify(position)

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from core.clock import Clock
 
 BURST_SECONDS = 2.0  # a whole minute's worth at once is what servers answer with 429
-MAX_NAP_SECONDS = 1.0  # a correction may end the wait early, and is seen this late at the most
-TOLD_CHANGE_SECONDS = 0.05  # nobody sees less
+MAX_SLEEP_SECONDS = 1.0  # a correction may end the wait early, and is seen this late at the most
+NOTIFIED_CHANGE_SECONDS = 0.05  # a smaller one is not visible on a screen
 _ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(slots=True)
-class _Bucket:
-    """What may be spent now; below 0 after an amount that was larger than the bucket."""
+class _MinuteBucket:
+    """A token bucket of requests or LLM tokens: `level` may be spent now; below 0 after an amount larger than the bucket."""
 
     per_minute: int
     level: float
     filled_at: float
 
     @classmethod
-    def full(cls, per_minute: int, now: float) -> _Bucket:
+    def full(cls, per_minute: int, now: float) -> _MinuteBucket:
         bucket = cls(per_minute, 0.0, now)
         bucket.level = bucket.capacity
         return bucket
@@ -59,14 +59,14 @@ class _Bucket:
 
 
 @dataclass(slots=True)
-class _Account:
-    """Both buckets; None for what has no limit."""
+class _MinuteBuckets:
+    """What both limits allow; None for what has no limit."""
 
-    requests: _Bucket | None
-    tokens: _Bucket | None
+    requests: _MinuteBucket | None
+    tokens: _MinuteBucket | None
 
-    def copy(self) -> _Account:
-        return _Account(copy(self.requests), copy(self.tokens))
+    def copy(self) -> _MinuteBuckets:
+        return _MinuteBuckets(copy(self.requests), copy(self.tokens))
 
     def wait_seconds(self, tokens: int, now: float) -> float:
         return max(
@@ -82,14 +82,14 @@ class _Account:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
+class _WaitingRequest:
     tokens: int
-    turn: asyncio.Future[None]
+    turn: asyncio.Future[None]  # done when it is the first in the queue
     on_wait: Callable[[float], None]
     until: float = float("-inf")
 
-    def tell(self, until: float) -> None:
-        if abs(until - self.until) >= TOLD_CHANGE_SECONDS:
+    def notify(self, until: float) -> None:
+        if abs(until - self.until) >= NOTIFIED_CHANGE_SECONDS:
             self.until = until
             self.on_wait(until)
 
@@ -97,18 +97,18 @@ class _Waiter:
 class RateLimiter:
     """Lets calls through in the order in which they came, no faster than two limits allow; None is no limit.
 
-    At once go two seconds' worth at most. A call with more tokens than that waits for a full bucket and leaves a debt
-    of up to a minute, which the calls behind it wait off.
+    Two seconds' worth goes at once at most. A call with more tokens than that waits for a full bucket and leaves a debt
+    of up to a minute, for which the calls behind it wait.
     """
 
     def __init__(self, *, requests_per_minute: int | None, tokens_per_minute: int | None, clock: Clock) -> None:
         now = clock.monotonic()
         self._clock = clock
-        self._account = _Account(
-            _Bucket.full(requests_per_minute, now) if requests_per_minute else None,
-            _Bucket.full(tokens_per_minute, now) if tokens_per_minute else None,
+        self._buckets = _MinuteBuckets(
+            _MinuteBucket.full(requests_per_minute, now) if requests_per_minute else None,
+            _MinuteBucket.full(tokens_per_minute, now) if tokens_per_minute else None,
         )
-        self._line: list[_Waiter] = []
+        self._queue: list[_WaitingRequest] = []
 
     async def acquire(
         self, tokens: int, *, sleep: Callable[[float], Awaitable[object]], on_wait: Callable[[float], None]
@@ -120,36 +120,36 @@ class RateLimiter:
             sleep: waits; if it returns early, the rest is waited for as well.
             on_wait: takes the monotonic time at which the wait ends, at first and whenever it changes.
         """
-        if not self._line and not self._wait_seconds(tokens):
-            self._account.take(tokens, self._clock.monotonic())
+        if not self._queue and not self._wait_seconds(tokens):
+            self._buckets.take(tokens, self._clock.monotonic())
             return
-        waiter = _Waiter(tokens, asyncio.get_running_loop().create_future(), on_wait)
-        self._line.append(waiter)
+        waiting = _WaitingRequest(tokens, asyncio.get_running_loop().create_future(), on_wait)
+        self._queue.append(waiting)
         try:
-            self._tell_times()
-            if self._line[0] is not waiter:
-                await waiter.turn
+            self._notify_times()
+            if self._queue[0] is not waiting:
+                await waiting.turn
             while wait := self._wait_seconds(tokens):
-                await sleep(min(wait, MAX_NAP_SECONDS))
-            self._account.take(tokens, self._clock.monotonic())
+                await sleep(min(wait, MAX_SLEEP_SECONDS))
+            self._buckets.take(tokens, self._clock.monotonic())
         finally:
-            self._line.remove(waiter)
-            if self._line and not self._line[0].turn.done():
-                self._line[0].turn.set_result(None)
-            self._tell_times()
+            self._queue.remove(waiting)
+            if self._queue and not self._queue[0].turn.done():
+                self._queue[0].turn.set_result(None)
+            self._notify_times()
 
     def correct(self, reserved: int, used: int) -> None:
         """Replace the tokens that a call had reserved by those it has used."""
-        if self._account.tokens is not None:
-            self._account.tokens.correct(reserved, used)
-            self._tell_times()
+        if self._buckets.tokens is not None:
+            self._buckets.tokens.correct(reserved, used)
+            self._notify_times()
 
     def _wait_seconds(self, tokens: int) -> float:
-        return self._account.wait_seconds(tokens, self._clock.monotonic())
+        return self._buckets.wait_seconds(tokens, self._clock.monotonic())
 
-    def _tell_times(self) -> None:
-        forecast, now = self._account.copy(), self._clock.monotonic()
-        for waiter in list(self._line):
-            now += forecast.wait_seconds(waiter.tokens, now)
-            forecast.take(waiter.tokens, now)
-            waiter.tell(now)
+    def _notify_times(self) -> None:
+        forecast, now = self._buckets.copy(), self._clock.monotonic()
+        for waiting in list(self._queue):
+            now += forecast.wait_seconds(waiting.tokens, now)
+            forecast.take(waiting.tokens, now)
+            waiting.notify(now)

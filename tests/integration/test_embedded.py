@@ -22,8 +22,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import ModelUnavailableError
-from core.llm.embedded.model_file import find_model_file
-from core.llm.embedded.plan import ServerPlan
+from core.llm.embedded.model_file import ServerPlan, find_model_file
 from core.llm.embedded.server import CHILD_PROGRAM, EmbeddedServer, ServerAddress
 from tests.support.gguf_file import write_model
 from tests.support.repository import ROOT

@@ -29,8 +29,7 @@ from core.events import (
     TokensReceived,
 )
 from core.llm.call.caller import Caller
-from core.llm.embedded.model_file import find_model_file
-from core.llm.embedded.plan import ServerPlan
+from core.llm.embedded.model_file import ServerPlan, find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.errors.classify import classify_exception

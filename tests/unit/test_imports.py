@@ -12,7 +12,7 @@ from tests.support.repository import ROOT
 ENGINE_MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "core").rglob("*.py")
-    if path.name not in ("__init__.py", "embedded_child.py")
+    if path.name not in ("__init__.py", "child.py")
 )
 
 

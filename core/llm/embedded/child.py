@@ -63,7 +63,7 @@ def end_with_parent_while_loading(limit_seconds: float) -> None:
         fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
         import select
 
-        if select.select([0], [], [], 0)[0]:  # it closed before the kernel was asked to tell
+        if select.select([0], [], [], 0)[0]:  # it closed before the kernel was asked for the signal
             os._exit(0)
 
 

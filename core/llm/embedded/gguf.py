@@ -29,7 +29,7 @@ class GgufError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """What the header tells about a model; a value it does not tell is None or empty."""
+    """What the header says about a model; a value it does not hold is None or empty."""
 
     architecture: str
     name: str
@@ -123,7 +123,7 @@ def _text(file: BinaryIO) -> str:
 
 def _scalar(file: BinaryIO, layout: str) -> int | float | bool:
     (value,) = struct.unpack(layout, _exactly(file, struct.calcsize(layout)))
-    return value  # type: ignore[no-any-return]  # struct cannot tell what a layout yields
+    return value  # type: ignore[no-any-return]  # struct has no types for what a layout yields
 
 
 def _exactly(file: BinaryIO, length_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""One process of the embedded server: spawned with a lifeline, read for its one answer, ended without a trace."""
+"""One process of the embedded server: started with its configuration, read for its one line of output, ended."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ServerProcess:
         if not line:
             await self._process.wait()
             raise ModelUnavailableError(
-                f"The embedded model's server ended while loading: {self.why_it_ended()}", hint=self._way_out()
+                f"The embedded model's server ended while loading: {self.why_it_ended()}", hint=self._hint()
             )
         answer = _parse(line)
         match answer:
@@ -81,15 +81,15 @@ class ServerProcess:
                     hint="reinstall it (uv sync --reinstall-package xllamacpp), or name a server in LLM_BASE_URL",
                 )
             case {"error": str(), "message": str(message)}:
-                words = self.last_words() or printable_line(message)
-                raise ModelUnavailableError(f'The embedded model could not be loaded: "{words}"', hint=self._way_out())
+                words = self.first_error_line() or printable_line(message)
+                raise ModelUnavailableError(f'The embedded model could not be loaded: "{words}"', hint=self._hint())
             case _:
                 words = printable_line(str(answer))
                 raise ModelUnavailableError(
-                    f'The embedded model\'s server said something unexpected: "{words}"', hint=self._way_out()
+                    f'The embedded model\'s server said something unexpected: "{words}"', hint=self._hint()
                 )
 
-    def _way_out(self) -> str:
+    def _hint(self) -> str:
         return f"see {self._log_file}, choose another file in llm.model_file, or name a server in LLM_BASE_URL"
 
     def why_it_ended(self) -> str:
@@ -104,10 +104,10 @@ class ServerProcess:
         if code == -getattr(signal, "SIGKILL", 9):
             return "the system killed it, most likely because memory ran out"
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        words = self.last_words()
+        words = self.first_error_line()
         return f'{how}, "{words}"' if words else how
 
-    def last_words(self) -> str:
+    def first_error_line(self) -> str:
         """Return the first error this process logged, else the last line, fit for one line of a screen; "" if none."""
         try:
             with self._log_file.open("rb") as log:

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from core.clock import Clock
 from core.errors import ModelUnavailableError
 from core.kinds import EndpointState
-from core.llm.embedded.model_file import ModelFile, find_model_file
-from core.llm.embedded.plan import ServerPlan, plan_for_this_machine
+from core.llm.embedded.model_file import ModelFile, ServerPlan, find_model_file, plan_for_this_machine
 from core.llm.embedded.process import STOP_LIMIT_SECONDS, ServerProcess
 
 CHILD_PROGRAM = Path(__file__).with_name("child.py")
@@ -66,8 +65,8 @@ class EmbeddedServer:
         self._address: ServerAddress | None = None
         self._start: asyncio.Task[ServerAddress] | None = None
         self._waiting = 0
-        self._deaths: deque[float] = deque()
-        self._last_death = ""
+        self._exits: deque[float] = deque()
+        self._last_exit = ""
         self._failure = ""
 
     @property
@@ -93,9 +92,9 @@ class EmbeddedServer:
         return self._process.pid if self._process is not None and self._process.is_running else None
 
     async def ensure_started(self) -> ServerAddress:
-        """Return the server's address; starts it when it does not run, once for all who ask meanwhile.
+        """Return the server's address; starts it when it does not run, once for all callers meanwhile.
 
-        When the last of those who wait is cancelled, the start is given up and its process killed.
+        When the last caller that waits is cancelled, the start is given up and its process killed.
 
         Raises:
             ModelUnavailableError: no model can be served; message and hint are fit for the screen.
@@ -121,7 +120,7 @@ class EmbeddedServer:
         await self._give_up_start()
         process, self._process, self._address = self._process, None, None
         self._failure = ""
-        self._deaths.clear()
+        self._exits.clear()
         if process is not None:
             await process.end(grace_seconds=self._stop_limit_seconds)
 
@@ -134,8 +133,8 @@ class EmbeddedServer:
     async def _start_server(self) -> ServerAddress:
         self._failure = ""
         try:
-            await self._bury_dead_process()
-            self._refuse_after_too_many_deaths()
+            await self._end_dead_process()
+            self._refuse_after_too_many_exits()
             library_folder = _library_folder()
             model = await asyncio.to_thread(find_model_file, self._model_file)
             plan = self._plan or plan_for_this_machine(model)
@@ -145,25 +144,25 @@ class EmbeddedServer:
             raise
         return self._address
 
-    async def _bury_dead_process(self) -> None:
+    async def _end_dead_process(self) -> None:
         process, self._process, self._address = self._process, None, None
         if process is not None:
-            self._count_death(process.why_it_ended())
+            self._count_exit(process.why_it_ended())
             await process.end(grace_seconds=0)
 
-    def _count_death(self, why: str) -> None:
-        self._deaths.append(self._clock.monotonic())
-        self._last_death = why
+    def _count_exit(self, why: str) -> None:
+        self._exits.append(self._clock.monotonic())
+        self._last_exit = why
 
-    def _refuse_after_too_many_deaths(self) -> None:
+    def _refuse_after_too_many_exits(self) -> None:
         now = self._clock.monotonic()
-        while self._deaths and now - self._deaths[0] >= RESTART_WINDOW_SECONDS:
-            self._deaths.popleft()
-        if len(self._deaths) > MAX_RESTARTS:
-            wait_seconds = round(self._deaths[0] + RESTART_WINDOW_SECONDS - now)
+        while self._exits and now - self._exits[0] >= RESTART_WINDOW_SECONDS:
+            self._exits.popleft()
+        if len(self._exits) > MAX_RESTARTS:
+            wait_seconds = round(self._exits[0] + RESTART_WINDOW_SECONDS - now)
             raise ModelUnavailableError(
-                f"The embedded model's server ended {len(self._deaths)} times within"
-                f" {RESTART_WINDOW_SECONDS / 60:.0f} minutes, the last time: {self._last_death}",
+                f"The embedded model's server ended {len(self._exits)} times within"
+                f" {RESTART_WINDOW_SECONDS / 60:.0f} minutes, the last time: {self._last_exit}",
                 hint=f"see {self._log_file}; it is tried again in {wait_seconds} s, or name a server in LLM_BASE_URL",
             )
 
@@ -171,7 +170,7 @@ class EmbeddedServer:
         self, model: ModelFile, plan: ServerPlan, library_folder: Path
     ) -> tuple[ServerProcess, ServerAddress]:
         limit_seconds = self._start_limit_seconds + model.file_bytes / SLOW_DISK_BYTES_PER_SECOND
-        api_key = secrets.token_urlsafe(32)  # other users of the machine and web pages have no business with our server
+        api_key = secrets.token_urlsafe(32)  # other users of the machine and web pages must not use our server
         config = {
             "library_folder": str(library_folder),
             "model_path": str(model.path),
@@ -187,14 +186,14 @@ class EmbeddedServer:
                 slots, context_tokens = await _read_sizes(url, api_key)
         except TimeoutError as error:
             await process.end(grace_seconds=0)
-            self._count_death(f"it was not ready within {limit_seconds:.0f} s")
+            self._count_exit(f"it was not ready within {limit_seconds:.0f} s")
             raise ModelUnavailableError(
                 f"The embedded model's server was not ready within {limit_seconds:.0f} s",
                 hint=f"the machine may be too busy or the model too large: see {self._log_file}",
             ) from error
         except ModelUnavailableError as error:
             await process.end(grace_seconds=0)
-            self._count_death(error.message)
+            self._count_exit(error.message)
             raise
         except BaseException:  # cancelled: the child must not live on
             await process.end(grace_seconds=0)
@@ -206,7 +205,7 @@ class EmbeddedServer:
 
 
 def _library_folder() -> Path:
-    """Return the folder that holds the package xllamacpp; the child is told, since it does not look around itself."""
+    """Return the folder that holds the package xllamacpp; the child gets it, because it has no search path of its own."""
     spec = importlib.util.find_spec(LIBRARY)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -218,7 +217,7 @@ def _library_folder() -> Path:
 
 
 async def _read_sizes(url: str, api_key: str) -> tuple[int, int]:
-    """Ask the server itself for its slots and the context of each: proof that it answers, and to our key.
+    """Read from the server its slots and the context of each, which also shows that it answers, and to our key.
 
     A plain request over asyncio, because a cancelled one leaves no thread behind.
     """

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from core.errors import ModelUnavailableError
 from core.llm.embedded.gguf import GgufError, parameters_of, read_gguf_header
-from core.llm.embedded.model_file import ModelFile, find_model_file
-from core.llm.embedded.plan import MAX_SLOTS, plan_server
+from core.llm.embedded.model_file import MAX_SLOTS, ModelFile, find_model_file, plan_server
 from tests.support.gguf_file import LLAMA_LIKE, header, write_model
 
 GIB = 1 << 30
