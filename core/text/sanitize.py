@@ -18,12 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-EMPTY_FILE_NAMES = frozenset({"__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll"})
-"""Names whose empty file has a meaning of its own."""
-
-DOCUMENT_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".rst", ".txt", ".adoc"})
-"""Files that are prose: an answer without a fence is the document itself."""
-
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Every control character except tab and newline, whose treatment depends on where the text goes.

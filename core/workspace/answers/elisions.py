@@ -9,9 +9,10 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from core.text.sanitize import DOCUMENT_SUFFIXES, normalise_newlines, plain_line
+from core.text.sanitize import normalise_newlines, plain_line
 from core.workspace.checks.file_check import is_dockerfile
 from core.workspace.checks.python_source import parse_python
+from core.workspace.file_kinds import DOCUMENT_SUFFIXES
 
 MAX_ELISIONS = 10
 MAX_QUOTE_CHARS = 80

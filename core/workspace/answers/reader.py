@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
-from core.text.sanitize import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES, plain_paragraphs, storable
+from core.text.sanitize import plain_paragraphs, storable
 from core.workspace.answers.fences import MARKDOWN_LANGUAGES, Block, find_blocks, path_comment
 from core.workspace.checks.file_check import CHECKED_SUFFIXES, check_file, is_dockerfile, languages_of
 from core.workspace.checks.python_source import parse_python
+from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 MAX_NOTES_CHARS = 800
 

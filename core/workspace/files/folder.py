@@ -12,7 +12,8 @@ import threading
 from pathlib import Path, PurePosixPath
 
 from core.errors import ArtifactError, WorkspaceError
-from core.text.sanitize import EMPTY_FILE_NAMES, storable
+from core.text.sanitize import storable
+from core.workspace.file_kinds import EMPTY_FILE_NAMES
 from core.workspace.files.manifest import MANIFEST_NAME, Manifest, WrittenFile, load_manifest
 from core.workspace.files.paths import safe_relative_path
 from core.workspace.files.tree import HAS_DESCRIPTORS, OpenFolder, is_junction, open_folder, remove_leftovers
