@@ -33,7 +33,7 @@ class Sampling:
     temperature: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
-    prefill: str = ""  # the beginning of the answer, put into the model's mouth; small local models keep to it
+    prefill: str = ""  # the beginning of the answer, sent as the model's own words; small local models keep to it
     may_continue: bool = True  # whether the model is asked to go on when a token limit has cut its answer off
 
 
@@ -41,7 +41,7 @@ class Agent:
     """One member of the team.
 
     Args:
-        prompt: who the agent is, as data.
+        prompt: the agent's role, as data.
         caller: the path of one LLM call, shared by the team.
         find_route: gives the endpoint at the time of a call, and after it its fallbacks; starts the embedded model on
             first need.

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The three questions the engine asks about time."""
+    """Everything that the engine needs to know about time."""
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never goes back."""
@@ -50,7 +50,7 @@ class InterruptibleSleep:
 
     async def sleep(self, seconds: float) -> bool:
         """Return True once `wake` was called, or False after `seconds`."""
-        # A timeout without a time ends a sleep without a second task, and tells its own end from a cancel.
+        # A timeout without a time ends a sleep without a second task, and distinguishes its own end from a cancel.
         end = asyncio.timeout(None)
         try:
             async with end:
@@ -65,7 +65,7 @@ class InterruptibleSleep:
         return False
 
     def wake(self) -> bool:
-        """End all sleeps; False if nobody sleeps."""
+        """End all sleeps; False if there are none."""
         was_waiting = self.is_waiting
         now = asyncio.get_running_loop().time()
         while self._sleeps:

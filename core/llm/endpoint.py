@@ -51,7 +51,7 @@ class Endpoint:
 
     @property
     def server_name(self) -> str:
-        """What tells servers apart: the address, or for the embedded one, whose port changes when it is restarted, its kind."""
+        """What identifies a server: the address, or for the embedded one, whose port changes when it is restarted, its kind."""
         return self.kind if self.kind == "embedded" else self.base_url
 
     @property

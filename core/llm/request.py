@@ -46,7 +46,7 @@ class CallRequest:
 
     `prefill` is the beginning of the answer, for servers that go on after a last assistant message; the reply, and the
     stream, begin with it. `continue_with` is the message that asks a server to go on after an answer that was cut off
-    at a token limit; empty means that it is never asked. `prompt_name` tells prompts apart in the response cache.
+    at a token limit; empty means that none is asked to. `prompt_name` keeps prompts apart in the response cache.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -69,7 +69,7 @@ class Reply:
     """The answer of a call that was not broken off.
 
     `complete` is true only if the model ended of its own accord (finish_reason stop or tool_calls); an answer that hit
-    a token limit is returned with `complete` false, and the one who asked decides what it is worth. `cached` marks an
+    a token limit is returned with `complete` false, and the caller decides what it is worth. `cached` marks an
     answer that no server gave this time.
     """
 

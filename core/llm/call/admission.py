@@ -41,7 +41,7 @@ class AdmissionWaits:
         self._waited_seconds = 0.0  # for a breaker or a server, all attempts of the call together
 
     async def back_off(self, seconds: float) -> None:
-        """Wait before the next attempt; somebody who cuts it short also ends the pause that the server asked for."""
+        """Wait before the next attempt; whoever wakes it early also ends the pause that the server has asked for."""
         if await self._sleeper.sleep(seconds):
             self._server.paused_until = float("-inf")
 
@@ -52,14 +52,14 @@ class AdmissionWaits:
             await self.back_off(left)
 
     async def wait_for_server(self) -> bool:
-        """Return when a server that was lost can be reached again, or True when the user wants a try before that.
+        """Return when a server that was lost can be reached again, or True when the user wants an attempt before that.
 
         Raises:
             Fault: unavailable, when the call has waited long enough.
         """
         counted_at = self._clock.monotonic()
         while not await is_reachable(self._pool, self._route.endpoint):
-            # To ask may take as long as to sleep: both are a wait.
+            # The probe may take as long as the sleep: both count as waiting.
             now = self._clock.monotonic()
             self._waited_seconds += now - counted_at
             counted_at = now
@@ -95,7 +95,7 @@ class AdmissionWaits:
         """Return the breaker's admission of one attempt.
 
         Raises:
-            Fault: breaker_open if it refuses and nobody shall wait; unavailable when the call has waited long enough.
+            Fault: breaker_open if it admits none and the call may not wait; unavailable when the call has waited long enough.
         """
         from core.resilience.breaker_state import BreakerOpenError
 

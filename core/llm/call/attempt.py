@@ -32,7 +32,7 @@ DRAIN_SECONDS = 0.1  # after [DONE], so that the connection can be used again
 LOCAL_PROMPT_TOKENS_PER_SECOND = 20  # of a slow CPU
 
 REARM_SHARE = 0.01  # of the stall limit; setting a timer costs more than decoding a token
-MAX_REASON_CHARS = 40  # of an ending that nobody knows
+MAX_REASON_CHARS = 40  # of a finish reason that is not in the table
 FULL_WINDOW_SHARE = 0.95  # an empty answer to a prompt this close to the window means that the prompt was too long
 
 # What servers write for the five ways an answer can end; other words are passed on and count as incomplete.

@@ -19,7 +19,7 @@ from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest, Reply
-from core.llm.servers.state import OUT_SECONDS
+from core.llm.servers.state import OUT_OF_SERVICE_SECONDS
 from core.resilience.gate import GateFullError
 from core.telemetry.logs import log_ids
 
@@ -34,7 +34,7 @@ class CallResult:
 
 
 class Call:
-    """One call; `run` it once, then tell of its end with `finished`, `failed` or `cancelled`.
+    """One call; `run` it once, then end it with `finished`, `failed` or `cancelled`.
 
     Attributes:
         id: names it in its events.
@@ -94,7 +94,7 @@ class Call:
             return result
 
     def finished(self, result: CallResult) -> Reply:
-        """Tell of an answered call, count it and return its reply."""
+        """Emit and count the end of an answered call, and return its reply."""
         events = self._events
         events.finished(result.finish_reason, result.usage, cached=result.cached)
         self._services.accounting.call_ended(
@@ -112,14 +112,14 @@ class Call:
         )
 
     def failed(self, fault: Fault) -> LLMCallError:
-        """Tell of a call that has failed, count it and return its error."""
+        """Emit and count the end of a call that has failed, and return its error."""
         self._events.attempt_failed(fault, will_retry=False)
         self._events.failed(fault)
         self._services.accounting.call_ended(self.request, self.endpoint, self._events, "error")
         return self._error(fault, hint=fault.hint)
 
     def cancelled(self) -> LLMCallError:
-        """Tell of a call that was cancelled, count it and return its error."""
+        """Emit and count the end of a call that was cancelled, and return its error."""
         self._events.cancelled()
         self._services.accounting.call_ended(self.request, self.endpoint, self._events, "cancelled")
         return self._error(Fault("cancelled", self.endpoint))
@@ -158,7 +158,7 @@ class Call:
     async def _from_route(self) -> Completion:
         """Send the request to the endpoints of the route, one after the other, as long as no token has come."""
         services = self._services
-        in_service = tuple(endpoint for endpoint in self._route if not services.servers.is_out(endpoint))
+        in_service = tuple(endpoint for endpoint in self._route if not services.servers.is_out_of_service(endpoint))
         route = in_service or self._route[-1:]
         for place, endpoint in enumerate(route):
             others = route[place + 1 :]
@@ -172,7 +172,9 @@ class Call:
                 if not others or not fault.rule.fallback_may_help or self._events.has_received:
                     raise
                 if fault.rule.lasts:
-                    state.model(endpoint.model).out_until = services.clock.monotonic() + OUT_SECONDS
+                    state.model(endpoint.model).out_of_service_until = (
+                        services.clock.monotonic() + OUT_OF_SERVICE_SECONDS
+                    )
                 self._events.attempt_failed(fault, will_retry=True)
                 services.accounting.fell_back(self._asked, fault, others[0])
                 self._events.fell_back(fault, others[0])

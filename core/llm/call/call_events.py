@@ -1,4 +1,4 @@
-"""One call as its listeners see it: the events of the contract, in order, and exactly one at the end."""
+"""The events of one call, as the contract has them: in order, and exactly one at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest
 from core.telemetry.logs import log
 
-SAME_TIME_SECONDS = 0.05  # two ends of one wait that differ by less are the same news
+SAME_TIME_SECONDS = 0.05  # two ends of one wait that differ by less are the same wait
 
 
 class _Ids(TypedDict):
@@ -44,7 +44,7 @@ class _Ids(TypedDict):
 
 
 class CallEvents:
-    """Keeps the text of the current attempt and tells the sink, and the stream callback, what happens.
+    """Keeps the text of the current attempt, emits the call's events, and calls the stream callback.
 
     Attributes:
         attempt: number of the current attempt, from 1; 0 before the first.
@@ -78,7 +78,7 @@ class CallEvents:
         self._joiner: PrefillJoiner | OverlapJoiner | None = None
         self._is_attempting = False
         self._has_received = False
-        self._told_wait: tuple[QueueReason, float | None] | None = None
+        self._emitted_wait: tuple[QueueReason, float | None] | None = None
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._chars = 0
@@ -120,10 +120,10 @@ class CallEvents:
         self._emit(CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=position))
 
     def waiting(self, reason: QueueReason, until: float | None) -> None:
-        """Tell what the call waits for, and the monotonic time until when; the same news is told once."""
-        if self._told_wait is not None and _is_same_wait(self._told_wait, (reason, until)):
+        """Emit what the call waits for, and the monotonic time until when; the same wait is emitted once."""
+        if self._emitted_wait is not None and _is_same_wait(self._emitted_wait, (reason, until)):
             return
-        self._told_wait = (reason, until)
+        self._emitted_wait = (reason, until)
         self._emit(
             CallQueued(**self._ids, at=self._now(), attempt=self.attempt, position=0, reason=reason, until=until)
         )
@@ -140,7 +140,7 @@ class CallEvents:
         if self._chars or self._reasoning:
             self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
         self._texts, self._reasoning, self._chars, self._seq = [], [], 0, 0
-        self._told_wait = None
+        self._emitted_wait = None
         self._emit(
             AttemptStarted(
                 **self._ids,
@@ -188,7 +188,7 @@ class CallEvents:
             self._show(self._joiner.end())
 
     def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
-        """Tell how the current attempt failed; nothing if it has been told, or none is on."""
+        """Emit how the current attempt failed; nothing if that is done, or no attempt is under way."""
         if not self._is_attempting:
             return
         self._is_attempting = False
@@ -233,7 +233,7 @@ class CallEvents:
         )
 
     def fell_back(self, fault: Fault, to: Endpoint) -> None:
-        """Tell that another endpoint takes the call over."""
+        """Warn that another endpoint takes the call over."""
         self.warned(f"{fault.message}: {to.model} at {to.host} answers instead", fault.hint)
 
     def warned(self, message: str, hint: str = "") -> None:

@@ -1,7 +1,7 @@
 """The entry to a model: takes a request, and returns a whole reply or raises one named error.
 
-What an engine's calls share is here, and the list of those that are under way. The way of one call is in call.py, its
-attempts at one endpoint in endpoint_call.py.
+What an engine's calls share is here, and the list of those that are under way. One call is in call.py, its attempts at
+one endpoint are in endpoint_call.py.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _ActiveCall:
 
     @property
     def is_cancelled_alone(self) -> bool:
-        """Whether the call was cancelled, but not the one who waits for it."""
+        """Whether the call was cancelled, but not the task that waits for it."""
         waiting = asyncio.current_task()
         return self.task.cancelled() and waiting is not None and not waiting.cancelling()
 
@@ -104,7 +104,7 @@ class Caller:
             request = replace(request, stream=False)
         services = self._shared_services()
         call = Call(request, (endpoint, *fallbacks), services, stream_callback=stream_callback, refresh=refresh)
-        # In a task of its own, so that one call can be ended while the one who waits for it goes on.
+        # In a task of its own, so that one call can be ended while the task that waits for it goes on.
         task = asyncio.create_task(call.run(), name=f"call {call.id}")
         self._active_calls[call.id] = active = _ActiveCall(call, task)
         try:

@@ -134,7 +134,7 @@ class EndpointCall:
                 await self._fitted.fit_before_sending()
             reserved_tokens = self._fitted.estimate() + (self.request.max_tokens or 0)
             await self._waits.own_rate(reserved_tokens)
-            await self._waits.wait_out_pause()  # another call may have been told to wait meanwhile
+            await self._waits.wait_out_pause()  # another call may have met a rate limit meanwhile
             # What fails from now on cannot belong to an incident of the time in which it still waited.
             permit = permit._replace(started_at=self._services.clock.monotonic())
             try:
@@ -151,7 +151,7 @@ class EndpointCall:
 
     async def _request(self, this: NextAttempt, reserved_tokens: int) -> Completion:
         """Send one request, and correct the reserved tokens when it is known what it has used."""
-        used_tokens: int | None = None  # while the server has not told
+        used_tokens: int | None = None  # until the server has reported them
         try:
             completion = await self._leased_request(this)
             if completion.usage is not None:
@@ -197,7 +197,7 @@ class EndpointCall:
         return completion
 
     def _announce(self, this: NextAttempt) -> None:
-        """Tell of a new attempt; going on after a cut-off answer is none, until that fails."""
+        """Emit that an attempt starts; going on after a cut-off answer is none, until that fails."""
         text_so_far = self._text_so_far
         if this.keeps_number and text_so_far and self._events.text == text_so_far:
             self._events.start_request(text_so_far)
@@ -231,7 +231,7 @@ class EndpointCall:
 
     @property
     def _must_answer(self) -> bool:
-        """Whether the call must get its answer here: nobody else is left, or a part of the answer has been shown."""
+        """Whether the call must get its answer here: no fallback is left, or a part of the answer has been shown."""
         return not self._route.others or self._events.has_received
 
     async def _prepare_next(self, fault: Fault) -> None:
@@ -264,7 +264,7 @@ class EndpointCall:
             log("INFO", "request adapted", host=self.endpoint.host, adaptation=adaptation)
 
     async def _find_server(self) -> None:
-        """Ask where the server is now: the embedded one is restarted when it has died."""
+        """Look where the server is now: the embedded one is restarted when it has died."""
         if self._route.refresh is None:
             return
         try:
@@ -276,7 +276,7 @@ class EndpointCall:
         return isinstance(error, Fault) and self._next.reason == "retry"
 
     def _before_back_off(self, state: RetryCallState) -> None:
-        """Pay for a retry and tell of it.
+        """Pay for a retry, count it and emit it.
 
         Raises:
             Fault: retry_budget, when the team has none left.

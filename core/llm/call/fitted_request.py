@@ -60,7 +60,7 @@ class FittedRequest:
             return
         counted = await count_prompt_tokens(self._pool, self._route.endpoint, self._server.facts, messages)
         # More than to be expected is only prepared for where a prompt was cut in silence.
-        expected = prepared_for if self._model.is_cut_told else self.estimate()
+        expected = prepared_for if self._model.is_cut_reported else self.estimate()
         smaller = fit_window(self.request, window, counted or expected)
         if smaller is None or smaller is self.request:
             return
@@ -87,7 +87,7 @@ class FittedRequest:
         self._shorten(smaller)
 
     def learn(self, usage: ReportedUsage) -> None:
-        """Learn from what an answer has used; tell once when the server has cut the prompt in silence."""
+        """Learn from what an answer has used; warn once when the server has cut the prompt in silence."""
         model, messages = self._model, self.request.messages
         cut_at = None
         if self._server.facts.tokenizer is None:  # those that have one refuse what is too long
@@ -100,9 +100,9 @@ class FittedRequest:
         if cut_at is None:
             model.calibration.observe(messages, usage.input_tokens)
             return
-        self._learn_window(cut_at, inf)  # of the next cut we would not hear before an answer to half a prompt
-        if not model.is_cut_told:
-            model.is_cut_told = True
+        self._learn_window(cut_at, inf)  # the next cut would be noticed only after an answer to half a prompt
+        if not model.is_cut_reported:
+            model.is_cut_reported = True
             self._events.warned(
                 f"{self._route.endpoint.host} silently cut the prompt for {self._route.endpoint.model} to about {cut_at} tokens",
                 "give the server a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or set LLM_CONTEXT_TOKENS",
@@ -128,13 +128,13 @@ class FittedRequest:
         return self._model.window_tokens if is_believed else None
 
     def _is_larger_elsewhere(self) -> bool:
-        """Tell whether another endpoint of this call takes longer prompts: asking it comes before leaving words out."""
+        """Return whether another endpoint of this call takes longer prompts: it is tried before words are left out."""
         window = self._window_tokens or 0
         return any((other.context_tokens or 0) > window for other in self._route.others)
 
     @property
     def _window_tokens(self) -> int | None:
-        """The smallest window that the user, the server or its refusals have named; None while nobody has."""
+        """The smallest window that the user, the server or its refusals have named; None if none is known."""
         known = (self._route.endpoint.context_tokens, self._server.facts.context_tokens, self._learned_window)
         return min((tokens for tokens in known if tokens), default=None)
 

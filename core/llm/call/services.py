@@ -49,7 +49,7 @@ class RouteEndpoint:
         endpoint: where requests go now; it is replaced when the server has come back elsewhere.
         is_fallback: it is not the first choice.
         others: the endpoints that are tried after it.
-        refresh: tells before every further attempt where the endpoint is now; for a server that may come back elsewhere.
+        refresh: gives the endpoint anew before every further attempt; for a server that may come back elsewhere.
     """
 
     endpoint: Endpoint

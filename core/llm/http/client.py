@@ -105,7 +105,7 @@ def load_sdk(base_url: str) -> SSLContext:
     _ = openai.AsyncOpenAI.chat  # loads the resource module, which is lazy
     if urlsplit(base_url).scheme == "https":
         return httpx2.create_ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # holds no certificates, and is never used
 
 
 def make_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: int) -> AsyncOpenAI:
@@ -147,6 +147,6 @@ def _build_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: 
         http_client=http_client,
     )
     if urlsplit(endpoint.base_url).hostname != "api.openai.com":
-        client.organization = None  # read from the environment by the SDK, and nobody else's business
+        client.organization = None  # the SDK reads it from the environment; it must not reach other servers
         client.project = None
     return client

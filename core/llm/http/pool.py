@@ -34,7 +34,7 @@ class _Counts:
 
 
 @dataclass(slots=True)
-class _Pooled:
+class _PooledClient:
     """One client; `is_doubted`: it took the place of an unhealthy one and has not succeeded yet."""
 
     client: AsyncOpenAI
@@ -87,8 +87,8 @@ class ClientPool:
     clock: Clock = field(default_factory=SystemClock)
     resolve: Callable[[], Awaitable[Endpoint]] | None = None
     max_connections: int = MAX_CONNECTIONS
-    _clients: dict[tuple[str, str], _Pooled] = field(default_factory=dict, repr=False)
-    _retired: list[_Pooled] = field(default_factory=list, repr=False)
+    _clients: dict[tuple[str, str], _PooledClient] = field(default_factory=dict, repr=False)
+    _retired: list[_PooledClient] = field(default_factory=list, repr=False)
     _closed: _Counts = field(default_factory=_Counts, repr=False)
     _closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _building: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -113,7 +113,7 @@ class ClientPool:
         Raises:
             UsageError: the address, or the proxy that the environment names, cannot be used.
         """
-        pooled = await self._pooled(endpoint)
+        pooled = await self._client_of(endpoint)
         pooled.in_flight += 1
         pooled.counts.requests += 1
         self._measure()
@@ -134,7 +134,7 @@ class ClientPool:
         Raises:
             UsageError: the address, or the proxy that the environment names, cannot be used.
         """
-        return (await self._pooled(endpoint)).client
+        return (await self._client_of(endpoint)).client
 
     def stats(self) -> dict[str, Any]:  # JSON values
         """Return the figures of the pool; clients are named by their address, keys appear nowhere."""
@@ -181,10 +181,10 @@ class ClientPool:
         beyond = (pooled.in_flight - self.max_connections for pooled in self._all())
         metrics.gauge("pool.waiting", sum(max(0, surplus) for surplus in beyond))
 
-    def _all(self) -> list[_Pooled]:
+    def _all(self) -> list[_PooledClient]:
         return [*self._clients.values(), *self._retired]
 
-    async def _pooled(self, endpoint: Endpoint) -> _Pooled:
+    async def _client_of(self, endpoint: Endpoint) -> _PooledClient:
         key = (endpoint.base_url, endpoint.api_key or "")
         async with self._building:
             pooled = self._clients.get(key)
@@ -200,10 +200,10 @@ class ClientPool:
                 ssl_context = await asyncio.to_thread(load_sdk, endpoint.base_url)
                 client = make_client(endpoint, ssl_context, self.max_connections)
                 now = self.clock.monotonic()
-                pooled = self._clients[key] = _Pooled(client, endpoint.shown_url, now, is_doubted)
+                pooled = self._clients[key] = _PooledClient(client, endpoint.shown_url, now, is_doubted)
             return pooled
 
-    def _is_spent(self, pooled: _Pooled) -> bool:
+    def _is_spent(self, pooled: _PooledClient) -> bool:
         return pooled.is_worn_out or self.clock.monotonic() - pooled.created_at >= self.max_age_seconds
 
     def _close_idle_retired(self) -> None:
@@ -212,8 +212,8 @@ class ClientPool:
             self._closed.add(pooled.counts)
             self._close(pooled)
 
-    def _close(self, pooled: _Pooled) -> None:
-        """Close a client in a task of its own: a cancel of whoever retires it would leave connections behind."""
+    def _close(self, pooled: _PooledClient) -> None:
+        """Close a client in a task of its own: a cancel of the task that retires it would leave connections open."""
         closing = asyncio.create_task(pooled.client.close(), name="close a client")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)

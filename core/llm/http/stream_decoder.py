@@ -48,7 +48,7 @@ class ReportedUsage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StreamFault:
-    """Why a stream is no answer: a fault kind, and the server's own words if it sent any.
+    """Why a stream is no answer: a fault kind, and the server's error if it sent one.
 
     `kind` None leaves the choice to the classification of `body`, an error object or text.
     """
@@ -194,7 +194,8 @@ class StreamDecoder:
         delta = StreamDelta("".join(self._text), "".join(self._reasoning), tuple(self._tool_calls))
         self._text.clear()
         self._reasoning.clear()
-        self._tool_calls.clear()
+        if self._tool_calls:
+            self._tool_calls.clear()
         return delta
 
     def _feed_body(self, data: bytes) -> None:

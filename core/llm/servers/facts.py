@@ -1,4 +1,4 @@
-"""What a server of our own tells about itself: slots, window, health, and its count of a prompt's tokens.
+"""What a server of our own reports about itself: slots, window, health, and its count of a prompt's tokens.
 
 Servers are asked over the pooled client of their endpoint, so that key, proxy and TLS rules are those of the calls.
 """
@@ -51,7 +51,7 @@ class _Response:
 
 
 async def learn_facts(pool: ClientPool, endpoint: Endpoint) -> ServerFacts:
-    """Ask a llama.cpp or vLLM server for its sizes, within 1.5 s; others tell nothing, and remote ones are not asked."""
+    """Ask a llama.cpp or vLLM server for its sizes, within 1.5 s; others report nothing, and remote ones are not asked."""
     client = await _client(pool, endpoint) if endpoint.is_local else None
     if client is None:
         return ServerFacts()
@@ -97,7 +97,7 @@ async def is_reachable(pool: ClientPool, endpoint: Endpoint) -> bool:
 async def count_prompt_tokens(
     pool: ClientPool, endpoint: Endpoint, facts: ServerFacts, messages: Sequence[ChatMessage]
 ) -> int | None:
-    """Return how many tokens the server makes of a conversation, with its chat template; None if it does not tell in 3 s."""
+    """Return how many tokens the server makes of a conversation, with its chat template; None if it does not answer in 3 s."""
     client = await _client(pool, endpoint) if facts.tokenizer is not None else None
     if client is None:
         return None

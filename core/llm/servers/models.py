@@ -13,7 +13,7 @@ LIST_TIMEOUT_SECONDS = 3.0
 
 
 async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the names of the models of a server in its own order; empty if it does not tell within 3 s."""
+    """Return the names of the models of a server in its own order; empty if it does not list them within 3 s."""
     import httpx2
     import openai
 

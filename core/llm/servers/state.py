@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.clock import Clock
+from core.kinds import BreakerState
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.http.request_body import RequestShape
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_SLOTS = 5  # one for each specialist
 REMOTE_CEILING = 16  # a provider may allow more, a team of five needs no more
 PROBE_EVERY_SECONDS = 5.0
-OUT_SECONDS = 300.0  # a key or a quota is not mended sooner
+OUT_OF_SERVICE_SECONDS = 300.0  # a key or a quota is not mended sooner
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class HealthProbe:
         self.next_at = now + PROBE_EVERY_SECONDS
         return True
 
-    def breaker_changed(self, old: str, new: str, now: float) -> None:
+    def breaker_changed(self, old: BreakerState, new: BreakerState, now: float) -> None:
         if new == "closed":
             self.is_trusted, self.has_reported_health = True, False
         elif new == "open":
@@ -54,21 +55,21 @@ class HealthProbe:
 
 @dataclass(slots=True)
 class ModelState:
-    """One model of a server: its window and its wishes as they were found, its tokens a text, and whether it is out.
+    """One model of a server: its window, the shape of its requests, how it counts tokens, and whether it is out of service.
 
     Attributes:
         window_tokens: learned from refusals and from cut prompts; None while nothing was.
-        window_until: monotonic time after which it is not believed any more.
+        window_until: monotonic time after which that is not relied on any more.
         shape: how it wants its requests.
-        out_until: monotonic time before which a call with another choice does not try this one.
+        out_of_service_until: monotonic time before which a call with a fallback does not try this one.
     """
 
     window_tokens: int | None = None
     window_until: float = float("inf")
     shape: RequestShape = field(default_factory=RequestShape)
     calibration: Calibration = field(default_factory=Calibration)
-    out_until: float = float("-inf")
-    is_cut_told: bool = False
+    out_of_service_until: float = float("-inf")
+    is_cut_reported: bool = False
 
 
 @dataclass(slots=True)
@@ -77,8 +78,8 @@ class ServerState:
 
     Attributes:
         limiter: keeps to the limits that the user has set; None if there are none.
-        paused_until: monotonic time before which it wants no request.
-        was_away: it could not be reached, or was loading its model: what it tells of itself may have changed.
+        paused_until: monotonic time before which it takes no request.
+        was_away: it could not be reached, or was loading its model: what it reports about itself may have changed.
         has_answered: it has answered a call: when it cannot be reached later on, it is down, and no wrong address.
     """
 
@@ -113,7 +114,7 @@ class ServerStates:
         self._learning: dict[str, asyncio.Lock] = {}
 
     async def of(self, endpoint: Endpoint) -> ServerState:
-        """Return the state of an endpoint's server; the first to ask waits until the server has told its size."""
+        """Return the state of an endpoint's server; the first call waits until the server has reported its size."""
         # A lock for each server: one that does not answer must not hold up the calls to another.
         async with self._learning.setdefault(endpoint.server_name, asyncio.Lock()):
             state = self._states.get(endpoint.server_name)
@@ -128,13 +129,13 @@ class ServerStates:
         """Return the health check that all calls to a model on a server share, as they share its breaker."""
         return self._probes.setdefault(endpoint.breaker_name, HealthProbe())
 
-    def is_out(self, endpoint: Endpoint) -> bool:
-        """Tell whether a model has just been found useless; a server that was never called is not asked for it."""
+    def is_out_of_service(self, endpoint: Endpoint) -> bool:
+        """Return whether a model has just been found useless; a server that was never called is not contacted for that."""
         state = self._states.get(endpoint.server_name)
-        return state is not None and state.model(endpoint.model).out_until > self._clock.monotonic()
+        return state is not None and state.model(endpoint.model).out_of_service_until > self._clock.monotonic()
 
     async def learn_again(self, endpoint: Endpoint) -> None:
-        """Ask a server for its size once more: while it was away it did not tell, or it came back as another one."""
+        """Ask a server for its size once more: it did not answer while it was away, or has come back as another one."""
         state = self._states[endpoint.server_name]
         state.was_away = False
         facts = await learn_facts(self._pool, endpoint)
@@ -148,7 +149,7 @@ class ServerStates:
         return tuple(self._states.values())
 
     def _gate(self, endpoint: Endpoint, facts: ServerFacts) -> Gate:
-        """Return as many slots as the user or the server names; where nobody does, the number follows its answers."""
+        """Return as many slots as the user or the server names; where neither does, the number follows its answers."""
         wanted = self._settings.llm.max_concurrency or endpoint.slots or facts.slots
         if wanted:
             return Gate(min(wanted, self._pool.max_connections))

@@ -1,6 +1,6 @@
 """Token counts without a tokenizer: estimates that err on the large side and learn from what servers count.
 
-A count also gives away a server that cuts prompts without a word, as Ollama does.
+A count also shows that a server cuts prompts without an error, as Ollama does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TOKENS_PER_MESSAGE = 8  # role and separators of the chat template
 UNCALIBRATED_TOKENS_PER_BYTE = 0.5  # at most 1 % too few for prose, code, JSON, German, Chinese and emoji
 MAX_TOKENS_PER_BYTE = 1.0  # a token is at least a byte; what goes beyond are prompts that a server adds of its own
 MIN_OBSERVED_BYTES = 256  # in shorter prompts the chat template outweighs the text
-RISING_WEIGHT = 0.6  # denser text than we thought overflows a window: it is believed sooner
+RISING_WEIGHT = 0.6  # denser text than we thought overflows a window: the estimate follows it sooner
 FALLING_WEIGHT = 0.3
 SETTLED_OBSERVATIONS = 8  # the start value then makes less than 5 % of the estimate
 
@@ -55,7 +55,7 @@ class Calibration:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the estimates tell what to expect, and not only what to be prepared for."""
+        """Whether the estimates are what to expect, and not only an upper bound."""
         return self._observations >= SETTLED_OBSERVATIONS
 
     def observe(self, messages: Iterable[ChatMessage], prompt_tokens: int) -> None:

@@ -20,7 +20,7 @@ ANSWER_SHARE = 0.25  # of the window, kept free for an answer of unknown length
 SAFETY_SHARE = 0.95  # of the window; the server counts its template, we do not
 HEAD_SHARE = 0.5  # of what is kept: the task stands at the head, the newest results at the tail
 MIN_KEPT_BYTES = 600  # of a message; less would be a message without a sense
-MARK_BYTES = 64  # room for the line that tells what is missing
+MARK_BYTES = 64  # room for the line that says what is missing
 RAGGED_SHARE = 0.2  # of head and tail; so much more is left out if the cut then falls between two lines
 
 
@@ -70,7 +70,7 @@ def without_middle(text: str, *, max_tokens: int) -> str:
 
 def _shrink(request: CallRequest, limit: int, counted_tokens: int | None) -> CallRequest | None:
     estimated = estimate_prompt_tokens(request.messages)
-    # Somebody has counted the same text: the number tells how far our estimate is off.
+    # A count of the same text, by the server: it shows how far our estimate is off.
     scale = estimated / counted_tokens if counted_tokens else 1.0
     answer = min(request.max_tokens or limit, max(MIN_ANSWER_TOKENS, int(limit * ANSWER_SHARE)))
     target = max(1, int((int(limit * SAFETY_SHARE) - answer) * scale))
