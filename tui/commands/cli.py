@@ -180,19 +180,19 @@ def _app(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from tui.commands.headless import run_headless
+    from tui.commands.headless import HeadlessRun, run_headless
 
     task = _piped_task() if options.task == "-" else options.task
     if len(task) > STDIN_MAX_CHARACTERS:
         return _fail("standard input holds more than a task", "shorten it, or name the files that hold the material")
-    return run_headless(
-        task,
-        overrides=_overrides(options),
+    run = HeadlessRun(
+        task=task,
         agents=_agents(options),
         output_dir=options.output,
         as_json=options.json,
         approve_all=options.yes,
     )
+    return run_headless(run, overrides=_overrides(options))
 
 
 def _piped_task() -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.doctor import examine, terminal_finding
@@ -23,22 +24,25 @@ EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
 
 
-def run_headless(
-    task: str,
-    *,
-    overrides: Mapping[str, object],
-    agents: Sequence[str] | None,
-    output_dir: Path | None,
-    as_json: bool,
-    approve_all: bool = False,
-) -> int:
-    """Run one task and return the exit code; every expected fault is one line on stderr.
+@dataclass(frozen=True, slots=True)
+class HeadlessRun:
+    """What the command line asks for.
 
-    With `approve_all` a budget that is used up is raised; else it ends the run, because there is nobody to ask.
+    `agents` and `output_dir` are those of `Engine.run`. With `approve_all` a budget that is used up is raised; else it
+    ends the run, because there is nobody to ask.
     """
+
+    task: str
+    agents: Sequence[str] | None
+    output_dir: Path | None
+    as_json: bool
+    approve_all: bool
+
+
+def run_headless(run: HeadlessRun, *, overrides: Mapping[str, object]) -> int:
+    """Run one task and return the exit code; every expected fault is one line on stderr."""
     try:
-        settings = _settings(overrides)
-        return asyncio.run(_run(task, settings, agents, output_dir, as_json, approve_all))
+        return asyncio.run(_run(run, _settings(overrides)))
     except QuintetError as error:
         say(f"quintet: {error}")
         return 1 if isinstance(error, ModelUnavailableError) else 2
@@ -69,16 +73,9 @@ def _settings(overrides: Mapping[str, object]) -> Settings:
     return settings
 
 
-async def _run(
-    task: str,
-    settings: Settings,
-    agents: Sequence[str] | None,
-    output_dir: Path | None,
-    as_json: bool,
-    approve_all: bool,
-) -> int:
-    sink = _Sink(as_json)
-    engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if approve_all else "fail")
+async def _run(run: HeadlessRun, settings: Settings) -> int:
+    sink = _Sink(run.as_json)
+    engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if run.approve_all else "fail")
     sink.on_lost_reader = engine.cancel_run
     sink.lines.titles = {agent.id: agent.title for agent in engine.agents.values()}
     with _Interrupts(engine):
@@ -86,11 +83,11 @@ async def _run(
             for warning in engine.warnings:
                 say(f"note: {warning}")
             try:
-                outcome = await engine.run(task, output_dir=output_dir, agents=agents)
+                outcome = await engine.run(run.task, output_dir=run.output_dir, agents=run.agents)
             finally:
                 sink.finish()
     # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
-    told = as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
+    told = run.as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
     return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1
 
 
