@@ -108,6 +108,9 @@ AgentPhase = Literal[
 ]
 
 BreakerState = Literal["closed", "open", "half-open"]
+AttemptOutcome = Literal["success", "failure", "neutral"]
+"""What a circuit breaker counts of an attempt; neutral counts nothing and gives its permit back."""
+
 AlertSeverity = Literal["critical", "warning", "info"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 

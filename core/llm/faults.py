@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeGuard
 from urllib.parse import quote
 
-from core.kinds import BugKind, FaultKind
+from core.kinds import AttemptOutcome, BugKind, FaultKind
 from core.llm.endpoint import Endpoint
-from core.resilience.outcome import AttemptOutcome
 from core.text.sanitize import printable_line, strip_escape_sequences
 
 Action = Literal["retry", "free", "truncate", "wait", "fail"]

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from purgatory import AsyncCircuitBreakerFactory, CircuitBreakerCreated, Event
 
 from core.clock import Clock
-from core.kinds import BreakerState
+from core.kinds import AttemptOutcome, BreakerState
 from core.resilience.breaker_state import BreakerContext, Permit
-from core.resilience.outcome import AttemptOutcome
 from core.status import BreakerStatus
 
 StateListener = Callable[[str, BreakerState, BreakerState, float | None], None]

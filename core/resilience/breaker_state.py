@@ -15,8 +15,7 @@ from typing import NamedTuple
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState
 
 from core.clock import Clock, InterruptibleSleep
-from core.kinds import BreakerState
-from core.resilience.outcome import AttemptOutcome
+from core.kinds import AttemptOutcome, BreakerState
 from core.status import BreakerStatus
 
 _STATES: dict[str, BreakerState] = {"closed": "closed", "opened": "open", "half-opened": "half-open"}

@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from core.clock import InterruptibleSleep
 from core.errors import ModelUnavailableError, UsageError
-from core.kinds import BreakerState
+from core.kinds import AttemptOutcome, BreakerState
 from core.llm.call.admission import AdmissionWaits
 from core.llm.call.attempt import Completion, run_attempt, time_limits
 from core.llm.call.call_events import CallEvents
@@ -25,7 +25,6 @@ from core.llm.faults import Fault, clean_detail
 from core.llm.http.request_body import request_body
 from core.llm.request import CallRequest
 from core.llm.servers.models import offered_models
-from core.resilience.outcome import AttemptOutcome
 from core.resilience.retry import WaitBackoff
 from core.telemetry.logs import log
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from core.kinds import AttemptOutcome
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Adaptation, Fault
-from core.resilience.outcome import AttemptOutcome
 from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
 MAX_STREAM_RESTARTS = 2  # an answer that breaks half-way three times will break again

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kinds import FaultKind, bug_kind
+from core.kinds import AttemptOutcome, FaultKind, bug_kind
 from core.llm.endpoint import make_endpoint
 from core.llm.errors.classify import classify_answer, classify_exception, classify_stream
 from core.llm.errors.retry_after import retry_after_seconds
@@ -26,7 +26,6 @@ from core.llm.faults import (
     clean_detail,
 )
 from core.llm.http.stream_decoder import StreamFault
-from core.resilience.outcome import AttemptOutcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ENDPOINT = make_endpoint("http://127.0.0.1:8080/v1", "tiny", api_key="the-secret-key")

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from purgatory import ContextChanged
 
+from core.kinds import AttemptOutcome
 from core.resilience import breaker, breaker_state
 from core.resilience.breaker import Breaker, BreakerFactory
 from core.resilience.breaker_state import BreakerOpenError, Permit
-from core.resilience.outcome import AttemptOutcome
 from tests.support.clock import VirtualClock
 from tests.support.hypothesis_profiles import machine_settings
 
