@@ -1,21 +1,190 @@
-"""Circuit breakers by name, whose listeners are called at once and cannot harm the call; the rules are in breaker_state.py."""
+"""Circuit breakers by name, on purgatory, with rules of their own.
+
+Purgatory's own states close on one success, admit every probe, count cancellations, go by the wall clock and let late
+results of an older state decide, and its public interface takes neither a clock nor a third outcome. So the rules here
+are our own, on its public context, states, messages and listeners: N successes close; N probes at most; results of an
+older generation are ignored; an injected monotonic clock; a neutral outcome counts nothing; failures of one incident
+count once; every refusal is a fresh exception; a listener is called at once and cannot harm the call.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from purgatory import AsyncCircuitBreakerFactory, CircuitBreakerCreated, Event
+from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState
 
-from core.clock import Clock
+from core.clock import Clock, InterruptibleSleep
 from core.kinds import AttemptOutcome, BreakerState
-from core.resilience.breaker_state import BreakerContext, Permit
 from core.status import BreakerStatus
 
 StateListener = Callable[[str, BreakerState, BreakerState, float | None], None]
 """Takes name, old state, new state and, if open, the monotonic time of the next try."""
 
 _log = logging.getLogger(__name__)
+
+_STATES: dict[str, BreakerState] = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
+
+
+class BreakerOpenError(Exception):
+    """The breaker admits no attempt; `retry_in_seconds` is 0 while probes are in flight."""
+
+    def __init__(self, name: str, state: BreakerState, retry_in_seconds: float) -> None:
+        super().__init__(f"circuit {name} is {state}")
+        self.name = name
+        self.state = state
+        self.retry_in_seconds = retry_in_seconds
+
+
+class Permit(NamedTuple):
+    """The admission of one attempt, which connects its outcome with the state that admitted it."""
+
+    generation: int
+    started_at: float
+    probe: bool
+
+
+class ProbingState(HalfOpenedState):
+    """Half-open: `in_flight` probes are out, and `successes` have come back."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.successes = 0
+
+
+class BreakerContext(Context):
+    """One breaker, shared by all who use it; purgatory's messages collect in `messages` until they are published."""
+
+    def __init__(self, name: str, threshold: int, ttl: float, *, successes_to_close: int, clock: Clock) -> None:
+        super().__init__(name, threshold, ttl)
+        self.generation = 0
+        self.successes_to_close = successes_to_close
+        self._clock = clock
+        self._last_counted_at = float("-inf")
+        self._open_time = InterruptibleSleep(clock)
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._current: ClosedState | OpenedState | ProbingState = ClosedState()
+        self._enter(self._current)
+        self.messages = []
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """The state under the name that events and statuses carry."""
+        return _STATES[self.state]
+
+    @property
+    def retry_at(self) -> float | None:
+        """Monotonic time of the next try; None unless open."""
+        return self._current.opened_at + self.ttl if isinstance(self._current, OpenedState) else None
+
+    @property
+    def retry_in_seconds(self) -> float:
+        """Time until the next try; 0 unless open."""
+        return max(0.0, self.retry_at - self._clock.monotonic()) if self.retry_at is not None else 0.0
+
+    def acquire(self) -> Permit:
+        """Admit an attempt.
+
+        Raises:
+            BreakerOpenError: it may not be made now.
+        """
+        if isinstance(self._current, OpenedState):
+            if self.retry_in_seconds > 0:
+                raise BreakerOpenError(self.name, self.breaker_state, self.retry_in_seconds)
+            self._enter(ProbingState())
+        if isinstance(self._current, ProbingState):
+            if self._is_probed_enough(self._current):
+                raise BreakerOpenError(self.name, self.breaker_state, 0.0)
+            self._current.in_flight += 1
+        return Permit(self.generation, self._clock.monotonic(), probe=isinstance(self._current, ProbingState))
+
+    def settle(self, permit: Permit, outcome: AttemptOutcome) -> bool:
+        """Count the outcome of an admitted attempt; False if the state has changed since, and nothing was counted."""
+        if permit.generation != self.generation:
+            return False
+        if isinstance(self._current, ProbingState):
+            self._settle_probe(self._current, outcome)
+        elif isinstance(self._current, ClosedState):
+            self._settle_closed(self._current, permit, outcome)
+        return True
+
+    def try_now(self) -> bool:
+        """Go from open to half-open before the time is up; False unless open."""
+        if not isinstance(self._current, OpenedState):
+            return False
+        self._enter(ProbingState())
+        return True
+
+    async def wait(self) -> None:
+        """Return when an attempt may be admitted: the time is up, the state has changed, or a probe has ended."""
+        if self.retry_in_seconds > 0:
+            await self._open_time.sleep(self.retry_in_seconds)
+        elif isinstance(self._current, ProbingState) and self._is_probed_enough(self._current):
+            changed = asyncio.get_running_loop().create_future()
+            self._waiting.add(changed)
+            try:
+                await changed
+            finally:
+                self._waiting.discard(changed)
+
+    def status(self) -> BreakerStatus:
+        return BreakerStatus(
+            name=self.name,
+            state=self.breaker_state,
+            failures=self.failure_count or 0,
+            threshold=self.threshold,
+            retry_in_seconds=self.retry_in_seconds,
+        )
+
+    def _is_probed_enough(self, probing: ProbingState) -> bool:
+        return probing.in_flight + probing.successes >= self.successes_to_close
+
+    def _settle_probe(self, probing: ProbingState, outcome: AttemptOutcome) -> None:
+        probing.in_flight -= 1
+        if outcome == "failure":
+            self._open()
+        elif outcome == "success":
+            probing.successes += 1
+            if probing.successes >= self.successes_to_close:
+                self.recover_failure()
+                self._enter(ClosedState())
+        self._wake_waiting()
+
+    def _settle_closed(self, closed: ClosedState, permit: Permit, outcome: AttemptOutcome) -> None:
+        if outcome == "success":
+            if closed.failure_count:
+                self.recover_failure()
+            closed.failure_count = 0
+        elif outcome == "failure":
+            if closed.failure_count and permit.started_at < self._last_counted_at:
+                return  # it was under way when the last counted failure came: the same incident
+            closed.failure_count += 1
+            self._last_counted_at = self._clock.monotonic()
+            self.mark_failure(closed.failure_count)
+            if closed.failure_count >= self.threshold:
+                self._open()
+
+    def _open(self) -> None:
+        opened = OpenedState(self.name)
+        opened.opened_at = self._clock.monotonic()
+        self._enter(opened)
+
+    def _enter(self, state: ClosedState | OpenedState | ProbingState) -> None:
+        """Change the state; every permit that is out becomes stale."""
+        self.generation += 1
+        self._current = state
+        self.set_state(state)
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
+        if self._open_time.is_waiting:
+            self._open_time.wake()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
 
 class Breaker:

@@ -12,8 +12,7 @@ from core.llm.servers.facts import is_healthy, is_reachable
 from core.llm.servers.state import PROBE_EVERY_SECONDS
 
 if TYPE_CHECKING:
-    from core.resilience.breaker import Breaker
-    from core.resilience.breaker_state import Permit
+    from core.resilience.breaker import Breaker, Permit
 
 LOADING_POLL_SECONDS = 1.0
 MAX_LOADING_SECONDS = 600.0
@@ -97,7 +96,7 @@ class AdmissionWaits:
         Raises:
             Fault: breaker_open if it admits none and the call may not wait; unavailable when the call has waited long enough.
         """
-        from core.resilience.breaker_state import BreakerOpenError
+        from core.resilience.breaker import BreakerOpenError
 
         while True:
             try:

@@ -16,9 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from purgatory import ContextChanged
 
 from core.kinds import AttemptOutcome
-from core.resilience import breaker, breaker_state
-from core.resilience.breaker import Breaker, BreakerFactory
-from core.resilience.breaker_state import BreakerOpenError, Permit
+from core.resilience import breaker as breaker_module
+from core.resilience.breaker import Breaker, BreakerFactory, BreakerOpenError, Permit
 from tests.support.clock import VirtualClock
 from tests.support.hypothesis_profiles import machine_settings
 
@@ -400,11 +399,10 @@ async def test_a_permit_is_given_back_when_the_cancel_comes_while_a_listener_is_
 
 
 def test_of_purgatory_public_names_alone_are_used() -> None:
-    for module in (breaker, breaker_state):
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("purgatory"):
-                assert not any(part.startswith("_") for part in str(node.module).split("."))
-            assert not (isinstance(node, ast.Attribute) and node.attr == "_state")
+    for node in ast.walk(ast.parse(inspect.getsource(breaker_module))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("purgatory"):
+            assert not any(part.startswith("_") for part in str(node.module).split("."))
+        assert not (isinstance(node, ast.Attribute) and node.attr == "_state")
 
 
 @dataclass
