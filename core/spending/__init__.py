@@ -1,1 +1,1 @@
-"""What calls cost: prices, ledger, budget."""
+"""Prices of calls, the ledger and the budget of a run."""

@@ -1,4 +1,4 @@
-"""Starts metrics and log as the settings want them, for every front end alike."""
+"""Starts metrics and log by the settings, for every front end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def start_telemetry(settings: Settings, *, owns_terminal: bool, clock: Clock | N
 
     Args:
         settings: the checked configuration.
-        owns_terminal: the front end draws on the terminal, so no line of the log may go there.
+        owns_terminal: the front end draws on the terminal, so that no log line may go there.
         clock: dates the log.
     """
     set_metrics_enabled(settings.telemetry.enable_metrics)

@@ -1,1 +1,1 @@
-"""Tells others what we measured: Prometheus, OpenTelemetry, Datadog, Sentry; only whom the settings name."""
+"""Exporters of metrics, traces and faults: Prometheus, OpenTelemetry, Datadog, Sentry; only those in the settings."""

@@ -1,4 +1,4 @@
-"""The one door to exporters: starts those that the settings name, feeds them, and never waits long for them."""
+"""Starts the exporters that the settings name, passes events on to them, and ends them within a time limit."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ SENTRY_EXTRA = "quintet[sentry] is not installed - pip install 'quintet[sentry]'
 
 
 class Exporters:
-    """Tells others what happens, as far as the settings ask for it; use it as an async context manager.
+    """All exporters of an engine; use it as an async context manager.
 
-    Nothing of any exporter is imported before `start`, and then only what is configured. A server that is away or
-    silent costs the app nothing: everything is sent by threads that nobody waits for.
+    Nothing of any exporter is imported before `start`, and then only what is configured. Everything is sent by threads
+    of their own, so that a server that is away or silent does not delay the app.
 
     Args:
         settings: the checked configuration.
-        recorder: gives the metrics; asked again each time, because they can be switched off and on.
-        clock: dates the reports.
+        recorder: returns the current metrics; called each time, because they can be switched off and on.
+        clock: the time of the reports.
         datadog_url: Datadog's intake; None means that of the site in the settings.
 
     Attributes:
@@ -71,7 +71,7 @@ class Exporters:
         await self.stop()
 
     async def start(self) -> None:
-        """Start what is configured; what cannot be started becomes a warning."""
+        """Start what is configured; add a warning for what cannot be started."""
         telemetry = self._telemetry
         if telemetry.metrics_port is not None:
             await self._start(["METRICS_PORT"], _import_prometheus, self._serve_metrics, "prometheus-client is missing")
@@ -108,7 +108,7 @@ class Exporters:
             log("WARNING", "a fault could not be reported", exception=failure)
 
     async def stop(self, limit_seconds: float = STOP_SECONDS) -> None:
-        """Send what is waiting and end; after the limit what has not been sent is given up."""
+        """Send what is waiting and end; what is not sent within the limit is dropped."""
         otel, self._otel, self._sentry = self._otel, None, None
         if otel is not None:
             otel.end_spans()
@@ -124,7 +124,7 @@ class Exporters:
         except ImportError:
             for name in names:
                 self._warn(f"{name} is set but {missing}")
-        except Exception as error:  # noqa: BLE001 - whatever a library dislikes about its variables, the app goes on
+        except Exception as error:  # noqa: BLE001 - a library may refuse its variables with any error, and the app works without it
             log("WARNING", "an exporter could not be started", exception=error)
             self._warn(f"nothing is exported for {' and '.join(names)}: {redact(str(error))} - correct it or unset it")
 
@@ -201,7 +201,7 @@ def _our_version() -> str:
 async def _run_aside(calls: Sequence[Callable[[], None]], limit_seconds: float) -> None:
     """Run blocking calls side by side and wait for them at most so long.
 
-    In threads of their own: those of the event loop are waited for when it closes.
+    In threads of their own, because the event loop waits for its own threads when it closes.
     """
     loop = asyncio.get_running_loop()
     all_done = asyncio.Event()
@@ -216,9 +216,9 @@ async def _run_aside(calls: Sequence[Callable[[], None]], limit_seconds: float) 
     def run(call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - the end of the app is no place for a fault of an exporter
+        except Exception as error:  # noqa: BLE001 - a fault of an exporter must not break the end of the app
             log("WARNING", "an exporter could not be ended", exception=error)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, the limit is over
             loop.call_soon_threadsafe(one_done)
 
     for call in calls:

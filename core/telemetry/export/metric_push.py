@@ -26,7 +26,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from core.clock import Clock
 from core.metrics_catalogue import METRICS
 from core.telemetry.export.names import OtelSeries, otel_series
-from core.telemetry.export.reading import read_totals
+from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
 from core.telemetry.metrics.registry import Recorder
 from core.telemetry.metrics.series import SeriesKey, SeriesTotals
@@ -46,7 +46,7 @@ class _Period:
 class MetricPush:
     """Reads totals, and sends what was added: since its start, or with `is_delta` since the last report that arrived.
 
-    What was recorded before it was made is nobody's business: another one may have told it.
+    What was recorded before is left out: another `MetricPush` of this process may have sent it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class MetricPush:
         self._known = recorder()
         self._baseline = _by_key(read_totals(self._known))
         self._since = self._nanoseconds()
-        self._thread = threading.Thread(target=self._live, name="metrics push", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="metrics push", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class MetricPush:
         self._closing.set()
         self._thread.join()
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         is_last = False
         while not is_last:
             is_last = self._closing.wait(self._interval_seconds)

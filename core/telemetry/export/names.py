@@ -28,9 +28,9 @@ OTHER_ERROR = "_OTHER"
 CHAT = "chat"
 INVOKE_AGENT = "invoke_agent"
 INVOKE_WORKFLOW = "invoke_workflow"
-PROVIDER_NAME = "openai"  # stands for every server that speaks its protocol; server.address tells which one it is
+PROVIDER_NAME = "openai"  # for every server with its protocol; server.address says which one
 
-# What the conventions have no name for.
+# The conventions have no names for these.
 CORRELATION_ID = "quintet.correlation_id"
 RUN_ID = "quintet.run_id"
 TASK_ID = "quintet.task_id"
@@ -46,7 +46,7 @@ VERDICT = "quintet.verdict"
 
 @dataclass(frozen=True, slots=True)
 class OtelSeries:
-    """Under which name and attributes a series of ours is known to OpenTelemetry."""
+    """The name, unit and attributes of a series in OpenTelemetry."""
 
     name: str
     unit: str
@@ -59,7 +59,7 @@ _FAILED = frozenset({"error", "failed"})
 
 
 def otel_series(name: str, tags: Mapping[str, str]) -> OtelSeries | None:
-    """Return what a series of ours is called; None for guessed token counts, which the conventions want kept back."""
+    """Return the name of a series; None for estimated token counts, which the conventions forbid to report."""
     if tags.get("estimated") == "true":
         return None
     metric = METRICS[name]

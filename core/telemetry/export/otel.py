@@ -20,7 +20,7 @@ class OtelExport:
     """Sends from its construction on; has providers of its own, never the global ones.
 
     Attributes:
-        closers: what ends it, each on its own and blocking while its server is slow: call them side by side.
+        closers: functions that end it, each blocking while its server is slow: to be called in parallel.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class OtelExport:
         version: str,
     ) -> None:
         resource = our_resource(version)
-        meters = NoOpMeterProvider()  # the SDK would count itself with the global one
+        meters = NoOpMeterProvider()  # with the global one the SDK would record metrics of its own
         provider = TracerProvider(resource=resource, shutdown_on_exit=False, meter_provider=meters)
         self._sink = SpanSink(provider.get_tracer("quintet", version), capture_content=capture_content)
         self.closers: list[Callable[[], None]] = []
@@ -57,5 +57,5 @@ class OtelExport:
         self._sink.receive(event)
 
     def end_spans(self) -> None:
-        """End what is open, before the closers are called."""
+        """End the open spans; to be called before the closers."""
         self._sink.close()

@@ -19,7 +19,7 @@ from core.addresses import needs_no_proxy
 
 TIMEOUT_SECONDS = 2.0
 INTERVAL_SECONDS = 60.0
-MAX_LENGTH_DIGITS = 4  # answers below 10 kB are read; all that counts is the status
+MAX_LENGTH_DIGITS = 4  # answers below 10 kB are read; only the status is used
 _CREDENTIAL_PROVIDERS = tuple(
     f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{signal}CREDENTIAL_PROVIDER" for signal in ("", "METRICS_", "TRACES_")
 )
@@ -44,7 +44,7 @@ class Destination:
     trace_headers: Mapping[str, str] = field(default_factory=dict)
 
     def metric_exporter(self) -> OTLPMetricExporter:
-        """Return what sends metrics there; the caller shuts it down."""
+        """Return an exporter of metrics to this server; the caller shuts it down."""
         return OTLPMetricExporter(
             endpoint=self.metrics_url,
             headers=self.own_headers,
@@ -55,7 +55,7 @@ class Destination:
         )
 
     def span_exporter(self) -> OTLPSpanExporter:
-        """Return what sends spans there; the caller shuts it down."""
+        """Return an exporter of spans to this server; the caller shuts it down."""
         headers = None if self.own_headers is None else {**self.own_headers, **self.trace_headers}
         return OTLPSpanExporter(
             endpoint=self.traces_url,
@@ -67,7 +67,7 @@ class Destination:
         )
 
     def _timeout(self, variable: str) -> float | None:
-        """Return our limit, None where the user's own counts."""
+        """Return our time limit; None where a variable of the user sets it."""
         return None if self._is_set(variable, "OTEL_EXPORTER_OTLP_TIMEOUT") else TIMEOUT_SECONDS
 
     def _compression(self, variable: str) -> Compression | None:
@@ -78,18 +78,18 @@ class Destination:
 
     def _session(self, url: str) -> requests.Session | None:
         if self.own_headers is None and any(os.environ.get(name) for name in _CREDENTIAL_PROVIDERS):
-            return None  # the exporter gets one from there
+            return None  # the exporter takes its session from the credential provider
         allowed = _WIRE_HEADERS | {name.lower() for name in [*(self.own_headers or ()), *self.trace_headers]}
-        session = _FrugalSession() if self.own_headers is None else _ClosedSession(allowed)
-        # A proxy or a .netrc is for the network; this machine needs neither.
+        session = _ShortAnswerSession() if self.own_headers is None else _OwnHeadersSession(allowed)
+        # No proxy and no .netrc for a server on this machine.
         session.trust_env = not needs_no_proxy(url)
         return session
 
 
-class _FrugalSession(requests.Session):
-    """Takes the head of an answer, and no more of it than a server that means well has to say.
+class _ShortAnswerSession(requests.Session):
+    """Reads the head of an answer, and its body only when it is short.
 
-    The limits of time are for one read each: an answer without end would fill the memory, or hold an exporter for ever.
+    The time limits hold for one read each: an endless answer would fill the memory, or block an exporter for ever.
     """
 
     def request(self, *args: Any, **options: Any) -> requests.Response:  # as the base class takes them
@@ -102,8 +102,8 @@ class _FrugalSession(requests.Session):
         return response
 
 
-class _ClosedSession(_FrugalSession):
-    """Sends no header, and uses no certificate, that OTEL_* variables meant for another server."""
+class _OwnHeadersSession(_ShortAnswerSession):
+    """Sends no header and no certificate that OTEL_* variables set for another server."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def datadog_destination(api_key: str, base_url: str) -> Destination:
 
 
 def our_resource(version: str) -> Resource:
-    """Return who is speaking; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over our own name."""
+    """Return our service's name and version; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win."""
     return Resource({"service.name": "quintet", "service.version": version}).merge(OTELResourceDetector().detect())
 
 
@@ -154,5 +154,5 @@ def interval_seconds() -> float:
 
 
 def is_switched_off() -> bool:
-    """Whether OTEL_SDK_DISABLED, the standard's own switch, is thrown."""
+    """Whether OTEL_SDK_DISABLED, the standard's own switch, is set."""
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

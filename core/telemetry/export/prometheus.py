@@ -1,4 +1,4 @@
-"""The metrics as a page for Prometheus, on this machine only; recording costs nothing more for it."""
+"""The metrics as a page for Prometheus, on this machine only; it is built when it is read."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from prometheus_client.exposition import MetricsHandler
 from prometheus_client.registry import Collector
 
 from core.metrics_catalogue import METRICS
-from core.telemetry.export.reading import read_totals
+from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
 from core.telemetry.metrics.registry import Recorder
 from core.telemetry.metrics.series import SeriesTotals
 
-HOST = "127.0.0.1"  # the numbers name models and servers: nobody else on the network needs to read them
-CLIENT_SECONDS = 10.0  # a reader that says nothing for so long is hung up on
+HOST = "127.0.0.1"  # the page names models and servers, so the network must not see it
+CLIENT_SECONDS = 10.0  # a client that sends nothing for so long is disconnected
 POLL_SECONDS = 0.05
 
 
 class TotalsCollector(Collector):
-    """Hands over the totals as they are at the time of a scrape."""
+    """Yields the totals as they are at the time of a scrape."""
 
     def __init__(self, recorder: Callable[[], Recorder]) -> None:
         self._recorder = recorder
@@ -60,19 +60,19 @@ class MetricsPage:
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Free the port; a page that is being read is not waited for."""
+        """Free the port; a page that is being sent is cut off."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
 
-class _Server(ThreadingTCPServer):  # the HTTP server of the library would ask for this machine's name in the DNS
+class _Server(ThreadingTCPServer):  # the library's HTTP server would look this machine's name up in the DNS
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"  # there it would let two processes share the port
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # as the base class has them
-        """Log what the base class would print on the terminal: readers that hang up, mostly."""
+        """Log what the base class would print on the terminal, mostly clients that disconnect."""
         del request, client_address
         log("WARNING", "the metrics page could not be served", exception=sys.exc_info()[1])
 

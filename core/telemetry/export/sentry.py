@@ -1,4 +1,4 @@
-"""Reports crashes of ours to Sentry: where they happened, and nothing that a user or a model has said."""
+"""Reports faults of our own to Sentry: where they happened, without texts of users and models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logging.getLogger("sentry_sdk.errors").addHandler(logging.NullHandler())
 
 
 class SentryReports:
-    """A client of its own, beside whatever the surrounding program does with Sentry; hooks nothing, prints nothing.
+    """A client apart from the global one of sentry_sdk; it installs no hooks and prints nothing.
 
     The text of an exception may quote an answer, so it is left out unless `with_texts`.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -29,15 +27,15 @@ from core.redaction import redact
 from core.telemetry.export import names
 
 MAX_CONTENT = 16_384  # characters of one message; servers refuse spans that are too large
-_NOWHERE = Context()  # whatever span the surrounding program has open is none of ours
+_NO_PARENT = Context()  # a span that the surrounding program has open is no parent of ours
 
 Attributes = dict[str, str | int | float | bool | list[str]]
 
 
 class SpanSink:
-    """Makes spans of events; takes every event and looks at few of them. Not thread-safe: feed it from one thread.
+    """Makes spans of events. Not thread-safe: to be used from one thread.
 
-    Prompts are in no event; with `capture_content` the user's task and the answers go along.
+    Prompts are in no event; with `capture_content` the spans hold the user's task and the answers.
     """
 
     def __init__(self, tracer: Tracer, *, capture_content: bool = False) -> None:
@@ -46,29 +44,38 @@ class SpanSink:
         self._runs: dict[str, Span] = {}
         self._steps: dict[tuple[str, str], Span] = {}
         self._attempts: dict[str, tuple[str, Span]] = {}  # by call; with the run it belongs to
-        self._shortened: set[str] = set()
-        self._takers: Mapping[type, Callable[[Any], None]] = {
-            RunStarted: self._run_started,
-            RunFinished: self._run_finished,
-            StepStarted: self._step_started,
-            StepFinished: self._step_finished,
-            ContextTruncated: self._truncated,
-            AttemptStarted: self._attempt_started,
-            FirstTokenReceived: self._first_token,
-            AttemptFailed: self._attempt_failed,
-            CallFinished: self._call_finished,
-            CallFailed: self._call_failed,
-            CallCancelled: self._call_cancelled,
-        }
+        self._compacted: set[str] = set()
 
     def receive(self, event: Event) -> None:
-        """Follow an event; one that no span needs costs one look into a table."""
-        take = self._takers.get(type(event))
-        if take is not None:
-            take(event)
+        """Open, change or end the span that an event is about; most events are about none."""
+        match event:
+            case RunStarted():
+                self._run_started(event)
+            case RunFinished():
+                self._run_finished(event)
+            case StepStarted():
+                self._step_started(event)
+            case StepFinished():
+                self._step_finished(event)
+            case ContextTruncated():
+                self._compacted.add(event.call_id)
+            case AttemptStarted():
+                self._attempt_started(event)
+            case FirstTokenReceived():
+                self._first_token(event)
+            case AttemptFailed():
+                self._end_attempt(event, {}, error=event.kind)
+            case CallFinished():
+                self._call_finished(event)
+            case CallFailed():
+                self._end_call(event, {}, error=event.kind)
+            case CallCancelled():
+                self._end_call(event, {names.OUTCOME: "cancelled"})
+            case _:
+                pass
 
     def close(self) -> None:
-        """End what is still open: a run that is given up tells no end."""
+        """End what is still open: a run that is aborted has no RunFinished."""
         for _, attempt in self._attempts.values():
             attempt.end()
         for span in (*self._steps.values(), *self._runs.values()):
@@ -102,15 +109,12 @@ class SpanSink:
         self._steps[event.run_id, event.step] = self._open(f"{names.INVOKE_AGENT} {event.agent_id}", parent, attributes)
 
     def _step_finished(self, event: StepFinished) -> None:
-        span = self._steps.pop((event.run_id, event.step), None)  # a skipped step was never begun
+        span = self._steps.pop((event.run_id, event.step), None)  # a skipped step has no StepStarted
         if span is not None:
             _end(span, {names.OUTCOME: event.status}, failed=event.status == "failed")
 
-    def _truncated(self, event: ContextTruncated) -> None:
-        self._shortened.add(event.call_id)
-
     def _attempt_started(self, event: AttemptStarted) -> None:
-        self._end_attempt(event, {})  # one that was repeated without being counted
+        self._end_attempt(event, {})  # an earlier one without an end event
         model = redact(event.model)
         attributes = _of_run(event, names.CHAT) | {
             names.PROVIDER: names.PROVIDER_NAME,
@@ -123,7 +127,7 @@ class SpanSink:
         }
         if event.fallback:
             attributes[names.FALLBACK] = True
-        if event.call_id in self._shortened:
+        if event.call_id in self._compacted:
             attributes[names.COMPACTED] = True
         step = self._steps.get((event.run_id, event.task_id.partition("/")[0]))
         parent = step if step is not None else self._runs.get(event.run_id)
@@ -133,9 +137,6 @@ class SpanSink:
     def _first_token(self, event: FirstTokenReceived) -> None:
         if event.call_id in self._attempts:
             self._attempts[event.call_id][1].set_attribute(names.TIME_TO_FIRST_CHUNK, event.ttft)
-
-    def _attempt_failed(self, event: AttemptFailed) -> None:
-        self._end_attempt(event, {}, error=event.kind)
 
     def _call_finished(self, event: CallFinished) -> None:
         attributes: Attributes = {names.FINISH_REASONS: [event.finish_reason]}
@@ -148,14 +149,8 @@ class SpanSink:
             attributes[names.OUTPUT_MESSAGES] = _message("assistant", event.text, event.finish_reason)
         self._end_call(event, attributes)
 
-    def _call_failed(self, event: CallFailed) -> None:
-        self._end_call(event, {}, error=event.kind)
-
-    def _call_cancelled(self, event: CallCancelled) -> None:
-        self._end_call(event, {names.OUTCOME: "cancelled"})
-
     def _end_call(self, event: CallEvent, attributes: Attributes, error: str = "") -> None:
-        self._shortened.discard(event.call_id)
+        self._compacted.discard(event.call_id)
         self._end_attempt(event, attributes, error=error)
 
     def _end_attempt(self, event: CallEvent, attributes: Attributes, error: str = "") -> None:
@@ -164,7 +159,7 @@ class SpanSink:
             _end(span, attributes, failed=bool(error), error=error)
 
     def _open(self, name: str, parent: Span | None, attributes: Attributes, kind: SpanKind = SpanKind.INTERNAL) -> Span:
-        context = _NOWHERE if parent is None else set_span_in_context(parent, _NOWHERE)
+        context = _NO_PARENT if parent is None else set_span_in_context(parent, _NO_PARENT)
         return self._tracer.start_span(name, context, kind, attributes)
 
 
@@ -178,7 +173,7 @@ def _of_run(event: Event, operation: str) -> Attributes:
 
 
 def _end_open(span: Span | None) -> None:
-    """End what begins anew without having told its end."""
+    """End a span of which the same thing begins again without an end event."""
     if span is not None:
         span.end()
 
@@ -186,14 +181,14 @@ def _end_open(span: Span | None) -> None:
 def _end(span: Span, attributes: Attributes, *, failed: bool, error: str = "") -> None:
     span.set_attributes(attributes)
     if failed:
-        # No description: messages of servers repeat what they were asked.
+        # No description: error messages of servers quote the prompt.
         span.set_attribute(names.ERROR_TYPE, error or names.OTHER_ERROR)
         span.set_status(Status(StatusCode.ERROR))
     span.end()
 
 
 def _server(endpoint: str) -> Attributes:
-    """Return the address of "host:port/model"; the embedded model has none that anybody could use."""
+    """Return the address of "host:port/model"; none for the embedded model."""
     host = endpoint.partition("/")[0]
     if not host or host == "embedded":
         return {}

@@ -1,4 +1,4 @@
-"""Reads log files back: filtered, and so that asking twice a second what is new costs next to nothing."""
+"""Reads log files back, filtered, and each time only what is new since the last time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.telemetry.logs import LEVELS
 from core.telemetry.logs.line import json_text
 from core.telemetry.logs.sinks import rotated
 
-MAX_ENTRIES = 5000  # of one reading; the newest are what somebody looks for
+MAX_ENTRIES = 5000  # of one reading, the newest
 
 _TEXT_LINE = re.compile(r"(?P<timestamp>\d{4}-\d\d-\d\dT\S+Z) (?P<level>[A-Z]+) +(?P<logger>\S+) (?P<message>.*)")
 
@@ -40,14 +40,14 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
+class _LineFilter:
     lowest: int
     agent_id: str | None
     correlation_id: str | None
     text: str
 
     def may_hold(self, line: bytes) -> bool:
-        """Tell cheaply that a line cannot be wanted: reading a line as JSON takes ten times as long."""
+        """Rule lines out without parsing them: parsing JSON takes ten times as long."""
         ids = filter(None, (self.agent_id, self.correlation_id))
         return all(json_text(wanted)[1:-1].encode() in line for wanted in ids)
 
@@ -69,10 +69,10 @@ def read_log_lines(
     correlation_id: str | None = None,
     after_offset: int = 0,
 ) -> tuple[list[LogEntry], int]:
-    """Return the entries after an offset, oldest first, and the offset to ask with the next time.
+    """Return the entries after an offset, oldest first, and the offset for the next call.
 
-    Lines that are torn are left out; one that is being written is read the next time. When the file has been rotated
-    since, what the old one had left comes first. A file that is not there has no entries.
+    Lines that are cut short are left out; one that is being written is read the next time. When the file has been
+    rotated since, the rest of the old one comes first. A file that is not there has no entries.
 
     Args:
         path: the log.
@@ -90,7 +90,7 @@ def read_log_lines(
         ValueError: there is no such level.
     """
     lowest = LEVELS.index(cast("LogLevel", level.upper())) if level else 0
-    wanted = _Filter(lowest, agent_id, correlation_id, (text or "").casefold())
+    wanted = _LineFilter(lowest, agent_id, correlation_id, (text or "").casefold())
     found: deque[LogEntry] = deque(maxlen=MAX_ENTRIES)
     try:
         size = path.stat().st_size
@@ -114,7 +114,7 @@ def _open_rotated(path: Path) -> BinaryIO:
         return cast("BinaryIO", gzip.open(rotated(path, 1, ".gz"), "rb"))
 
 
-def _read_from(file: BinaryIO, offset: int, wanted: _Filter, found: deque[LogEntry]) -> int:
+def _read_from(file: BinaryIO, offset: int, wanted: _LineFilter, found: deque[LogEntry]) -> int:
     file.seek(offset)
     for line in _whole_lines(file):
         offset += len(line)
@@ -159,7 +159,7 @@ def _has_id(name: str, wanted: str | None, given: str | None, line: str) -> bool
 
 
 def _searched(entry: LogEntry, line: str) -> str:
-    """Return what a search looks through; the escapes of JSON are undone, names of keys are not searched."""
+    """Return the text that is searched: values without the escapes of JSON, and no names of keys."""
     if not line.startswith("{"):
         return line.casefold()
     ids = (entry.correlation_id, entry.agent_id, entry.task_id, entry.workflow_id)

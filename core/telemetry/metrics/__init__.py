@@ -1,4 +1,4 @@
-"""Metrics: counters, gauges and timings with tags, written from anywhere and read by pull."""
+"""Metrics: counters, gauges and timings with tags, recorded from anywhere and read by polling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door to metrics: functions that write to, and read from, the current registry."""
+"""Functions that write to, and read from, the current registry of metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _scoped: ContextVar[Recorder | None] = ContextVar("metrics_registry", default=No
 
 
 def increment(name: str, value: float = 1, tags: Tags | None = None) -> None:
-    """Add to a counter; raises ValueError for a name or tag that the catalogue does not declare."""
+    """Add to a counter; raises ValueError for a name or tag without a row in core/metrics_catalogue.py."""
     current_registry().record(name, "counter", value, tags)
 
 

@@ -11,9 +11,9 @@ STEPS = 120
 
 
 class MetricHistory:
-    """Keeps the newest value of every number in each step; to be fed as often as one likes.
+    """Keeps the newest value of every number in each step, however often values are added.
 
-    A step in which nothing was taken is a gap: levels are unknown there, and what a total grew by is spread over it.
+    A step without values is a gap: levels are unknown there, and the growth of a total is spread over it.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class MetricHistory:
         return _grouped(steps, columns, max)
 
     def rates(self, name: str, now: float, columns: int) -> list[float | None]:
-        """Return by how much a total grew a second in each part; the step that still goes on is left out."""
+        """Return by how much a total grew a second in each part; the current step is left out."""
         steps: list[float | None] = [None] * STEPS
         before: tuple[int, float] | None = None
         for place, values in self._placed(now - STEP_SECONDS):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
 from core.redaction import MASK, register_secret
-from core.telemetry.export.reading import read_totals
+from core.telemetry.export.totals import read_totals
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from core.telemetry.metrics.series import SeriesTotals
 

@@ -1,4 +1,4 @@
-"""What all exporters read: the totals of every series, with nothing secret in them and no series twice."""
+"""The totals that all exporters read: without secrets, and no series twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_totals(recorder: Recorder) -> list[SeriesTotals]:
     safe: dict[str, str] = {}
     merged: dict[tuple[str, SeriesKey], SeriesTotals] = {}
     for series in recorder.totals():
-        # A tag without a value is no tag: that is how Prometheus sees it.
+        # Prometheus makes no difference between an empty tag and none.
         tags = tuple((tag, _masked(value, safe)) for tag, value in series.tags if value)
         known = merged.get((series.name, tags))
         merged[series.name, tags] = _named(series, tags) if known is None else _added(known, series)
@@ -25,7 +25,7 @@ def read_totals(recorder: Recorder) -> list[SeriesTotals]:
 
 
 def _masked(value: str, safe: dict[str, str]) -> str:
-    """Return a value without secrets; names of models and servers come from outside, and few of them repeat often."""
+    """Return a value without secrets; values repeat often, so each is masked once."""
     if value not in safe:
         safe[value] = redact(value)
     return safe[value]
