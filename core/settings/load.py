@@ -17,7 +17,7 @@ from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_fr
 from core.settings.sources.text_file import SourceFile
 from core.settings.sources.toml_source import read_toml
 from core.settings.sources.variables import read_dotenv, read_environment, read_overrides
-from core.settings.trust.folder import hold_back, servers_elsewhere, trust_file, trusted_servers
+from core.settings.trust.folder import drop_untrusted, servers_elsewhere, trust_file, trusted_servers
 from core.settings.trust.keys import secrets_in
 from core.settings.warning_rules import warnings_about
 from core.text.sanitize import escape_unprintable
@@ -82,7 +82,7 @@ def examine_config(
     named = {server: place for reading in readings for server, place in servers_elsewhere(reading.values)}
     trusted = trusted_servers(folder, trust_file())
     for reading in readings:
-        hold_back(reading, folder, trusted)
+        drop_untrusted(reading, folder, trusted)
     # 4. What is merged later wins, setting by setting; the profile and the keyring follow from what was chosen.
     chosen: dict[str, SourcedValue] = {}
     for reading in readings:

@@ -69,10 +69,10 @@ def _about_fallbacks(settings: Settings) -> Iterator[str]:
         return
     seen = {(server_of(llm.base_url or ""), llm.model)}
     for number, fallback in enumerate(llm.fallbacks, start=1):
-        asked = (server_of(fallback.base_url or llm.base_url or ""), fallback.model)
-        if asked in seen:
+        target = (server_of(fallback.base_url or llm.base_url or ""), fallback.model)
+        if target in seen:
             yield f"[[llm.fallbacks]] #{number} asks {fallback.model} again at the same server: that is no other choice"
-        seen.add(asked)
+        seen.add(target)
         if fallback.base_url is None and llm.base_url is None and llm.api_key is None:
             yield f"[[llm.fallbacks]] #{number} has no base_url, and no server is configured: {fallback.model} is nowhere"
 

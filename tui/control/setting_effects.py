@@ -19,7 +19,7 @@ def _theme(app: QuintetApp, settings: Settings) -> None:
 
 
 def _animation(app: QuintetApp, settings: Settings) -> None:
-    # Who told every Textual application how much may move has told us too, unless our own setting is set.
+    # The variable is for every Textual application, so for this one too unless our own setting is set.
     is_set = settings.origin_of("ui.animation").kind != "default"
     app.animation_level = (
         settings.ui.animation if is_set or "TEXTUAL_ANIMATIONS" not in os.environ else TEXTUAL_ANIMATIONS

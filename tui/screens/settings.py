@@ -165,7 +165,7 @@ class SettingsScreen(Screen[None]):
     def action_find(self) -> None:
         self._find.focus()
 
-    # What the widgets tell the screen.
+    # Messages of the widgets.
 
     @on(Input.Changed, "#settings-find")
     def _find_changed(self, message: Input.Changed) -> None:

@@ -12,7 +12,7 @@ from core.addresses import is_loopback, server_of
 from core.settings.schema.origin import Origin, SourcedValue, SourceReading
 
 SERVICE = "quintet"
-LIMIT_SECONDS = 2.0  # a keyring that is locked asks its owner, and some of them nobody sees
+LIMIT_SECONDS = 2.0  # a locked keyring opens a dialogue, which may be on no screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class KeyringAnswer:
     warning: str = ""
 
 
-def is_worth_asking(chosen: Mapping[str, SourcedValue]) -> bool:
+def may_hold_key(chosen: Mapping[str, SourcedValue]) -> bool:
     """Tell whether the keyring may hold the key: for a server elsewhere whose address and key no project's file names.
 
     What stands in the environment, in .env or on the command line wins; the user's config.toml does not.
@@ -52,7 +52,7 @@ def ask_keyring(host: str, limit_seconds: float = LIMIT_SECONDS) -> KeyringAnswe
 def key_from_keyring(chosen: Mapping[str, SourcedValue], ask: Callable[[str], KeyringAnswer]) -> SourceReading:
     """Return the key for the configured server, if there is one and the keyring may be asked for it."""
     reading = SourceReading()
-    if not is_worth_asking(chosen):
+    if not may_hold_key(chosen):
         return reading
     host = urlsplit(str(chosen["llm.base_url"].value).strip()).hostname or ""
     answer = ask(host)

@@ -29,7 +29,7 @@ PATHS = {
 EXPORTERS = ("telemetry.otel_endpoint", "telemetry.sentry_dsn", "telemetry.datadog_api_key")
 
 
-def hold_back(reading: SourceReading, folder: Path, trusted: frozenset[str]) -> None:
+def drop_untrusted(reading: SourceReading, folder: Path, trusted: frozenset[str]) -> None:
     """Take out what a project's file says about exporters, unless it names this machine or the user trusts it.
 
     And paths that lead out of the folder.

@@ -35,7 +35,7 @@ class SettingInput(Input):
 
 
 class SettingEditor(VerticalScroll, can_focus=False):
-    """Shows an entry and tells what the user makes of it.
+    """Shows an entry, and posts every change of its value.
 
     `choices` are words that a setting may be besides those that its type says.
     """

@@ -72,7 +72,7 @@ def shown_value(setting: SettingField, value: object) -> str:
 
 
 def setting_row(entry: SettingEntry, draft: Draft, width: int) -> Content:
-    """Return one line of the list: what differs from the file, the name, the value, and who says so."""
+    """Return one line of the list: what differs from the file, the name, the value, and its source."""
     if entry.setting is None:
         number = len(_tables_now(entry, draft))
         return Content.assemble(f"  {entry.field:<{FIELD_COLUMNS}} ", f"{number} values" if number else "none")
