@@ -11,7 +11,7 @@ from core.kinds import AttemptOutcome, BugKind, FaultKind
 from core.llm.endpoint import Endpoint
 from core.text.sanitize import printable_line, strip_escape_sequences
 
-Action = Literal["retry", "free", "truncate", "wait", "fail"]
+FaultAction = Literal["retry", "free", "truncate", "wait", "fail"]
 """retry: with back-off; free: at once and uncounted; truncate: shorten and repeat; wait: uncounted; fail: at once."""
 
 Adaptation = Literal["no_stream_options", "max_tokens", "max_completion_tokens", "no_temperature", "fold_system"]
@@ -40,7 +40,7 @@ class FaultRule:
         fallback_may_help: another endpoint may not have it; what a content filter stops is sent nowhere else in silence.
     """
 
-    action: Action
+    action: FaultAction
     outcome: AttemptOutcome
     message: str
     hint: str
@@ -237,7 +237,7 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
         endpoint: Endpoint,
         *,
         detail: str = "",
-        action: Action | None = None,
+        action: FaultAction | None = None,
         hint: str | None = None,
         error: ServerError = ServerError(),
     ) -> None:
@@ -246,7 +246,7 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
         message = rule.message.format(host=endpoint.host, model=endpoint.model)
         self.message = f"{message}: {detail}" if detail else message
         super().__init__(self.message)
-        self.action: Action = action or rule.action
+        self.action: FaultAction = action or rule.action
         self.outcome: AttemptOutcome = rule.outcome
         self.hint = rule.hint if hint is None else hint
         self.error = error

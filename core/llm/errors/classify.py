@@ -13,7 +13,7 @@ from core.kinds import BugKind, FaultKind, bug_kind
 from core.llm.endpoint import Endpoint
 from core.llm.errors.refused_window import refused_window
 from core.llm.errors.retry_after import retry_after_seconds
-from core.llm.faults import Action, Adaptation, Fault, ServerError, clean_detail
+from core.llm.faults import Adaptation, Fault, ServerError, clean_detail, fault_rule
 from core.llm.http.stream_decoder import StreamFault
 
 RETRY_AFTER_CAP_SECONDS = 120.0  # above it the user decides, not we
@@ -119,49 +119,37 @@ def classify_answer(
     error = _error_object(text)
     code = status if status is not None else _numeric_code(error)
     message = _message(error, text)
-    detail = clean_detail(message, endpoint.api_key)
     window = refused_window(code, text)
-    retry_after: float | None = None
-    action: Action | None = None
-    hint: str | None = None
-    adaptation: Adaptation | None = None
-
-    kind: FaultKind
-    if window is not None:
-        kind = "context"
-    elif code is None:
-        names = (str(error.get("code", "")), str(error.get("type", "")))
-        kind = next((_KIND_BY_TYPE[name] for name in names if name in _KIND_BY_TYPE), default)
-    else:
-        kind = _kind_of_status(code, text)
-    if kind == "rate_limit" or (kind == "server" and code == 503):
-        retry_after = retry_after_seconds(headers, now)
-        if retry_after is not None and retry_after > RETRY_AFTER_CAP_SECONDS:
-            action = "fail"
-            wait = f"{retry_after:.0f} s" if retry_after < SECONDS_OF_A_DAY else "more than a day"
-            hint = f"the server asks to wait {wait}: try again then, or use another model (LLM_MODEL)"
-    if kind in {"bad_request", "server"} and code in {None, 400, 422, 500}:
-        adaptation = _adaptation(error, text)
+    kind = "context" if window is not None else _kind_of_answer(code, error, text, default)
+    may_name_wait = fault_rule(kind).pauses_server or (kind == "server" and code == 503)
+    may_name_change = kind in {"bad_request", "server"} and code in {None, 400, 422, 500}
+    said = ServerError(
+        status=code,
+        retry_after_seconds=retry_after_seconds(headers, now) if may_name_wait else None,
+        repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
+        adaptation=_adaptation(error, text) if may_name_change else None,
+        window=window,
+    )
+    detail = clean_detail(message, endpoint.api_key)
     if code is not None and 300 <= code < 400:
         location = clean_detail(headers.get("location", "an address it did not name"), endpoint.api_key)
-        detail = f"it redirects to {location}"
         hint = "set LLM_BASE_URL to the address it redirects to"
-    elif code is not None and not detail.startswith(str(code)):
+        return Fault(kind, endpoint, detail=f"it redirects to {location}", hint=hint, error=said)
+    if code is not None and not detail.startswith(str(code)):
         detail = f"{code} {detail}".strip()
-    return Fault(
-        kind,
-        endpoint,
-        detail=detail,
-        action=action,
-        hint=hint,
-        error=ServerError(
-            status=code,
-            retry_after_seconds=retry_after,
-            repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
-            adaptation=adaptation,
-            window=window,
-        ),
-    )
+    wait_seconds = said.retry_after_seconds or 0.0
+    if wait_seconds <= RETRY_AFTER_CAP_SECONDS:
+        return Fault(kind, endpoint, detail=detail, error=said)
+    wait = f"{wait_seconds:.0f} s" if wait_seconds < SECONDS_OF_A_DAY else "more than a day"
+    hint = f"the server asks to wait {wait}: try again then, or use another model (LLM_MODEL)"
+    return Fault(kind, endpoint, detail=detail, action="fail", hint=hint, error=said)
+
+
+def _kind_of_answer(code: int | None, error: Mapping[str, Any], text: str, default: FaultKind) -> FaultKind:
+    if code is not None:
+        return _kind_of_status(code, text)
+    names = (str(error.get("code", "")), str(error.get("type", "")))
+    return next((_KIND_BY_TYPE[name] for name in names if name in _KIND_BY_TYPE), default)
 
 
 def _kind_of_status(code: int, text: str) -> FaultKind:

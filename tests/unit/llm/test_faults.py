@@ -21,8 +21,8 @@ from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import (
     FAULT_RULES,
     MAX_DETAIL_CHARS,
-    Action,
     Fault,
+    FaultAction,
     clean_detail,
 )
 from core.llm.http.stream_decoder import StreamFault
@@ -60,7 +60,7 @@ def test_the_columns_of_the_table_name_the_kinds_that_the_rest_of_the_code_goes_
 def test_every_kind_tells_in_one_line_what_happened_and_where(kind: FaultKind) -> None:
     fault = Fault(kind, ENDPOINT)
 
-    assert fault.action in get_args(Action)
+    assert fault.action in get_args(FaultAction)
     assert fault.outcome in get_args(AttemptOutcome)
     assert "127.0.0.1:8080" in fault.message
     assert fault.message.isprintable()

@@ -10,11 +10,11 @@ import pytest
 from core.kinds import FaultKind
 from core.llm.call.retry_decision import MAX_STREAM_RESTARTS, AttemptReason, FailedAttempt, NextAttempt, RetryDecision
 from core.llm.endpoint import make_endpoint
-from core.llm.faults import FAULT_RULES, Action, Fault, ServerError
+from core.llm.faults import FAULT_RULES, Fault, FaultAction, ServerError
 from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
 ENDPOINT = make_endpoint("http://127.0.0.1:8080/v1", "m")
-BY_ACTION: dict[Action, AttemptReason] = {
+BY_ACTION: dict[FaultAction, AttemptReason] = {
     "retry": "retry",
     "free": "reconnect",
     "truncate": "shortened",
