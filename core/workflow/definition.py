@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import ArtifactError, PromptError
 from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
-from core.workflow.state import FileRole
 from core.workspace.files.paths import safe_relative_path
 
 FILE_VARIABLES = frozenset({"path", "current"})
@@ -26,6 +25,7 @@ VERDICT_VARIABLES = frozenset({"path", "static_report"})
 PATH_VARIABLES = ("source", "test", "module")
 """What the path of a file may name."""
 
+FileRole = Literal["brief", "code", "test", "ops", "readme", "report"]
 ModelSize = Literal["small", "large"]
 
 

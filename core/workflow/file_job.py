@@ -14,9 +14,9 @@ from core.prompts import render
 from core.redaction import holds_secret
 from core.telemetry.metrics import increment
 from core.workflow.definition import FileSpec, StepSpec
+from core.workflow.graph import ArtifactRef, RunState, paths_of_role
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.prompt_context import read_if_there
-from core.workflow.state import ArtifactRef, RunState, paths_of_role
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
 from core.workspace.checks.file_check import check_file

@@ -1,4 +1,7 @@
-"""LangGraph: a workflow as a graph, a checkpoint of every step in SQLite, and no tracing whatever the environment says."""
+"""LangGraph: a workflow as a graph, the state it carries, a checkpoint of every step, and no tracing.
+
+The state holds small plain values and text by reference, because a checkpoint holds all of it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypedDict, TypeVar, cast
 
 from core.errors import WorkspaceError
-from core.workflow.definition import StepSpec, WorkflowSpec
-from core.workflow.run import Run
-from core.workflow.state import RECURSION_LIMIT, RunState
-from core.workflow.step import StepRunner
+from core.kinds import StepStatus, VerdictValue
+from core.workflow.definition import FileRole, StepSpec, WorkflowSpec
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -23,29 +24,107 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
-    CompiledWorkflow = CompiledStateGraph[RunState, None, RunState, RunState]
-
+RECURSION_LIMIT = 40  # a guard against endless graphs; rounds are counted in the state
 _TRACING_VARIABLES = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
 
+Route = Literal["rework", "go_on"]
+"""Where a run goes after a verdict: back to the step that the workflow names, or on."""
 
-async def execute_run(run: Run) -> RunState:
+_Value = TypeVar("_Value")
+
+
+class ArtifactRef(TypedDict):
+    """One accepted file: where it is and what it was when it was accepted."""
+
+    path: str
+    sha256: str
+    bytes: int
+    role: FileRole
+    agent: str
+    round: int
+
+
+class StepResult(TypedDict):
+    """The hand-off of one step; `text` is a reference into the session's text store, or None."""
+
+    status: StepStatus
+    agent: str
+    artifacts: list[str]
+    rejected: list[str]
+    notes: str
+    text: str | None
+    input_tokens: int
+    output_tokens: int
+    truncated: bool
+
+
+def merge_by_key(old: dict[str, _Value] | None, new: dict[str, _Value] | None) -> dict[str, _Value]:
+    """Reducer for channels that parallel steps write to: keys of the newer update win."""
+    return {**(old or {}), **(new or {})}
+
+
+class RunState(TypedDict, total=False):
+    """The channels of the graph; one that nothing has been written to is missing.
+
+    The update that a step returns is a RunState as well, with the channels that change. `route` is set by the step
+    that gives the verdict.
+    """
+
+    results: Annotated[dict[str, StepResult], merge_by_key]
+    artifacts: Annotated[dict[str, ArtifactRef], merge_by_key]
+    planned: list[str]
+    round: int
+    route: Route
+    verdict: VerdictValue
+    findings: list[str]
+    round_digests: list[str]
+    stop_reason: str
+    packaged_manifest: str
+
+
+def artifacts_of_role(state: RunState, *roles: FileRole) -> list[ArtifactRef]:
+    """Return the accepted files of some roles, sorted by path."""
+    refs = state.get("artifacts", {}).values()
+    return sorted((ref for ref in refs if ref["role"] in roles), key=lambda ref: ref["path"])
+
+
+def paths_of_role(state: RunState, *roles: FileRole) -> list[str]:
+    """Return the paths of the accepted files of some roles, sorted."""
+    return [ref["path"] for ref in artifacts_of_role(state, *roles)]
+
+
+class StepRunner(Protocol):
+    """What does the work of the graph's nodes."""
+
+    async def run_step(self, step: StepSpec, state: RunState) -> RunState:
+        """Return the state update of one step."""
+        ...
+
+    async def is_due(self, step: StepSpec, state: RunState) -> bool:
+        """Return whether a step has to run now."""
+        ...
+
+
+async def execute_workflow(
+    workflow: WorkflowSpec, runner: StepRunner, *, run_id: str, checkpoint_path: Path
+) -> RunState:
     """Run the workflow to its end and return the final state, as the last checkpoint has it.
 
     Raises:
         WorkspaceError: files or checkpoints cannot be written.
         PromptError: a prompt wants a variable that its step may not read.
     """
-    async with open_checkpoints(run.session.checkpoint_path) as checkpoints:
-        graph = compile_workflow(run.workflow, StepRunner(run), checkpoints)
-        config: RunnableConfig = {"configurable": {"thread_id": run.run_id}, "recursion_limit": RECURSION_LIMIT}
+    async with open_checkpoints(checkpoint_path) as checkpoints:
+        graph = _compiled(workflow, runner, checkpoints)
+        config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": RECURSION_LIMIT}
         await graph.ainvoke({"round": 0}, config, durability="sync")
         # The last streamed update is not the final state; the checkpoint is.
         return cast("RunState", (await graph.aget_state(config)).values)
 
 
-def compile_workflow(
+def _compiled(
     workflow: WorkflowSpec, runner: StepRunner, checkpointer: BaseCheckpointSaver[str]
-) -> CompiledWorkflow:
+) -> CompiledStateGraph[RunState, None, RunState, RunState]:
     """Return the runnable graph: steps are nodes, `after` gives the edges, a failing verdict the way back."""
     _switch_tracing_off()
     from langgraph.graph import END, START, StateGraph

@@ -16,9 +16,9 @@ from core.errors import ArtifactError, LLMCallError
 from core.llm.request import Reply
 from core.prompts import render
 from core.workflow.definition import StepSpec
+from core.workflow.graph import ArtifactRef, RunState
 from core.workflow.prompt_context import PromptContext, static_report
 from core.workflow.run import Run
-from core.workflow.state import ArtifactRef, RunState
 from core.workspace.answers.structured import VerdictAnswer, read_file_list, read_verdict
 
 REPAIRS_LARGE = 1

@@ -14,9 +14,9 @@ from core.sessions.journal import Journal
 from core.spending.budget import stops_while_held
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
-from core.workflow.graph import execute_run
+from core.workflow.graph import RunState, StepResult, execute_workflow
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
-from core.workflow.state import RunState, StepResult
+from core.workflow.step import AgentStepRunner
 
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
@@ -82,7 +82,7 @@ class RunLifecycle:
             async with deadline:
                 run.budget_gate.on_held = stops_while_held(deadline)
                 try:
-                    outcome = _judged(run, await execute_run(run))
+                    outcome = _judged(run, await _final_state(run))
                 finally:
                     run.budget_gate.on_held = None
         except QuintetError as error:
@@ -144,6 +144,12 @@ class RunLifecycle:
                 duration_seconds=duration_seconds,
             )
         )
+
+
+async def _final_state(run: Run) -> RunState:
+    return await execute_workflow(
+        run.workflow, AgentStepRunner(run), run_id=run.run_id, checkpoint_path=run.session.checkpoint_path
+    )
 
 
 def _judged(run: Run, state: RunState) -> RunOutcome:

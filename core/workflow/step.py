@@ -13,25 +13,25 @@ from core.llm.faults import fault_rule
 from core.telemetry.metrics import gauge, increment, timing
 from core.workflow.definition import StepSpec
 from core.workflow.file_job import FileJob
-from core.workflow.jobs import Job, PlanJob, StepInProgress, StepProgress, TextJob, VerdictJob
-from core.workflow.prompt_context import PromptContext, dependencies
-from core.workflow.run import Run
-from core.workflow.state import (
-    NOTES_MAX_CHARACTERS,
+from core.workflow.graph import (
     RunState,
     StepResult,
     artifacts_of_role,
     merge_by_key,
     paths_of_role,
 )
+from core.workflow.jobs import Job, PlanJob, StepInProgress, StepProgress, TextJob, VerdictJob
+from core.workflow.prompt_context import PromptContext, dependencies
+from core.workflow.run import Run
 
 JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, VerdictJob)
 """In the order in which a step does them."""
 
+NOTES_MAX_CHARACTERS = 800
 UNFOUNDED = "no verdict: the answer gave none, was cut off, or said fail without a finding"
 
 
-class StepRunner:
+class AgentStepRunner:
     """Runs steps; a failing model gives a result with status failed, and no exception.
 
     The exception to that: an endpoint that has not answered in this run yet and fails for a reason that every agent
