@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.command import CommandPalette
-from textual.timer import Timer
 from textual.worker import Worker
 
 from core.clock import Clock, SystemClock
 from core.errors import ConfigValidationError, QuintetError
 from core.text.sanitize import many_lines, one_line
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
-from tui.control.clipboard import osc52, write_copy
+from tui.control.copy_commands import CopyCommands
 from tui.control.engine_owner import EngineOwner, SettingsLoader
+from tui.control.page_opener import PageOpener
 from tui.control.palette import ActionProvider
-from tui.control.run_controller import RunController, Severity
+from tui.control.run_controller import RunController
+from tui.control.services import Severity
 from tui.control.setting_effects import apply_settings
+from tui.control.status_poll import StatusPoll
 from tui.screens.main import MainScreen
 from tui.terminal.app import TerminalApp
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
 from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
 from tui.widgets.welcome import SAMPLE_WORKFLOW
-from tui.words.numbers import size
 from tui.words.shown_path import shown_path
 
 if TYPE_CHECKING:
@@ -39,12 +38,11 @@ if TYPE_CHECKING:
     from core.roster import AgentCard
     from core.scoreboard import Scoreboard
     from core.settings import Settings
-    from core.settings.editing.draft import Draft
     from core.status import AgentStatus, EngineStatus
     from tui.control.event_router import EventRouter
     from tui.screens.settings import SettingsScreen
+    from tui.widgets.dashboard.session_history import SessionHistory
 
-PULL_SECONDS = 0.5
 GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung server must not hold the terminal
 READ_CHARACTERS_A_SECOND = 15
 SHORTEST_TOAST_SECONDS = 2.0  # a few quick key presses must not cover the pane with their toasts
@@ -95,21 +93,65 @@ class QuintetApp(TerminalApp):
         self.main = MainScreen(clock=self.clock, cursor_blink=self._overrides.get("ui.cursor_blink") is not False)
         self._router: EventRouter | None = None  # comes with the panes, after the first paint
         self._replayed: Scoreboard | None = None  # of events that come from no engine
-        self._life = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
+        self._owner = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
-        self._owner: Worker[None] | None = None
-        self._pulling: Timer | None = None
+        self._engine_task: Worker[None] | None = None
         self.last_words: tuple[str, ...] = ()
-        self._settings: SettingsScreen | None = None  # the last one that was opened
-        self._controller = RunController(
+        self.status_poll = StatusPoll(self, read=self._read_status, show=self.show_status, tick=self.main.tick)
+        self.controller = RunController(
             self,
+            self.main,
             task=task,
             output_dir=output_dir,
             agents=tuple(agents) if agents else None,
             workflow=str(self._overrides.get("team.workflow", SAMPLE_WORKFLOW)),
             problem="" if connect else "this is a replay: nothing can be sent",
         )
+        self._pages = PageOpener(
+            self, self, main=self.main, history=self._session_history, overrides=self._overrides, clock=self.clock
+        )
+        self._copies = CopyCommands(self, self.main, self.say)
+        self.commands = self._make_commands()
         self._set_first_look()
+
+    def _make_commands(self) -> Mapping[str, Callable[..., object]]:
+        """Return what each command of the registry of actions does; one that returns an awaitable is awaited."""
+        main, go, run, pages = self.main, self.main.navigation, self.controller, self._pages
+        return {
+            "back": main.go_back,
+            "next_pane": go.next_pane,
+            "previous_pane": go.previous_pane,
+            "focus_pane": go.focus_pane,
+            "scroll_up": go.scroll_up,
+            "scroll_down": go.scroll_down,
+            "top": go.top,
+            "bottom": go.bottom,
+            "to_prompt": go.to_prompt,
+            "zoom": go.zoom,
+            "sidebar": main.layout_choice.toggle_sidebar,
+            "next_layout": main.layout_choice.force_next,
+            "toggle_agent": run.toggle_agent,
+            "stop_agent": run.stop_agent,
+            "pause": run.pause,
+            "retry_now": run.retry_now,
+            "next_workflow": run.next_workflow,
+            "interrupt": self._interrupt,
+            "copy_message": self._copies.copy_message,
+            "copy_code": self._copies.copy_code,
+            "dashboard": pages.dashboard,
+            "show_log": pages.log,
+            "settings": pages.settings,
+            "palette": pages.palette,
+            "help": pages.help,
+            "next_theme": self._next_theme,
+            "quit": self.action_quit,
+        }
+
+    async def action_command(self, name: str, *arguments: int) -> None:
+        """Do what a key, a click or the palette asks for."""
+        done = self.commands[name](*arguments)
+        if isawaitable(done):
+            await done
 
     # Start.
 
@@ -117,13 +159,13 @@ class QuintetApp(TerminalApp):
         return self.main
 
     def on_mount(self) -> None:
-        self._pulling = self.set_interval(PULL_SECONDS, self._pull)
+        self.status_poll.start()
         if self._connect and not self.is_headless:
             self.leave_on_signals(self._leave_soon)
 
     @on(MainScreen.FirstFramePainted)
-    def _first_frame_stands(self) -> None:
-        self._owner = self._complete()
+    def _start_engine(self) -> None:
+        self._engine_task = self._complete()
 
     @work(group="engine", exit_on_error=False)
     async def _complete(self) -> None:
@@ -132,7 +174,7 @@ class QuintetApp(TerminalApp):
             cards, self._replayed, self._router = await asyncio.to_thread(self._make_router)
             await self.main.show_team(cards)
             if self._connect:
-                await self._life.live(
+                await self._owner.live(
                     self._overrides, on_settings=self._apply_settings, on_engine=self._engine_is_there
                 )
         except ConfigValidationError as error:
@@ -140,9 +182,9 @@ class QuintetApp(TerminalApp):
             self.exit(EXIT_CONFIGURATION, return_code=EXIT_CONFIGURATION)
         except QuintetError as error:
             self.say(str(error), "error")
-            self._controller.refuse(str(error))
+            self.controller.refuse(str(error))
         except Exception as error:  # noqa: BLE001  # the outer edge: without an engine the app still says why
-            self._controller.refuse(self.report_fault(error))
+            self.controller.refuse(self.report_fault(error))
 
     def _make_router(self) -> tuple[tuple[AgentCard, ...], Scoreboard, EventRouter]:
         from core.roster import read_roster
@@ -161,16 +203,16 @@ class QuintetApp(TerminalApp):
     def _engine_is_there(self) -> None:
         for warning in self.engine.warnings if self.engine is not None else ():
             self.say(warning, "warning")
-        self._controller.open()
+        self.controller.open()
         self.wake()
-        self._pull()
+        self.pull()
         self._warm_up()
-        self._controller.start_waiting_task()
+        self.controller.start_waiting_task()
 
     @property
     def engine(self) -> Engine | None:
         """The engine; None while it starts, after it has ended, and when it cannot be had."""
-        return self._life.engine
+        return self._owner.engine
 
     @work(group="warm-up", exit_on_error=False)
     async def _warm_up(self) -> None:
@@ -190,12 +232,12 @@ class QuintetApp(TerminalApp):
 
             await self.main.show_team(await asyncio.to_thread(read_roster, settings.team.prompts_dir))
         apply_settings(self, settings)
-        for pane in self.main.panes:
+        for pane in self.main.team.panes:
             pane.attempts_allowed = settings.llm.max_attempts
         table = key_table(settings.keys)
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
-        self.main.show_output_folder(shown_path(self._controller.output_dir or settings.workspace.output_dir))
+        self.main.show_output_folder(shown_path(self.controller.output_dir or settings.workspace.output_dir))
         for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
             self.say(warning, "warning")
 
@@ -238,180 +280,56 @@ class QuintetApp(TerminalApp):
             self._router.history.take(status, self.clock.monotonic())
         self.main.show_status(status)
 
-    def start_run(self, task: str) -> None:
-        """Let the team work on `task`; a leading @agent lets that agent work alone."""
-        self._controller.start_run(task)
-
     def begin(self, run: Coroutine[None, None, None]) -> None:
         """Let a run go on beside everything else."""
         self.run_worker(run, group="run", exit_on_error=False)
 
     @on(Prompt.Sent)
     def _prompt_sent(self, message: Prompt.Sent) -> None:
-        self._controller.send(message.text)
+        self.controller.send(message.text)
 
-    @property
-    def has_run(self) -> bool:
-        """Whether a run is on."""
-        return self._controller.has_run
-
-    def _pull(self) -> None:
-        """Draw the engine's state; rest when nothing moves until something happens."""
-        if not self.is_running:
-            return
-        status = self.engine.status() if self.engine is not None else None
-        if status is None:
-            self.main.tick()
-        else:
-            self.show_status(status)
-        is_moving = status is not None and (
-            status.running
-            or status.endpoint.state == "starting"
-            or any(breaker.state != "closed" for breaker in status.breakers)
-            or bool(status.alerts)  # their age
-        )
-        if not is_moving and self._pulling is not None:
-            self._pulling.pause()
+    def pull(self) -> None:
+        """Draw the engine's state now."""
+        self.status_poll.pull()
 
     def wake(self) -> None:
-        """Draw the state again twice a second, until nothing moves any more."""
-        if self._pulling is not None:
-            self._pulling.resume()
+        """Draw the engine's state twice a second, until nothing moves any more."""
+        self.status_poll.wake()
 
-    # Keys that need the engine.
+    def _read_status(self) -> EngineStatus | None:
+        return self.engine.status() if self.engine is not None else None
 
-    def action_toggle_agent(self, number: int) -> None:
-        self._controller.toggle_agent(number)
-        self._pull()
-
-    def action_stop_agent(self) -> None:
-        self._controller.stop_agent()
-
-    def action_retry_now(self) -> None:
-        self._controller.retry_now()
-        self._pull()
-
-    def action_pause(self) -> None:
-        self._controller.pause()
-        self._pull()
-
-    def action_next_workflow(self) -> None:
-        self._controller.next_workflow()
+    def _session_history(self) -> SessionHistory | None:
+        return self._router.history if self._router is not None else None
 
     @on(MainScreen.WorkflowChosen)
     def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
-        self._controller.choose_workflow(message.workflow)
+        self.controller.choose_workflow(message.workflow)
 
     def use_workflow(self, workflow: str) -> None:
         """Let the next run follow a workflow, and say so once there is an engine that knows it."""
         if self.engine is None:
-            self._controller.workflow = workflow
+            self.controller.workflow = workflow
         else:
-            self._controller.choose_workflow(workflow)
+            self.controller.choose_workflow(workflow)
 
-    def action_interrupt(self) -> None:
-        from textual.widgets import Input
-
-        field = self.focused
-        selected = self.main.prompt.selected_text if self.screen is self.main else ""
-        if isinstance(field, Input) and field.selected_text:
-            if field.password:
-                self.say("a key that is not shown is not copied either")
-                return
-            selected = field.selected_text
-        selected = selected or self.screen.get_selected_text() or ""
-        if selected:
-            self._copy(selected, "selection.txt")
-        elif not self._controller.stop_run():
+    def _interrupt(self) -> None:
+        if not self._copies.copy_selection() and not self.controller.stop_run():
             keys = " or ".join(key_label(key) for key in self.main.table.find("quit").all_keys)
             self.say(f"nothing runs; to leave press {keys}")
 
     @on(MainScreen.StopRequested)
     def _stop_requested(self) -> None:
-        self._controller.stop_run()
-
-    # Other keys.
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        if isinstance(self.screen, HelpScreen):
-            self.screen.dismiss()
-        else:
-            self.push_screen(HelpScreen(self.main.table, page=self.screen.id or ""))
-
-    def action_dashboard(self) -> None:
-        from tui.pages import dashboard_of
-
-        if self.screen is self.main and self._router is not None:
-            self.push_screen(dashboard_of(self, self._router.history))
-
-    def action_show_log(self) -> None:
-        from tui.pages import log_of
-
-        if self.screen is self.main and self._router is not None:
-            self.push_screen(log_of(self, self._router.history))
-
-    @work(group="settings", exclusive=True)
-    async def action_settings(self) -> None:
-        if self.screen is not self.main:
-            return
-        engine, words = self.engine, {"ui.theme": shipped_theme_names(), "team.workflow": tuple(self.main.workflows)}
-        try:
-            screen_class, draft = await asyncio.to_thread(_prepare_settings_screen, self._overrides)
-        except QuintetError as error:
-            self.say(str(error), "error")
-            return
-        if self.screen is self.main:
-            in_use = engine.settings if engine is not None else None
-            blink = self.main.prompt.cursor_blink
-            self._settings = screen_class(draft, in_use=in_use, choices=words, cursor_blink=blink)
-            self.push_screen(self._settings)
+        self.controller.stop_run()
 
     def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
         apply_settings(self, message.settings, message.names)
 
-    def action_command_palette(self) -> None:
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(id="--command-palette"))
-
-    def action_next_theme(self) -> None:
+    def _next_theme(self) -> None:
         names = shipped_theme_names()
         place = names.index(self.theme) if self.theme in names else -1
         self.use_theme(names[(place + 1) % len(names)])
         self.say(f"theme: {self.theme}")
-
-    async def action_copy_message(self) -> None:
-        pane = self.main.active_agent
-        text = (pane.view.answer_source or pane.view.source) if pane else ""
-        if pane is None or not text.strip():
-            self.say("nothing to copy here: choose an agent that has answered")
-            return
-        self._copy(text, f"{_file_stem(pane.card.agent_id)}.md")
-
-    async def action_copy_code(self) -> None:
-        pane = self.main.active_agent
-        blocks = pane.view.code_blocks if pane else []
-        if pane is None or not blocks:
-            self.say("no code block in this answer; Copy takes the whole message")
-            return
-        self._copy(blocks[-1], f"{_file_stem(pane.card.agent_id)}-code.txt")
-
-    @work(group="copy")
-    async def _copy(self, text: str, name: str) -> None:
-        try:
-            file = await asyncio.to_thread(write_copy, text, name)
-        except OSError as error:
-            where = f"the file was not written: {error.strerror}"
-        else:
-            where = f"also in {file}"
-        sequence = osc52(text, in_tmux="TMUX" in os.environ)
-        about = size(len(text.encode()))
-        if sequence is None or self._driver is None:
-            self.say(f"too long for the terminal's clipboard ({about}) - {where}", "warning")
-            return
-        self._driver.write(sequence)
-        self.say(f"sent to terminal ({about}) - {where}")
 
     def say(self, message: str, severity: Severity = "information") -> None:
         """Show a toast for as long as it takes to read, unless it stands there already; it is never read as markup."""
@@ -433,8 +351,7 @@ class QuintetApp(TerminalApp):
     # End.
 
     async def action_quit(self) -> None:
-        page = self._settings
-        if page is None or page not in self.screen_stack or not page.holds_back(lambda: self._leave_soon(0)):
+        if not self._pages.settings_hold_back(lambda: self._leave_soon(0)):
             await self._leave(0)
 
     async def _leave(self, code: int) -> None:
@@ -443,9 +360,9 @@ class QuintetApp(TerminalApp):
 
     async def _close_engine(self) -> None:
         """End the run and wait for the engine, but not for ever."""
-        ended = await self._life.close(GOODBYE_SECONDS)
-        if not ended and self._owner is not None:
-            self._owner.cancel()
+        ended = await self._owner.close(GOODBYE_SECONDS)
+        if not ended and self._engine_task is not None:
+            self._engine_task.cancel()
 
     async def on_unmount(self) -> None:
         await self._close_engine()
@@ -457,15 +374,3 @@ class QuintetApp(TerminalApp):
         """Run until the user leaves and return the exit code; what to say afterwards is in `last_words`."""
         code = super().run(**options)
         return code if code is not None else self.return_code or 0
-
-
-def _file_stem(name: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "-", one_line(name, 40).lower()) or "agent"
-
-
-def _prepare_settings_screen(overrides: Mapping[str, object]) -> tuple[type[SettingsScreen], Draft]:
-    """Import what the settings need and read their sources; both take a moment."""
-    from core.settings.editing.draft import Draft
-    from tui.screens.settings import SettingsScreen
-
-    return SettingsScreen, Draft(overrides=overrides)

@@ -20,6 +20,7 @@ class Action:
     `keys` work in `layer`: "always" means everywhere, "prompt" only while typing, "panes" only when not typing.
     `pane_keys` are twins for the pane layer. `footer` orders the footer: 1 comes first, 0 is not shown there;
     with `needs_run` it is shown there only while a run is on, with `needs_wait` only while an agent waits for a server.
+    `command` is the name in the app's table of commands, the id if it is empty; `argument` is handed to it.
     """
 
     id: str
@@ -29,14 +30,18 @@ class Action:
     layer: Layer = "always"
     pane_keys: tuple[str, ...] = ()
     footer: int = 0
-    call: str = ""
+    command: str = ""
+    argument: int | None = None
     needs_run: bool = False
     needs_wait: bool = False
 
     @property
     def action(self) -> str:
-        """The Textual action that runs it; without a namespace it belongs to the prompt or to the main screen."""
-        return self.call or self.id
+        """The Textual action that runs it: the prompt's own, or a command of the app."""
+        if self.layer == "prompt":
+            return self.id
+        argument = "" if self.argument is None else f", {self.argument}"
+        return f"app.command({self.command or self.id!r}{argument})"
 
     @property
     def all_keys(self) -> tuple[str, ...]:
@@ -65,7 +70,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("top", (), "Top", "Go to the first line of the active pane.", "panes", ("g",)),
     Action("bottom", (), "Bottom", "Go to the end of the active pane and follow it.", "panes", ("G",)),
     *(
-        Action(f"focus_{n}", (), f"Agent {n}", f"Go to the {word} agent.", "panes", (str(n),), call=f"focus_pane({n})")
+        Action(
+            f"focus_{n}",
+            (),
+            f"Agent {n}",
+            f"Go to the {word} agent.",
+            "panes",
+            (str(n),),
+            command="focus_pane",
+            argument=n,
+        )
         for n, word in enumerate(ORDINALS, start=1)
     ),
     Action(
@@ -76,7 +90,8 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("6",),
         footer=9,
-        call="focus_pane(6)",
+        command="focus_pane",
+        argument=6,
     ),
     Action(
         "to_prompt", (), "Type", "Go to the prompt; any letter without a meaning here does it too.", "panes", ("i",), 4
@@ -91,7 +106,8 @@ ACTIONS: tuple[Action, ...] = (
             (f"f{n + 4}",),
             f"Agent {n} on/off",
             f"Take the {word} agent off the team, or back on.",
-            call=f"app.toggle_agent({n})",
+            command="toggle_agent",
+            argument=n,
         )
         for n, word in enumerate(ORDINALS, start=1)
     ),
@@ -103,7 +119,8 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("space",),
         13,
-        "app.toggle_agent(0)",
+        "toggle_agent",
+        0,
     ),
     Action(
         "stop_agent",
@@ -113,7 +130,6 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("x",),
         14,
-        call="app.stop_agent",
         needs_run=True,
     ),
     Action(
@@ -124,7 +140,6 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("p",),
         15,
-        call="app.pause",
         needs_run=True,
     ),
     Action(
@@ -135,7 +150,6 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("R",),
         5,  # a wait is what the user looks at now: before everything but going back and typing
-        call="app.retry_now",
         needs_wait=True,
     ),
     Action(
@@ -144,7 +158,6 @@ ACTIONS: tuple[Action, ...] = (
         "Stop run",
         "Copy the selection; without one, stop the run.",
         footer=5,
-        call="app.interrupt",
         needs_run=True,
     ),
     Action(
@@ -155,7 +168,6 @@ ACTIONS: tuple[Action, ...] = (
         "panes",
         ("y",),
         12,
-        call="app.copy_message",
     ),
     Action(
         "copy_code",
@@ -164,7 +176,6 @@ ACTIONS: tuple[Action, ...] = (
         "The same with the answer's last code block.",
         "panes",
         ("c",),
-        call="app.copy_code",
     ),
     Action(
         "next_workflow",
@@ -173,7 +184,6 @@ ACTIONS: tuple[Action, ...] = (
         "Go to the next workflow, for the next run; Commands has them all by name.",
         "panes",
         ("w",),
-        call="app.next_workflow",
     ),
     Action(
         "dashboard",
@@ -182,7 +192,6 @@ ACTIONS: tuple[Action, ...] = (
         "Rates, latencies, breakers, pool, agents, alerts.",
         "panes",
         ("d",),
-        call="app.dashboard",
     ),
     Action(
         "show_log",
@@ -191,7 +200,6 @@ ACTIONS: tuple[Action, ...] = (
         "The log of the active agent; in it r shows this run alone, c that of the marked line.",
         "panes",
         ("L",),
-        call="app.show_log",
     ),
     Action(
         "settings",
@@ -199,10 +207,9 @@ ACTIONS: tuple[Action, ...] = (
         "Settings",
         "Every setting with its meaning and its source; change, check and save it.",
         pane_keys=("s",),
-        call="app.settings",
     ),
     Action("next_layout", (), "Layout", "Automatic, compact, standard, wide.", "panes", ("l",), 16),
-    Action("next_theme", (), "Theme", "Go to the next colour theme.", "panes", ("t",), 17, call="app.next_theme"),
+    Action("next_theme", (), "Theme", "Go to the next colour theme.", "panes", ("t",), 17),
     Action(
         "palette",
         ("ctrl+p",),
@@ -210,10 +217,9 @@ ACTIONS: tuple[Action, ...] = (
         "Find any action by its name.",
         pane_keys=("colon",),
         footer=6,
-        call="app.command_palette",
     ),
-    Action("help", ("f1",), "Help", "This page.", pane_keys=("question_mark",), footer=7, call="app.help"),
-    Action("quit", ("ctrl+q",), "Quit", "Stop everything and leave.", pane_keys=("q",), footer=18, call="app.quit"),
+    Action("help", ("f1",), "Help", "This page.", pane_keys=("question_mark",), footer=7),
+    Action("quit", ("ctrl+q",), "Quit", "Stop everything and leave.", pane_keys=("q",), footer=18),
 )
 
 

@@ -53,8 +53,8 @@ async def test_enter_on_the_empty_prompt_gives_real_files(tmp_path: Path) -> Non
         header = str(app.main.query_one("#header").render())
 
         assert app.finished is not None
-        assert len(app.main.panes) == 5
-        for pane in app.main.panes:
+        assert len(app.main.team.panes) == 5
+        for pane in app.main.team.panes:
             assert pane.view.answer_source.strip(), f"{pane.card.title} said nothing"
         folder = Path(app.finished.output_dir)
         assert folder.parent == tmp_path / "output"
@@ -62,7 +62,7 @@ async def test_enter_on_the_empty_prompt_gives_real_files(tmp_path: Path) -> Non
         assert all((folder / path).stat().st_size for path in app.finished.files)
         assert f"{len(app.finished.files)} files · verdict {app.finished.verdict}" in header
         assert {"passed": "✓ passed", "failed": "✗ failed"}[app.finished.status] in header
-        last_note = app.main.active_agent.view.source if app.main.active_agent else ""
+        last_note = app.main.team.active_agent.view.source if app.main.team.active_agent else ""
         assert f"run {app.finished.status}" in last_note
         model = psutil.Process().children()
         assert model
@@ -87,5 +87,5 @@ async def test_the_run_goes_on_when_the_model_is_killed_in_the_middle_of_a_word(
 
         assert app.finished is not None
         assert app.finished.files
-        assert any("try 1 failed" in pane.view.source for pane in app.main.panes)
-        assert all(pane.view.answer_source.strip() for pane in app.main.panes)
+        assert any("try 1 failed" in pane.view.source for pane in app.main.team.panes)
+        assert all(pane.view.answer_source.strip() for pane in app.main.team.panes)

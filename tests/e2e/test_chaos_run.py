@@ -68,7 +68,7 @@ class WitnessedApp(QuintetApp):
                 pass
 
     def _expect(self, agent_id: str, words: str, event: Event) -> None:
-        pane = self.main.pane_of(agent_id)
+        pane = self.main.team.pane_of(agent_id)
         title = pane.border_text()[0] if pane is not None else "no pane"
         if words not in title:
             self.unseen.append(f"{title!r} does not say {words!r} for {event}")
@@ -86,7 +86,7 @@ def check_all_was_seen(app: WitnessedApp) -> None:
     """Assert that every failed attempt has its note in the pane of its agent, and every wait stood in its title."""
     assert app.unseen == []
     for event in app.failed_attempts:
-        pane = app.main.pane_of(event.agent_id)
+        pane = app.main.team.pane_of(event.agent_id)
         assert pane is not None
         notes = [line for line in pane.view.source.splitlines() if f"try {event.attempt} failed: " in line]
         told = [
@@ -186,7 +186,7 @@ async def test_the_embedded_model_behind_a_flaky_network_delivers_as_well(tmp_pa
         app = WitnessedApp(settings)
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: app.engine is not None)
-            app.start_run(TASK)
+            app.controller.start_run(TASK)
             async with asyncio.timeout(240):
                 while app.finished is None:
                     await pilot.pause()
@@ -219,7 +219,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
         server.answer_by(ScriptedTeam({"code_file": half}))
         patient = {"circuit_breaker__threshold": 3, "circuit_breaker__timeout": 60.0}
         async with team_at(tmp_path, server.base_url, **patient) as (app, pilot):
-            developer = app.main.panes[1]
+            developer = app.main.team.panes[1]
             await pilot.press(*"slice", "enter")
             await until(pilot, lambda: "def rev" in developer.view.source)
 
@@ -232,7 +232,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
 
             # It says what is wrong, what it waits for and until when.
             await until(pilot, lambda: developer.status.has_wait_to_end and "retry" not in developer.border_text()[0])
-            app._pull()
+            app.pull()
             await pilot.pause()
             sidebar = str(app.main.query_one("#sidebar-text").render())
             assert re.search(rf"{waits_for}.* \d+(\.\d)? s", developer.border_text()[0])
@@ -263,7 +263,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
             # Another one ends it all.
             async with asyncio.timeout(2):
                 await pilot.press("ctrl+c")
-                await until(pilot, lambda: app.finished is not None and not app.has_run)
+                await until(pilot, lambda: app.finished is not None and not app.controller.has_run)
             assert app.finished is not None
             assert app.finished.status == "cancelled"
             pool = app.engine.status().pool

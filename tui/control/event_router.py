@@ -83,7 +83,7 @@ class EventRouter:
         main = self._main
         match event:
             case TokensReceived():
-                pane = main.pane_of(event.agent_id)
+                pane = main.team.pane_of(event.agent_id)
                 if pane is not None:
                     if pane.status.state != "streaming":  # else the tokens change nothing but a count
                         self._show_status(pane)
@@ -100,7 +100,7 @@ class EventRouter:
                 | CallFailed()
                 | CallCancelled()
             ):
-                pane = main.pane_of(event.agent_id)
+                pane = main.team.pane_of(event.agent_id)
                 if pane is not None:
                     self._show_status(pane)
                     pane.receive(event)
@@ -110,19 +110,19 @@ class EventRouter:
                 self._started_at = event.at
                 self._fallbacks.clear()
                 main.show_task(event.task)
-                for agent_pane in main.panes:
+                for agent_pane in main.team.panes:
                     self._show_status(agent_pane)
                 self._log(event.at, f"▶ run started: {event.workflow}, files go to {shown_path(event.output_dir)}")
             case RunFinished():
                 self._finish_run(event)
             case StepStarted():
-                pane = main.pane_of(event.agent_id)
+                pane = main.team.pane_of(event.agent_id)
                 if pane is not None:
                     self._show_status(pane)
                     pane.begin_step(event)
-                    main.look_at(pane)
+                    main.navigation.show_working(pane)
             case StepFinished():
-                pane = main.pane_of(event.agent_id)
+                pane = main.team.pane_of(event.agent_id)
                 if pane is not None:
                     self._show_status(pane)
                     pane.finish_step(event)
@@ -137,10 +137,10 @@ class EventRouter:
                 self._log(event.at, f"⏸ rate limited by the server for {wait:.0f} s", "$text-warning")
             case FileWritten():
                 row = FileRow(event.path, event.bytes, event.version, "", self._name(event.agent_id))
-                main.activity.add_file(row)
+                main.team.activity.add_file(row)
             case FileRejected():
-                main.activity.add_file(FileRow(event.path, 0, 0, event.why, self._name(event.agent_id)))
-                pane = main.pane_of(event.agent_id)
+                main.team.activity.add_file(FileRow(event.path, 0, 0, event.why, self._name(event.agent_id)))
+                pane = main.team.pane_of(event.agent_id)
                 if pane is not None:
                     pane.note(f"file rejected: {event.path}: {event.why}", "warning")
             case TestsRan():
@@ -181,7 +181,7 @@ class EventRouter:
         main.show_outcome(event.status, event.verdict, len(event.files), event.duration_seconds)
         self._log(event.at, f"{sign} run {word}{why} ({clock_time(event.duration_seconds)}, {where})", style)
         failed = event.status == "failed"
-        pane = main.active_agent or (main.panes[-1] if main.panes else None)
+        pane = main.team.active_agent or (main.team.panes[-1] if main.team.panes else None)
         if pane is not None:
             pane.note(f"run {word}{why}" if failed and why else f"run {word}: {where}", "error" if failed else "info")
         if failed:
@@ -226,16 +226,16 @@ class EventRouter:
         return key
 
     def _steered(self, event: SteeringReceived) -> None:
-        pane = self._main.pane_of(event.agent_id) if event.agent_id else None
-        for target in (pane,) if pane is not None else self._main.panes:
+        pane = self._main.team.pane_of(event.agent_id) if event.agent_id else None
+        for target in (pane,) if pane is not None else self._main.team.panes:
             target.note(f"you: {event.text}")
         self._log(event.at, f"you to {self._name(event.agent_id) if event.agent_id else 'all'}: {event.text}")
 
     def _log(self, at: float, text: str, style: str = "") -> None:
-        self._main.activity.add_entry(at - self._started_at if self._started_at is not None else 0.0, text, style)
+        self._main.team.activity.add_entry(at - self._started_at if self._started_at is not None else 0.0, text, style)
 
     def _name(self, agent_id: str) -> str:
-        pane = self._main.pane_of(agent_id)
+        pane = self._main.team.pane_of(agent_id)
         return one_line(pane.card.short if pane is not None else agent_id, 30)
 
 

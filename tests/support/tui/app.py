@@ -22,7 +22,7 @@ async def settle(pilot: Pilot[Any], status: EngineStatus = IDLE) -> QuintetApp:
     """Draw everything that is due, and return the app."""
     app = pilot.app
     assert isinstance(app, QuintetApp)
-    while not app.main.panes:  # they come after the first paint
+    while not app.main.team.panes:  # they come after the first paint
         await pilot.pause()
     app.show_status(status)
     await pilot.pause()

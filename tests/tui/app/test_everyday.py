@@ -59,7 +59,7 @@ async def test_the_toast_of_a_failed_run_is_short_and_its_pane_has_all_the_words
 
         assert len(toasts(app)) < 300
         assert "Press Up to edit the task and send it again." in toasts(app)
-        assert reason[:500] in " ".join(app.main.panes[0].view.source.split())
+        assert reason[:500] in " ".join(app.main.team.panes[0].view.source.split())
 
 
 async def test_an_open_breaker_whose_pause_is_over_says_that_the_next_try_is_due() -> None:
@@ -88,17 +88,17 @@ async def test_an_agent_between_two_calls_of_a_paused_run_is_held_and_does_not_t
         for event in events:
             app.receive(event)
         app.show_status(status)
-        titles = [pane.border_text()[0] for pane in app.main.panes[:2]]
+        titles = [pane.border_text()[0] for pane in app.main.team.panes[:2]]
         app.show_status(replace(status, paused=False))
 
         assert titles == ["1 Business Analyst ⏸ held", "2 Developer … thinking"]
-        assert app.main.panes[0].border_text()[0] == "1 Business Analyst … thinking"
+        assert app.main.team.panes[0].border_text()[0] == "1 Business Analyst … thinking"
 
 
 async def test_tries_beyond_those_that_are_counted_have_no_total() -> None:
     async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
-        developer = app.main.panes[1]
+        developer = app.main.team.panes[1]
         developer.attempts_allowed = 4
         shown = []
         for number in (4, 5):
@@ -115,7 +115,7 @@ async def test_retry_now_does_not_deny_that_calls_are_in_the_queue(tmp_path: Pat
     async with working_app(tmp_path, {"opinion": silence()}, settings=settings) as (app, pilot, server):
         await pilot.press(*"why", "enter")
         await server.requests(1)
-        await until(pilot, lambda: any("queued" in pane.border_text()[0] for pane in app.main.panes))
+        await until(pilot, lambda: any("queued" in pane.border_text()[0] for pane in app.main.team.panes))
         await pilot.press("escape", "R")
         await pilot.pause()
 
@@ -138,10 +138,10 @@ async def test_the_focus_goes_along_when_another_agents_pane_takes_the_place_of_
         if over:
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.main)
-        await until(pilot, lambda: app.main.panes[1].view.has_focus)
+        await until(pilot, lambda: app.main.team.panes[1].view.has_focus)
         await pilot.press("x")
 
-        assert app.main.active_agent is app.main.panes[1]
+        assert app.main.team.active_agent is app.main.team.panes[1]
         assert app.main.prompt.text == ""
 
 

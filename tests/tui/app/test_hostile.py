@@ -51,8 +51,8 @@ async def test_sending_with_everybody_off_says_so_and_gives_the_task_back(tmp_pa
         await until(pilot, lambda: app.main.prompt.text == "slice")
 
         assert "switch at least one" in toasts(app)
-        assert "switch at least one" in app.main.panes[0].view.source
-        assert not app.has_run
+        assert "switch at least one" in app.main.team.panes[0].view.source
+        assert not app.controller.has_run
         assert not server.journal
 
 
@@ -70,7 +70,7 @@ async def test_interrupting_the_start_gives_the_waiting_task_back(tmp_path: Path
         app = QuintetApp(task="slice", overrides=FROZEN_SETTINGS, load_settings=load)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             try:
-                await until(pilot, lambda: bool(app.main.panes))
+                await until(pilot, lambda: bool(app.main.team.panes))
                 await pilot.press("ctrl+c")
                 await pilot.pause()
                 assert app.main.prompt.text == "slice"
@@ -78,7 +78,7 @@ async def test_interrupting_the_start_gives_the_waiting_task_back(tmp_path: Path
             finally:
                 may_load.set()
             await until(pilot, lambda: app.engine is not None)
-            assert not app.has_run
+            assert not app.controller.has_run
             assert not server.journal
 
 
@@ -86,19 +86,19 @@ async def test_escape_twice_right_after_enter_stops_the_run(tmp_path: Path) -> N
     clock = VirtualClock(manual=True)  # no time passes between the two, however busy the machine is
     async with working_app(tmp_path, {"brief": silence()}, clock=clock) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: app.has_run)
+        await until(pilot, lambda: app.controller.has_run)
         app.main._status = None  # the screen has not been told yet
         await pilot.press("escape", "escape")
 
-        await until(pilot, lambda: not app.has_run)
+        await until(pilot, lambda: not app.controller.has_run)
         await until(pilot, lambda: "■ stopped" in screen_text(app).splitlines()[0])
 
 
 async def test_a_run_stopped_before_it_began_is_shown_as_stopped(tmp_path: Path) -> None:
     async with working_app(tmp_path, {"brief": silence()}) as (app, pilot, _):
-        app.start_run("slice")
-        await until(pilot, lambda: app.has_run)
-        await app.run_action("interrupt", app)
+        app.controller.start_run("slice")
+        await until(pilot, lambda: app.controller.has_run)
+        await app.action_command("interrupt")
 
         await until(pilot, lambda: "■ stopped" in screen_text(app).splitlines()[0])
 
@@ -129,7 +129,7 @@ async def test_mashing_keys_and_resizing_while_five_agents_stream(seed: int) -> 
         app = await settle(pilot)
         app.receive(start())
         streams = []
-        for pane in app.main.panes:
+        for pane in app.main.team.panes:
             app.receive(step(pane.card.agent_id, "work", 1000.0))
             for event in attempt(pane.card.agent_id, f"c{pane.number}", 1, 1000.0):
                 app.receive(event)
@@ -149,7 +149,7 @@ async def test_mashing_keys_and_resizing_while_five_agents_stream(seed: int) -> 
         await pilot.resize_terminal(120, 40)
         await settle(pilot)
 
-        assert [pane.view.answer_source for pane in app.main.panes] == [STREAM * 8] * 5
+        assert [pane.view.answer_source for pane in app.main.team.panes] == [STREAM * 8] * 5
         assert "Quintet" in screen_text(app)
 
 

@@ -55,7 +55,7 @@ ATTACK = "[red]x[/] [@click=app.quit]y[/] \x1b[31mred\x1b]0;title\x07 \u202eabc"
 
 
 def pane(app: QuintetApp, agent_id: str) -> AgentPane:
-    found = app.main.pane_of(agent_id)
+    found = app.main.team.pane_of(agent_id)
     assert found is not None
     return found
 
@@ -247,7 +247,7 @@ async def test_how_the_run_ended_stays_on_the_screen_until_the_next_one(
 
         assert words in screen_text(app).splitlines()[0]
         assert pane(app, "developer").view.source.count(note) == 1
-        assert sum(note in other.view.source for other in app.main.panes) == 1
+        assert sum(note in other.view.source for other in app.main.team.panes) == 1
         assert note in screen_text(app)
 
         app.receive(start())
@@ -323,7 +323,7 @@ async def test_only_agents_that_wait_for_the_breaker_are_shown_to_wait() -> None
         for event in (*first_half(), breaker_opens(), breaker_holds_devops()):
             app.receive(event)
 
-        held = [pane.card.agent_id for pane in app.main.panes if "breaker" in pane.border_text()[0]]
+        held = [pane.card.agent_id for pane in app.main.team.panes if "breaker" in pane.border_text()[0]]
 
         assert held == ["devops_engineer"]
 
@@ -438,8 +438,8 @@ async def test_an_answer_from_the_cache_is_whole_and_says_where_it_comes_from(ev
         for event in (*attempt("developer", "before", 1, 1000.0), finishes("before", 1, "earlier"), *events):
             app.receive(event)
         source = pane(app, "developer").view.source
-        app.main.leave_welcome()
-        app.main.look_at(pane(app, "developer"))
+        app.main.navigation.leave_welcome()
+        app.main.navigation.show_working(pane(app, "developer"))
         await settle(pilot)
 
         assert pane(app, "developer").view.answer_source == "kept"
@@ -453,8 +453,8 @@ async def test_an_answer_that_was_cut_off_says_so() -> None:
         app = await settle(pilot)
         for event in (*attempt("developer", "code", 1, 1000.0), finishes("code", 1, "a", finish_reason="length")):
             app.receive(event)
-        app.main.leave_welcome()
-        app.main.look_at(pane(app, "developer"))
+        app.main.navigation.leave_welcome()
+        app.main.navigation.show_working(pane(app, "developer"))
         await settle(pilot)
 
         assert "cut off at its length limit" in screen_text(app)
@@ -507,7 +507,7 @@ async def test_files_are_listed_with_what_became_of_them() -> None:
         app.receive(file_written("a.py", 1002.0))
         app.receive(file_rejected("b.py", "cut off", 1003.0))
 
-        assert [(row.path, row.why) for row in app.main.activity.files] == [("a.py", ""), ("b.py", "cut off")]
+        assert [(row.path, row.why) for row in app.main.team.activity.files] == [("a.py", ""), ("b.py", "cut off")]
 
 
 async def test_words_of_the_user_are_shown_where_they_go() -> None:
@@ -519,7 +519,7 @@ async def test_words_of_the_user_are_shown_where_they_go() -> None:
 
         assert "you: use argparse" in pane(app, "developer").view.source
         assert "you: use argparse" not in pane(app, "qa_engineer").view.source
-        assert all("you: be brief" in pane.view.source for pane in app.main.panes)
+        assert all("you: be brief" in pane.view.source for pane in app.main.team.panes)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])

@@ -42,7 +42,7 @@ class App(tui.app.QuintetApp):
 async def main():
     app = App(connect=False, overrides={"ui.animation": "none", "ui.theme": "quintet-dark"})
     async with app.run_test(size=(120, 40)) as pilot:
-        while not app.main.panes:
+        while not app.main.team.panes:
             await pilot.pause()
         print(json.dumps([*app.painted, [name for name in sys.argv[1:] if name in sys.modules]]))
 
@@ -91,15 +91,16 @@ async def test_nothing_moves_when_what_came_after_the_first_paint_is_there(size:
 async def test_keys_before_the_panes_are_there_do_no_harm() -> None:
     app = frozen_app()
     async with app.run_test() as pilot:
-        assert not app.main.panes
-        for action in ("back", "next_pane", "previous_pane", "focus_pane(3)", "zoom", "sidebar", "bottom", "top"):
-            await app.run_action(action, app.main)
-        await app.run_action("scroll_down", app.main)
-        for action in ("toggle_agent(1)", "stop_agent", "pause", "copy_message", "copy_code", "interrupt"):
-            await app.run_action(action, app)
+        assert not app.main.team.panes
+        for command in ("back", "next_pane", "previous_pane", "zoom", "sidebar", "bottom", "top", "scroll_down"):
+            await app.action_command(command)
+        for command in ("stop_agent", "pause", "copy_message", "copy_code", "interrupt"):
+            await app.action_command(command)
+        await app.action_command("focus_pane", 3)
+        await app.action_command("toggle_agent", 1)
         await settle(pilot)
 
-        assert len(app.main.panes) == 5
+        assert len(app.main.team.panes) == 5
 
 
 async def test_leaving_before_the_engine_is_there_leaves_nothing_behind(tmp_path: Path) -> None:

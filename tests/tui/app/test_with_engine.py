@@ -31,8 +31,8 @@ async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) ->
         engine = app.engine
         assert engine is not None
         await until(pilot, lambda: not engine.status().running)
-        assert all(pane.status.state == "done" for pane in app.main.panes)
-        assert any(not row.why for row in app.main.activity.files)
+        assert all(pane.status.state == "done" for pane in app.main.team.panes)
+        assert any(not row.why for row in app.main.team.activity.files)
 
 
 async def test_a_task_of_the_command_line_starts_by_itself(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> 
         assert "Quintet · Round table" in header
         assert "Round table" in placeholder
         assert app.engine is not None
-        assert [row.path for row in app.main.activity.files] == ["ANSWER.md"]
+        assert [row.path for row in app.main.team.activity.files] == ["ANSWER.md"]
 
 
 async def test_w_goes_through_the_workflows_and_during_a_run_chooses_that_of_the_next_one(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ async def test_an_agent_of_the_users_own_gets_a_pane(tmp_path: Path) -> None:
     (tmp_path / "team/agents/reviewer.yaml").write_text(reviewer.replace("order: 2", "order: 9"))
 
     async with working_app(tmp_path) as (app, _, __):
-        assert [pane.card.title for pane in app.main.panes][-1] == "Reviewer"
-        assert len(app.main.panes) == 6
+        assert [pane.card.title for pane in app.main.team.panes][-1] == "Reviewer"
+        assert len(app.main.team.panes) == 6
 
 
 async def test_words_typed_during_a_run_steer_it(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ async def test_words_typed_during_a_run_steer_it(tmp_path: Path) -> None:
         await pilot.press(*"slice", "enter")
         await server.requests(1)
         await pilot.press(*"@dev be brief", "enter")
-        await until(pilot, lambda: "you: be brief" in app.main.panes[1].view.source)
+        await until(pilot, lambda: "you: be brief" in app.main.team.panes[1].view.source)
 
-        assert "you: be brief" not in app.main.panes[0].view.source
+        assert "you: be brief" not in app.main.team.panes[0].view.source
         assert app.main.prompt.text == ""
 
 
@@ -148,7 +148,7 @@ async def test_a_key_ends_a_wait_and_the_run_goes_on(
     answers = {"brief": [refusal, ANSWERS["brief"]]}
     async with working_app(tmp_path, answers, settings=settings) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: wait in app.main.panes[0].border_text()[0])
+        await until(pilot, lambda: wait in app.main.team.panes[0].border_text()[0])
         footer_while_typing = footer(app)
         await pilot.press("escape", active)
         await until(pilot, lambda: "R Retry now" in footer(app))
@@ -170,11 +170,11 @@ async def test_the_key_that_ends_waits_says_when_nobody_waits(tmp_path: Path) ->
 async def test_f6_switches_the_second_agent_off_while_typing(tmp_path: Path) -> None:
     async with working_app(tmp_path) as (app, pilot, _):
         await pilot.press(*"abc", "f6")
-        await until(pilot, lambda: app.main.panes[1].border_text()[0] == "2 Developer ○ off")
+        await until(pilot, lambda: app.main.team.panes[1].border_text()[0] == "2 Developer ○ off")
         assert app.main.prompt.text == "abc"
 
         await pilot.press("f6")
-        await until(pilot, lambda: "idle" in app.main.panes[1].border_text()[0])
+        await until(pilot, lambda: "idle" in app.main.team.panes[1].border_text()[0])
 
 
 async def test_leaving_in_the_middle_of_a_run_ends_it(tmp_path: Path) -> None:
@@ -196,12 +196,12 @@ async def test_a_folder_that_cannot_be_used_gives_the_task_back(tmp_path: Path) 
         await until(pilot, lambda: app.main.prompt.text == "slice")
 
         assert "blocked" in toasts(app)
-        assert "blocked" in app.main.panes[0].view.source
+        assert "blocked" in app.main.team.panes[0].view.source
 
 
 async def test_an_idle_app_stops_asking_for_the_state(tmp_path: Path) -> None:
     async with working_app(tmp_path) as (app, pilot, _):
-        await until(pilot, lambda: app._pulling is not None and not app._pulling._active.is_set())
+        await until(pilot, lambda: app.status_poll.is_resting)
 
 
 async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
@@ -217,6 +217,6 @@ async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
         await until(pilot, lambda: "sent to terminal" in toasts(app))
 
         file = Path(toasts(app).rpartition("also in ")[2])
-        assert file.read_text(encoding="utf-8") == app.main.panes[1].view.answer_source
+        assert file.read_text(encoding="utf-8") == app.main.team.panes[1].view.answer_source
         assert any(text.startswith("\x1b]52;c;") for text in written)
         assert "copied" not in toasts(app).casefold()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import pytest
+from textual.actions import parse
 from textual.command import Hit
 from textual.pilot import Pilot
 
 from tests.support.tui.app import frozen_app, settle
-from tui.app import QuintetApp
 from tui.bindings import ACTIONS, Action, KeyTable, clashes, key_label, key_table
 from tui.control.palette import ActionProvider
 from tui.screens.help import HelpScreen, help_content
-from tui.screens.main import MainScreen
 from tui.widgets.prompt.prompt import Prompt
 
 by_row = pytest.mark.parametrize("row", ACTIONS, ids=[row.id for row in ACTIONS])
@@ -29,10 +29,18 @@ def test_every_action_has_an_id_of_its_own() -> None:
 
 @by_row
 def test_every_key_has_something_that_it_does(row: Action) -> None:
-    name = row.action.partition("(")[0]
-    owner: type = QuintetApp if name.startswith("app.") else Prompt if row.layer == "prompt" else MainScreen
+    if row.layer == "prompt":
+        assert callable(getattr(Prompt, f"action_{row.action}", None))
+    else:
+        namespace, name, (command, *arguments) = parse(row.action)
+        assert (namespace, name) == ("app", "command")
+        signature(frozen_app().commands[str(command)]).bind(*arguments)
 
-    assert callable(getattr(owner, f"action_{name.removeprefix('app.')}", None))
+
+def test_every_command_has_a_row() -> None:
+    commands = {row.command or row.id for row in ACTIONS if row.layer != "prompt"}
+
+    assert set(frozen_app().commands) == commands
 
 
 @by_row

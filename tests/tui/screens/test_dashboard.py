@@ -297,7 +297,7 @@ async def test_a_breaker_that_opens_has_one_toast_and_one_line() -> None:
         app.receive(AlertFired(**run_fields(NOW), name="breaker_recovered", severity="info", message="it is back"))  # type: ignore[arg-type]
         await pilot.pause()
         told = [toast.message for toast in app._notifications]
-        lines = "\n".join(text.plain for _, text in app.main.activity._entries)
+        lines = "\n".join(text.plain for _, text in app.main.team.activity._entries)
 
     assert len(told) == 2
     assert "its breaker is open" in told[0]
@@ -309,8 +309,8 @@ async def test_the_dashboard_opens_only_over_the_panes() -> None:
     async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         await pilot.press("f1")
-        app.action_dashboard()
-        app.action_show_log()
+        for command in ("dashboard", "show_log"):
+            await app.action_command(command)
         await pilot.pause()
 
         assert isinstance(app.screen, HelpScreen)

@@ -10,7 +10,7 @@ from textual.geometry import Region, Size
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.scripted_run import IN_THE_MIDDLE, FrozenClock, first_half
 from tui.screens.main import MainScreen
-from tui.widgets.team_view import LAYOUT_NAMES, LayoutName, is_too_small, layout_for, regions_for, shown_cells
+from tui.widgets.team_layout import LAYOUT_NAMES, LayoutName, is_too_small, layout_for, regions_for, shown_cells
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ async def test_resizing_keeps_draft_focus_and_active_agent() -> None:
             await pilot.resize_terminal(*size)
             await settle(pilot, IN_THE_MIDDLE)
 
-        active = app.main.active_agent
+        active = app.main.team.active_agent
         assert active is not None
         assert active.card.agent_id == "qa_engineer"
         assert active.view.has_focus
         assert app.main.prompt.text == "draft"
-        assert app.main.arrangement == "compact"
+        assert app.main.team.arrangement == "compact"
 
 
 async def test_tab_goes_round_all_panes_without_leaving_the_prompt() -> None:
@@ -80,23 +80,23 @@ async def test_tab_goes_round_all_panes_without_leaving_the_prompt() -> None:
         seen = []
         for _ in range(6):
             await pilot.press("tab")
-            seen.append(app.main.active_agent.number if app.main.active_agent else 6)
+            seen.append(app.main.team.active_agent.number if app.main.team.active_agent else 6)
 
         assert seen == [2, 3, 4, 5, 6, 1]
         assert app.main.prompt.has_focus
         await pilot.press("shift+tab")
-        assert app.main.active_agent is None
+        assert app.main.team.active_agent is None
 
 
 async def test_only_panes_on_screen_are_displayed() -> None:
     async with frozen_app().run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         await pilot.press("escape", "2")
-        assert [pane.display for pane in app.main.panes] == [True] * 5
+        assert [pane.display for pane in app.main.team.panes] == [True] * 5
 
         await pilot.press("z")
 
-        assert [pane.display for pane in app.main.panes] == [False, True, False, False, False]
+        assert [pane.display for pane in app.main.team.panes] == [False, True, False, False, False]
 
 
 async def test_an_agent_that_begins_comes_to_the_front_unless_the_user_chose() -> None:
@@ -104,13 +104,13 @@ async def test_an_agent_that_begins_comes_to_the_front_unless_the_user_chose() -
         app = await settle(pilot)
         for event in first_half():
             app.receive(event)
-        assert app.main.active_agent is app.main.panes[3]
+        assert app.main.team.active_agent is app.main.team.panes[3]
 
         await pilot.press("tab", "tab")
-        chosen = app.main.active_agent
+        chosen = app.main.team.active_agent
         app.receive(first_half()[1])
 
-        assert app.main.active_agent is chosen
+        assert app.main.team.active_agent is chosen
 
 
 async def test_two_escapes_far_apart_do_not_stop_the_run() -> None:
@@ -140,7 +140,7 @@ async def test_the_active_pane_has_the_main_place() -> None:
         for number in (2, 5, 1, 6, 3):
             await pilot.press(str(number))
             await settle(pilot)
-            cells = [*app.main.panes, app.main.activity]
+            cells = [*app.main.team.panes, app.main.team.activity]
 
             largest = max((cell for cell in cells if cell.display), key=lambda cell: cell.region.area)
             assert cells.index(largest) == number - 1
@@ -153,6 +153,6 @@ async def test_a_working_agent_takes_the_main_place() -> None:
             app.receive(event)
         await settle(pilot)
 
-        largest = max(app.main.panes, key=lambda pane: pane.region.area)
-        assert largest is app.main.active_agent
+        largest = max(app.main.team.panes, key=lambda pane: pane.region.area)
+        assert largest is app.main.team.active_agent
         assert largest.number == 4

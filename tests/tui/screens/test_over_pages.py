@@ -78,7 +78,7 @@ async def test_ctrl_c_over_a_page_stops_the_run(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
         await pilot.press("ctrl+c")
 
-        await until(pilot, lambda: not app.has_run)
+        await until(pilot, lambda: not app.controller.has_run)
         assert isinstance(app.screen, DashboardScreen)
 
 

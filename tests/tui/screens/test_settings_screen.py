@@ -418,7 +418,7 @@ async def test_the_draft_in_the_prompt_survives_and_a_new_size_is_taken_over() -
         await pilot.pause()
 
         assert app.main.prompt.text == "draft"
-        assert app.main.arrangement == "compact"
+        assert app.main.team.arrangement == "compact"
 
 
 # When it takes effect.
@@ -499,9 +499,9 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert app.theme != theme_before
         assert app.animation_level == "none"
         assert not app.main.prompt.cursor_blink
-        assert app.main.arrangement == "compact"
+        assert app.main.team.arrangement == "compact"
         assert logs.LEVELS[logs._active.lowest] == "WARNING"
-        assert app._controller.workflow == "code_review"
+        assert app.controller.workflow == "code_review"
 
 
 # Looks.

@@ -1,0 +1,40 @@
+"""What the parts that act for the user need of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+Severity = Literal["information", "warning", "error"]
+
+
+class Say(Protocol):
+    """Shows a toast."""
+
+    def __call__(self, message: str, severity: Severity = "information") -> None: ...
+
+
+class AppServices(Protocol):
+    """The app, as far as its commands need it."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine; None while there is none."""
+
+    def say(self, message: str, severity: Severity = "information") -> None:
+        """Show a toast."""
+
+    def wake(self) -> None:
+        """Draw the engine's state until nothing moves any more."""
+
+    def pull(self) -> None:
+        """Draw the engine's state now."""
+
+    def begin(self, run: Coroutine[None, None, None]) -> None:
+        """Let a run go on beside everything else."""
+
+    def report_fault(self, error: Exception) -> str:
+        """Show a fault of our own, and return the words for it."""
