@@ -55,7 +55,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class CallRate:
     """What a counter grew by for each call that ended in the last five minutes; only alerts watch it.
 
     Attributes:
@@ -143,10 +143,10 @@ _ROWS = (
 )
 
 RATES = (
-    Rate("llm.error_rate", "calls that failed, of those that ended", "llm.requests", "error"),
-    Rate("llm.success_rate", "calls that were answered, of those that ended", "llm.requests", "ok"),
-    Rate("llm.retry_rate", "attempts made again, for each call that ended", "llm.retries", highest=100.0),
-    Rate("llm.truncation_rate", "prompts that were cut, for each call that ended", "llm.context_truncations"),
+    CallRate("llm.error_rate", "calls that failed, of those that ended", "llm.requests", "error"),
+    CallRate("llm.success_rate", "calls that were answered, of those that ended", "llm.requests", "ok"),
+    CallRate("llm.retry_rate", "attempts made again, for each call that ended", "llm.retries", highest=100.0),
+    CallRate("llm.truncation_rate", "prompts that were cut, for each call that ended", "llm.context_truncations"),
 )
 # fmt: on
 

@@ -52,16 +52,11 @@ class Cost:
             self.is_estimated or other.is_estimated,
         )
 
-    @property
-    def is_at_least(self) -> bool:
-        """Whether the true price is higher, because some calls are not in it."""
-        return self.priced_calls > 0 and self.unknown_calls > 0
-
     def words(self) -> str:
         """Return the price as it is shown: "$0.0035", "at least $1.20", "about $0.02", "local", "-" if unknown."""
         if not self.priced_calls:
             return "local" if self.local_calls and not self.unknown_calls else UNKNOWN
-        prefix = "at least " if self.is_at_least else "about " if self.is_estimated else ""
+        prefix = "at least " if self.unknown_calls else "about " if self.is_estimated else ""
         if 0 < self.usd < SMALLEST_SHOWN:
             return f"{prefix}<${SMALLEST_SHOWN}"
         return f"{prefix}${self.usd:.2f}" if self.usd >= 1 or not self.usd else f"{prefix}${self.usd:.4f}"

@@ -37,7 +37,7 @@ def registry(clock: VirtualClock) -> Iterator[Registry]:
         yield registry
 
 
-class Service:
+class EngineUnderOutage:
     """An engine at a server that can go away, and a clock that is moved by hand."""
 
     def __init__(self, engine: Engine, server: FaultServer, events: Recorder, clock: VirtualClock) -> None:
@@ -45,26 +45,26 @@ class Service:
         self.server = server
         self.clock = clock
         self.events = events
-        self._heard = 0
+        self._seen = 0
 
     async def call(self, times: int = 1) -> None:
-        """Ask so often; whether an answer comes does not matter."""
+        """Make calls, whether they are answered or not."""
         for _ in range(times):
             with suppress(LLMCallError):
                 await self.engine.agents["developer"].execute_llm_task("JOB brief")
 
     async def wait(self, seconds: float, *, calls: int = 0) -> None:
-        """Let time pass from look to look, with so many calls between two of them."""
+        """Let time pass from one evaluation to the next, with so many calls between two of them."""
         for _ in range(round(seconds / EVALUATE_EVERY_SECONDS)):
             await self.call(calls)
             self.clock.advance(EVALUATE_EVERY_SECONDS)
             for _ in range(5):
                 await asyncio.sleep(0)  # the watch has its turn
 
-    def news(self) -> list[str]:
-        """Return what was told since the last time, as "+name" and "-name"."""
-        told = [event for event in self.events.events if isinstance(event, AlertFired | AlertResolved)]
-        new, self._heard = told[self._heard :], len(told)
+    def new_alerts(self) -> list[str]:
+        """Return the alerts that began and ended since the last time, as "+name" and "-name"."""
+        alerts = [event for event in self.events.events if isinstance(event, AlertFired | AlertResolved)]
+        new, self._seen = alerts[self._seen :], len(alerts)
         return [("+" if isinstance(event, AlertFired) else "-") + event.name for event in new]
 
     def active(self) -> list[str]:
@@ -72,7 +72,7 @@ class Service:
 
 
 @asynccontextmanager
-async def service(folder: Path, clock: VirtualClock, **overrides: object) -> AsyncIterator[Service]:
+async def service(folder: Path, clock: VirtualClock, **overrides: object) -> AsyncIterator[EngineUnderOutage]:
     write_team(folder / "team")
     (folder / "project").mkdir()
     events = Recorder()
@@ -85,40 +85,40 @@ async def service(folder: Path, clock: VirtualClock, **overrides: object) -> Asy
             **{"llm.max_retries": 0, "circuit_breaker.when_open": "fail", **dotted},
         )
         async with Engine(settings, emit=events, clock=clock, sessions_folder=folder / "sessions") as engine:
-            yield Service(engine, server, events, clock)
+            yield EngineUnderOutage(engine, server, events, clock)
 
 
 async def test_an_outage_and_a_recovery_are_told_from_end_to_end(tmp_path: Path, clock: VirtualClock) -> None:
     async with service(tmp_path, clock) as s:
         await s.call(20)
         await s.wait(60)
-        assert (s.news(), s.active()) == ([], [])
+        assert (s.new_alerts(), s.active()) == ([], [])
 
         await s.server.vanish()
         await s.call(5)
-        assert s.news() == ["+breaker_opened"]  # at once, and not only at the next look
+        assert s.new_alerts() == ["+breaker_opened"]  # at once, and not only at the next look
         await s.call(5)  # refused by the breaker: 10 of 30 calls have failed
         await s.wait(30)
-        assert s.news() == ["+pool_all_unhealthy"]
+        assert s.new_alerts() == ["+pool_all_unhealthy"]
         await s.wait(5)
-        assert (s.news(), s.active()) == (["+success_rate_low"], ["success_rate_low", "pool_all_unhealthy"])
+        assert (s.new_alerts(), s.active()) == (["+success_rate_low"], ["success_rate_low", "pool_all_unhealthy"])
 
         await s.wait(265, calls=1)  # what is tried in between fails, so the breaker is not closed for one moment
-        assert (s.news(), s.active()) == ([], ["success_rate_low", "pool_all_unhealthy"])
+        assert (s.new_alerts(), s.active()) == ([], ["success_rate_low", "pool_all_unhealthy"])
         await s.wait(5)
-        assert s.news() == ["+breaker_open_long"]
+        assert s.new_alerts() == ["+breaker_open_long"]
         assert s.active() == ["breaker_open_long", "success_rate_low", "pool_all_unhealthy"]
         assert s.engine.status().alerts[0].message.startswith("127.0.0.1:")
 
         await s.server.come_back()
         s.clock.advance(60)
         await s.call(3)  # the probes that close it
-        assert s.news() == ["+breaker_recovered"]
+        assert s.new_alerts() == ["+breaker_recovered"]
         await s.wait(5)
-        assert (s.news(), s.active()) == (["-breaker_open_long", "-pool_all_unhealthy"], ["success_rate_low"])
+        assert (s.new_alerts(), s.active()) == (["-breaker_open_long", "-pool_all_unhealthy"], ["success_rate_low"])
 
         await s.wait(600, calls=1)
-        assert [name for name in s.news() if "success_rate" in name] == ["-success_rate_low"]
+        assert [name for name in s.new_alerts() if "success_rate" in name] == ["-success_rate_low"]
         assert s.active() == []
         assert s.engine.status().breakers[0].state == "closed"
 

@@ -27,7 +27,7 @@ from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
-from tests.support.otlp_receiver import Posted, Receiver, attributes_of
+from tests.support.otlp_receiver import OtlpReceiver, ReceivedRequest, attributes_of
 from tests.support.ports import free_port
 from tests.support.repository import ROOT
 from tests.support.team import engine_harness
@@ -46,8 +46,8 @@ def registry() -> Iterator[Registry]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
+def receiver() -> Iterator[OtlpReceiver]:
+    with OtlpReceiver() as receiver:
         yield receiver
 
 
@@ -60,7 +60,7 @@ def settings_of(folder: Path, **telemetry: object) -> Settings:
     )
 
 
-def everywhere(receiver: Receiver) -> dict[str, object]:
+def everywhere(receiver: OtlpReceiver) -> dict[str, object]:
     return {
         "otel_endpoint": receiver.url,
         "datadog_api_key": DATADOG_KEY,
@@ -81,7 +81,7 @@ async def events_of_a_run(folder: Path, workflow: str) -> list[Event]:
 
 
 async def export(
-    folder: Path, workflow: str, registry: Registry, receiver: Receiver, **telemetry: object
+    folder: Path, workflow: str, registry: Registry, receiver: OtlpReceiver, **telemetry: object
 ) -> list[Event]:
     """Let all exporters follow a run, and return its events; no workflow, no run."""
     settings = settings_of(folder, **everywhere(receiver), **telemetry)
@@ -92,7 +92,7 @@ async def export(
         exporters.report(a_fault())
         if settings.telemetry.metrics_port is not None:
             page = await asyncio.to_thread(read_page, settings.telemetry.metrics_port)
-            receiver.take(Posted("/metrics", {}, page.encode()))
+            receiver.take(ReceivedRequest("/metrics", {}, page.encode()))
     return events
 
 
@@ -141,7 +141,7 @@ def run_python(program: str, folder: Path, **environment: str) -> subprocess.Com
     )
 
 
-async def test_a_run_arrives_as_one_trace(tmp_path: Path, registry: Registry, receiver: Receiver) -> None:
+async def test_a_run_arrives_as_one_trace(tmp_path: Path, registry: Registry, receiver: OtlpReceiver) -> None:
     events = await export(tmp_path, "roundtable", registry, receiver)
 
     spans = receiver.spans()
@@ -157,7 +157,7 @@ async def test_a_run_arrives_as_one_trace(tmp_path: Path, registry: Registry, re
 
 
 async def test_failed_attempts_arrive_with_their_kind_of_fault(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     await export(tmp_path, "delivery", registry, receiver)
 
@@ -167,7 +167,7 @@ async def test_failed_attempts_arrive_with_their_kind_of_fault(
 
 
 async def test_the_metrics_that_arrive_are_those_of_the_run(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     events = await export(tmp_path, "delivery", registry, receiver)
 
@@ -185,7 +185,7 @@ async def test_the_metrics_that_arrive_are_those_of_the_run(
 
 
 async def test_no_key_and_no_word_of_a_user_or_a_model_arrives_anywhere(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     events = await export(tmp_path, "delivery", registry, receiver, metrics_port=free_port())
 
@@ -200,7 +200,7 @@ async def test_no_key_and_no_word_of_a_user_or_a_model_arrives_anywhere(
 
 
 async def test_answers_arrive_when_the_settings_ask_for_them_but_never_a_key(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     await export(tmp_path, "roundtable", registry, receiver, capture_content=True)
 
@@ -211,7 +211,7 @@ async def test_answers_arrive_when_the_settings_ask_for_them_but_never_a_key(
 
 
 async def test_datadog_gets_deltas_its_key_and_nothing_meant_for_others(
-    tmp_path: Path, registry: Registry, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic for-the-other-server")
     await export(tmp_path, "roundtable", registry, receiver)
@@ -230,7 +230,7 @@ async def test_datadog_gets_deltas_its_key_and_nothing_meant_for_others(
 
 
 async def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
-    tmp_path: Path, registry: Registry, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
@@ -240,7 +240,7 @@ async def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
 
 
 async def test_the_standard_variables_name_service_and_addresses(
-    tmp_path: Path, registry: Registry, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "our-team")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", f"{receiver.url}/elsewhere")
@@ -253,7 +253,7 @@ async def test_the_standard_variables_name_service_and_addresses(
 
 
 async def test_the_standards_own_switch_turns_all_of_it_off(
-    tmp_path: Path, registry: Registry, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     async with Exporters(settings_of(tmp_path, otel_endpoint=receiver.url), recorder=lambda: registry):
@@ -262,7 +262,9 @@ async def test_the_standards_own_switch_turns_all_of_it_off(
     assert receiver.posted == []
 
 
-async def test_a_crash_report_says_where_and_not_what(tmp_path: Path, registry: Registry, receiver: Receiver) -> None:
+async def test_a_crash_report_says_where_and_not_what(
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
+) -> None:
     await export(tmp_path, "", registry, receiver)
 
     [envelope] = receiver.at("/api/1/envelope/")
@@ -277,7 +279,7 @@ async def test_a_crash_report_says_where_and_not_what(tmp_path: Path, registry: 
 
 
 async def test_a_crash_report_can_hold_the_masked_words_of_the_fault(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     await export(tmp_path, "", registry, receiver, capture_content=True)
 
@@ -291,7 +293,7 @@ async def test_a_crash_report_can_hold_the_masked_words_of_the_fault(
 async def test_the_end_is_not_held_up_by_servers_that_do_not_take_anything(
     tmp_path: Path, registry: Registry, status: int | None
 ) -> None:
-    with Receiver(status) as receiver:
+    with OtlpReceiver(status) as receiver:
         exporters = Exporters(
             settings_of(tmp_path, **everywhere(receiver), metrics_port=free_port()),
             recorder=lambda: registry,
@@ -363,7 +365,7 @@ async def test_an_answer_without_end_is_not_read(tmp_path: Path, registry: Regis
 
 
 async def test_a_silent_server_costs_the_app_microseconds(tmp_path: Path, registry: Registry) -> None:
-    with Receiver(None) as receiver:
+    with OtlpReceiver(None) as receiver:
         settings = settings_of(tmp_path, **everywhere(receiver))
         exporters = Exporters(settings, recorder=lambda: registry, datadog_url=f"{receiver.url}/datadog")
         await exporters.start()
@@ -492,7 +494,7 @@ asyncio.run(main())
 
 
 async def test_a_variable_that_the_libraries_do_not_take_is_one_warning(
-    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
     async with Exporters(settings_of(tmp_path, otel_endpoint=receiver.url)) as exporters:
@@ -522,7 +524,7 @@ asyncio.run(main())
 
 
 async def test_an_event_that_no_span_can_be_made_of_ends_the_traces_only(
-    tmp_path: Path, registry: Registry, receiver: Receiver
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver
 ) -> None:
     registry.record("llm.retries", "counter", 1, None)
     async with Exporters(settings_of(tmp_path, otel_endpoint=receiver.url), recorder=lambda: registry) as exporters:
@@ -583,7 +585,7 @@ async def main():
 
 asyncio.run(main())
 """
-    with Receiver(None) as receiver:
+    with OtlpReceiver(None) as receiver:
         done = run_python(
             program,
             tmp_path,

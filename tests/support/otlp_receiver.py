@@ -1,4 +1,4 @@
-"""A server on loopback that takes what exporters send, or takes it and never answers, and shows all bytes that came."""
+"""A server on loopback that keeps every request of an exporter, and answers it or never answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class ReceivedRequest:
     """One request; the body is unpacked."""
 
     path: str
@@ -27,17 +27,17 @@ class Posted:
 
 
 @dataclass(slots=True)
-class Receiver:
-    """Use it as a context manager; `status` is what it answers, None means never anything."""
+class OtlpReceiver:
+    """Use it as a context manager; `status` is the answer to every request, None means that none is answered."""
 
     status: int | None = 200
-    posted: list[Posted] = field(default_factory=list)
+    posted: list[ReceivedRequest] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _closing: threading.Event = field(default_factory=threading.Event)
     _server: ThreadingTCPServer = field(init=False)
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _ReceiverServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -59,7 +59,7 @@ class Receiver:
         with self._changed:
             assert self._changed.wait_for(condition, timeout=30), "nothing came"
 
-    def take(self, posted: Posted) -> int | None:
+    def take(self, posted: ReceivedRequest) -> int | None:
         """Keep a request and return the status to answer with; None once the test is over."""
         with self._changed:
             self.posted.append(posted)
@@ -68,7 +68,7 @@ class Receiver:
             self._closing.wait()
         return self.status
 
-    def at(self, path: str) -> list[Posted]:
+    def at(self, path: str) -> list[ReceivedRequest]:
         """Return the requests to a path."""
         return [posted for posted in self.posted if posted.path == path]
 
@@ -114,7 +114,7 @@ def _plain(value: AnyValue) -> Any:  # what OTLP allows
     return getattr(value, kind) if kind else None
 
 
-class _Server(ThreadingTCPServer):
+class _ReceiverServer(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
@@ -122,14 +122,14 @@ class _Server(ThreadingTCPServer):
         del request, client_address
 
 
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(receiver: OtlpReceiver) -> type[BaseHTTPRequestHandler]:
+    class ReceiverHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status = receiver.take(Posted(self.path, headers, body))
+            status = receiver.take(ReceivedRequest(self.path, headers, body))
             if status is not None:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -138,4 +138,4 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *args: object) -> None:
             """Print nothing."""
 
-    return Handler
+    return ReceiverHandler

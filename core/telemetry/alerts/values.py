@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
 from core.metrics_catalogue import ALERT_NUMBERS, CALLS_ENDED, METRICS, QUANTILES, RATES, extreme_names, percentile_name
-from core.telemetry.metrics.registry import WINDOW_SECONDS, Recorder
+from core.telemetry.metrics.registry import WINDOW_SECONDS, MetricsRecorder
 from core.telemetry.metrics.series import SeriesTotals
 
 
@@ -64,20 +64,18 @@ class AlertValues:
 
     Args:
         wanted: names of the numbers; percentiles, which cost a sort, are left out unless they are among them.
-        window_seconds: how far the counts reach back.
     """
 
-    def __init__(self, wanted: Collection[str] = ALERT_NUMBERS, *, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, wanted: Collection[str] = ALERT_NUMBERS) -> None:
         self._percentiles: dict[str, tuple[str, ...]] = {
             name: tuple(quantile for quantile in QUANTILES if percentile_name(name, quantile) in wanted)
             for name, metric in METRICS.items()
             if metric.kind == "timing"
         }
-        self._window_seconds = window_seconds
-        self._recorder: Recorder | None = None
+        self._recorder: MetricsRecorder | None = None
         self._readings: deque[tuple[float, dict[str, float]]] = deque()
 
-    def read(self, recorder: Recorder, now: float) -> dict[str, float]:
+    def read(self, recorder: MetricsRecorder, now: float) -> dict[str, float]:
         """Return the derived values as they are now."""
         if recorder is not self._recorder:  # metrics were switched off and on: counting began anew
             self._recorder = recorder
@@ -86,13 +84,13 @@ class AlertValues:
         counts = counter_totals(totals)
         readings = self._readings
         readings.append((now, counts))
-        while len(readings) > 1 and readings[1][0] <= now - self._window_seconds:
+        while len(readings) > 1 and readings[1][0] <= now - WINDOW_SECONDS:
             readings.popleft()
         before = readings[0][1]
         added = {name: count - before.get(name, 0.0) for name, count in counts.items()}
         return derived_values(added, totals, self._quantiles_ms(recorder))
 
-    def _quantiles_ms(self, recorder: Recorder) -> dict[str, float | None]:
+    def _quantiles_ms(self, recorder: MetricsRecorder) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
         for timing, quantiles in self._percentiles.items():
             if not quantiles:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from core.telemetry.export.otel import OtelExport
     from core.telemetry.export.sentry import SentryReports
-    from core.telemetry.metrics.registry import Recorder
+    from core.telemetry.metrics.registry import MetricsRecorder
 
 STOP_SECONDS = 1.4  # the app may be held up for 2 s; the rest is for its own end, on a busy machine too
 OTEL_EXTRA = "quintet[otel] is not installed - pip install 'quintet[otel]'"
@@ -47,7 +47,7 @@ class Exporters:
         self,
         settings: Settings,
         *,
-        recorder: Callable[[], Recorder] = process_registry,
+        recorder: Callable[[], MetricsRecorder] = process_registry,
         clock: Clock | None = None,
         datadog_url: str | None = None,
     ) -> None:

@@ -28,7 +28,7 @@ from core.metrics_catalogue import METRICS
 from core.telemetry.export.names import OtelSeries, otel_series
 from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.registry import MetricsRecorder
 from core.telemetry.metrics.series import SeriesKey, SeriesTotals
 
 _Baseline = Mapping[tuple[str, SeriesKey], SeriesTotals]
@@ -52,7 +52,7 @@ class MetricPush:
     def __init__(
         self,
         exporter: MetricExporter,
-        recorder: Callable[[], Recorder],
+        recorder: Callable[[], MetricsRecorder],
         resource: Resource,
         *,
         is_delta: bool,

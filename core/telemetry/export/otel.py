@@ -13,7 +13,7 @@ from core.events import Event
 from core.telemetry.export.metric_push import MetricPush
 from core.telemetry.export.otlp import Destination, interval_seconds, is_switched_off, our_resource
 from core.telemetry.export.spans import SpanSink
-from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.registry import MetricsRecorder
 
 
 class OtelExport:
@@ -27,7 +27,7 @@ class OtelExport:
         self,
         destinations: Sequence[Destination],
         *,
-        recorder: Callable[[], Recorder],
+        recorder: Callable[[], MetricsRecorder],
         clock: Clock,
         capture_content: bool,
         version: str,

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from core.metrics_catalogue import METRICS
 from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
-from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.registry import MetricsRecorder
 from core.telemetry.metrics.series import SeriesTotals
 
 HOST = "127.0.0.1"  # the page names models and servers, so the network must not see it
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.05
 class TotalsCollector(Collector):
     """Yields the totals as they are at the time of a scrape."""
 
-    def __init__(self, recorder: Callable[[], Recorder]) -> None:
+    def __init__(self, recorder: Callable[[], MetricsRecorder]) -> None:
         self._recorder = recorder
 
     def collect(self) -> Iterable[Metric]:
@@ -45,19 +45,14 @@ class MetricsPage:
         OSError: the port is taken.
     """
 
-    def __init__(self, port: int, recorder: Callable[[], Recorder]) -> None:
+    def __init__(self, port: int, recorder: Callable[[], MetricsRecorder]) -> None:
         registry = CollectorRegistry()
         registry.register(TotalsCollector(recorder))
-        self._server = _Server((HOST, port), _handler(registry))
+        self._server = _PageServer((HOST, port), _handler(registry))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="metrics page", daemon=True
         )
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._server.server_address[1])
 
     def close(self) -> None:
         """Free the port; a page that is being sent is cut off."""
@@ -66,7 +61,7 @@ class MetricsPage:
         self._thread.join()
 
 
-class _Server(ThreadingTCPServer):  # the library's HTTP server would look this machine's name up in the DNS
+class _PageServer(ThreadingTCPServer):  # the library's HTTP server would look this machine's name up in the DNS
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"  # there it would let two processes share the port
     block_on_close = False
@@ -78,11 +73,11 @@ class _Server(ThreadingTCPServer):  # the library's HTTP server would look this 
 
 
 def _handler(registry: CollectorRegistry) -> type[MetricsHandler]:
-    class Handler(MetricsHandler):
+    class PageHandler(MetricsHandler):
         timeout = CLIENT_SECONDS
 
-    Handler.registry = registry
-    return Handler
+    PageHandler.registry = registry
+    return PageHandler
 
 
 def _family(name: str, series: Iterator[SeriesTotals]) -> Metric:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from core.redaction import redact
 from core.telemetry.metrics.process import record_process_gauges
-from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.registry import MetricsRecorder
 from core.telemetry.metrics.series import SeriesKey, SeriesTotals
 
 
-def read_totals(recorder: Recorder) -> list[SeriesTotals]:
+def read_totals(recorder: MetricsRecorder) -> list[SeriesTotals]:
     """Return the totals of all series, those of the process measured now.
 
     Series that cannot be told apart any more once their tags are masked are added up.

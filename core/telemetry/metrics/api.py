@@ -9,10 +9,10 @@ from contextvars import ContextVar
 
 from core.metrics_catalogue import METRICS
 from core.telemetry.metrics.process import record_process_gauges
-from core.telemetry.metrics.registry import MetricsSnapshot, NullRegistry, Recorder, Registry, Tags
+from core.telemetry.metrics.registry import MetricsRecorder, MetricsSnapshot, NullRegistry, Registry, Tags
 
-_process_wide: Recorder = Registry()
-_scoped: ContextVar[Recorder | None] = ContextVar("metrics_registry", default=None)
+_process_wide: MetricsRecorder = Registry()
+_scoped: ContextVar[MetricsRecorder | None] = ContextVar("metrics_registry", default=None)
 
 
 def increment(name: str, value: float = 1, tags: Tags | None = None) -> None:
@@ -72,12 +72,12 @@ def get_metrics() -> MetricsSnapshot:
     return registry.snapshot()
 
 
-def current_registry() -> Recorder:
+def current_registry() -> MetricsRecorder:
     """Return the registry of the innermost `use_registry` of this task, else that of the process."""
     return _scoped.get() or _process_wide
 
 
-def process_registry() -> Recorder:
+def process_registry() -> MetricsRecorder:
     """Return the registry that is current outside of every `use_registry`."""
     return _process_wide
 
@@ -90,7 +90,7 @@ def set_metrics_enabled(enabled: bool) -> None:
 
 
 @contextmanager
-def use_registry(registry: Recorder) -> Iterator[None]:
+def use_registry(registry: MetricsRecorder) -> Iterator[None]:
     """Make a registry the current one for a block and for the tasks started in it."""
     token = _scoped.set(registry)
     try:

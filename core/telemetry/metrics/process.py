@@ -6,7 +6,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from core.telemetry.metrics.registry import Recorder
+from core.telemetry.metrics.registry import MetricsRecorder
 
 if TYPE_CHECKING:
     import psutil
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _IMPORTED_AT = time.monotonic()
 
 
-def record_process_gauges(recorder: Recorder) -> None:
+def record_process_gauges(recorder: MetricsRecorder) -> None:
     """Measure process.uptime, process.memory and process.cpu; without the last two if the system refuses."""
     import psutil
 

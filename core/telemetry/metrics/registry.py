@@ -45,7 +45,7 @@ class MetricsSnapshot(TypedDict):
     uptime_s: float
 
 
-class Recorder(Protocol):
+class MetricsRecorder(Protocol):
     """What takes measurements: a `Registry` or, when metrics are off, a `NullRegistry`."""
 
     def monotonic(self) -> float:
@@ -93,9 +93,8 @@ class _Series:
 class Registry:
     """Keeps every series of one process; safe to feed from any thread."""
 
-    def __init__(self, clock: Clock | None = None, *, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._window_seconds = window_seconds
         self._started = self._clock.monotonic()
         self._lock = threading.Lock()
         self._series: dict[str, dict[SeriesKey, _Series]] = {}
@@ -141,7 +140,7 @@ class Registry:
             "counters": counters,
             "gauges": gauges,
             "histograms": histograms,
-            "window_s": self._window_seconds,
+            "window_s": WINDOW_SECONDS,
             "uptime_s": self._clock.monotonic() - self._started,
         }
 
@@ -184,7 +183,7 @@ class Registry:
         return value
 
     def _oldest(self) -> float:
-        return self._clock.monotonic() - self._window_seconds
+        return self._clock.monotonic() - WINDOW_SECONDS
 
 
 class NullRegistry:

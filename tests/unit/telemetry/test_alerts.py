@@ -29,17 +29,19 @@ def stamp(at: float) -> AlertStamp:
     return AlertStamp(run_id="r", correlation_id="c", at=at)
 
 
-def told(alerts: Sequence[AlertEvent]) -> list[tuple[str, str]]:
+def names_of(alerts: Sequence[AlertEvent]) -> list[tuple[str, str]]:
     return [(FIRED if isinstance(alert, AlertFired) else RESOLVED, alert.name) for alert in alerts]
 
 
-def replay(board: AlertBoard, course: Sequence[tuple[float, Values]], **options: Any) -> list[tuple[float, str, str]]:
+def replay(board: AlertBoard, timeline: Sequence[tuple[float, Values]], **options: Any) -> list[tuple[float, str, str]]:
     """Return what is told, with its time; between two entries the first one holds, and is judged every second."""
-    heard = []
-    for (at, values), following in zip(course, [*(at for at, _ in course[1:]), course[-1][0] + 1], strict=True):
+    reported = []
+    for (at, values), following in zip(timeline, [*(at for at, _ in timeline[1:]), timeline[-1][0] + 1], strict=True):
         for second in range(int(at), int(following)):
-            heard += [(float(second), *alert) for alert in told(board.evaluate(values, stamp(second), **options))]
-    return heard
+            reported += [
+                (float(second), *alert) for alert in names_of(board.evaluate(values, stamp(second), **options))
+            ]
+    return reported
 
 
 def rates(error_rate: float, requests: float) -> Values:
@@ -81,7 +83,7 @@ def test_the_rules_are_those_of_the_specification() -> None:
 
 
 def test_the_course_of_an_error_rate_from_too_few_calls_to_its_end() -> None:
-    course = [
+    timeline = [
         (0, rates(1.0, 1)),
         (5, rates(1.0, 2)),
         (10, rates(0.5, 20)),  # pending, and firing after 30 s
@@ -90,7 +92,7 @@ def test_the_course_of_an_error_rate_from_too_few_calls_to_its_end() -> None:
         (200, rates(0.0, 90)),
     ]
 
-    assert replay(only("error_rate_high"), course) == [
+    assert replay(only("error_rate_high"), timeline) == [
         (40.0, FIRED, "error_rate_high"),
         (139.0, RESOLVED, "error_rate_high"),
     ]
@@ -158,21 +160,21 @@ def test_an_alert_that_explains_another_one_hides_it() -> None:
     board = AlertBoard()
     worse, better = rates(0.5, 50), rates(0.08, 50)
 
-    heard = replay(board, [(0, worse), (40, worse)])
-    assert heard == [(30.0, FIRED, "success_rate_low")]
+    reported = replay(board, [(0, worse), (40, worse)])
+    assert reported == [(30.0, FIRED, "success_rate_low")]
     assert [alert.name for alert in board.active(40)] == ["success_rate_low"]
 
     # The success rate recovers; the error rate is still above the value at which its alert clears.
-    heard = replay(board, [(41, better), (120, better)])
-    assert heard == [(100.0, RESOLVED, "success_rate_low"), (100.0, FIRED, "error_rate_high")]
+    reported = replay(board, [(41, better), (120, better)])
+    assert reported == [(100.0, RESOLVED, "success_rate_low"), (100.0, FIRED, "error_rate_high")]
     assert [alert.name for alert in board.active(120)] == ["error_rate_high"]
 
 
 def test_an_alert_that_was_told_before_it_was_hidden_is_still_ended_once() -> None:
     board = AlertBoard()
-    course = [(0, rates(0.15, 50)), (40, rates(0.5, 50)), (100, rates(0.0, 50)), (300, {})]
+    timeline = [(0, rates(0.15, 50)), (40, rates(0.5, 50)), (100, rates(0.0, 50)), (300, {})]
 
-    assert replay(board, course) == [
+    assert replay(board, timeline) == [
         (30.0, FIRED, "error_rate_high"),
         (70.0, FIRED, "success_rate_low"),
         (159.0, RESOLVED, "success_rate_low"),
@@ -234,16 +236,16 @@ def test_every_message_says_the_number_the_limit_and_what_to_do_in_one_line() ->
 
 def test_news_of_a_breaker_is_told_at_once_and_lasts_in_no_list() -> None:
     board = AlertBoard()
-    course = [breaker(10, "closed", "open"), breaker(70, "open", "half-open"), breaker(71, "half-open", "open"),
+    timeline = [breaker(10, "closed", "open"), breaker(70, "open", "half-open"), breaker(71, "half-open", "open"),
               breaker(131, "open", "half-open"), breaker(132, "half-open", "closed")]  # fmt: skip
 
-    heard = [news for news in map(board.follow, course) if news is not None]
+    reported = [news for news in map(board.follow, timeline) if news is not None]
 
-    assert [(news.at, news.name, news.severity) for news in heard] == [
+    assert [(news.at, news.name, news.severity) for news in reported] == [
         (10, "breaker_opened", "info"),
         (132, "breaker_recovered", "info"),
     ]
-    assert all("host/m" in news.message for news in heard)
+    assert all("host/m" in news.message for news in reported)
     assert not board.active(140)
 
 
@@ -262,10 +264,10 @@ def test_a_breaker_counts_as_open_until_it_is_closed_whatever_it_tries_in_betwee
 
 def test_a_user_moves_a_limit_and_what_is_not_named_stays() -> None:
     board = only("queue_deep", threshold=3, severity="critical", for_seconds=0, keep_firing_seconds=2)
-    heard = replay(board, [(0, {"queue.depth": 4}), (10, {"queue.depth": 3}), (20, {})])
+    reported = replay(board, [(0, {"queue.depth": 4}), (10, {"queue.depth": 3}), (20, {})])
 
     # The value of 5 at which it would have ended is beyond the new limit, and goes with it.
-    assert heard == [(0.0, FIRED, "queue_deep"), (11.0, RESOLVED, "queue_deep")]
+    assert reported == [(0.0, FIRED, "queue_deep"), (11.0, RESOLVED, "queue_deep")]
     assert replay(only("error_rate_high", min_samples=1), [(0, rates(1.0, 1)), (40, {})]) == [
         (30.0, FIRED, "error_rate_high")
     ]

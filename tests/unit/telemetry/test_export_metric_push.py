@@ -22,7 +22,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 
 from core.telemetry.export.metric_push import MetricPush
-from core.telemetry.metrics.registry import NullRegistry, Recorder, Registry
+from core.telemetry.metrics.registry import MetricsRecorder, NullRegistry, Registry
 from tests.support.clock import VirtualClock
 
 ONLY_AT_THE_END = 3600.0
@@ -71,7 +71,7 @@ class Harness:
 
     exporter: KeptReports = field(default_factory=KeptReports)
     clock: VirtualClock = field(default_factory=VirtualClock)
-    registry: Recorder = field(default_factory=Registry)
+    registry: MetricsRecorder = field(default_factory=Registry)
     pushes: list[MetricPush] = field(default_factory=list)
 
     def start(self, *, is_delta: bool = True, interval_seconds: float = ONLY_AT_THE_END) -> MetricPush:
