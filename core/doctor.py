@@ -186,7 +186,7 @@ async def _model(settings: Settings, source: EndpointSource, pool: ClientPool, f
 
 async def _fallback(settings: Settings, fallback: FallbackSettings, pool: ClientPool) -> Finding:
     base_url = fallback.base_url or settings.llm.base_url or OPENAI_BASE_URL
-    key, _ = key_for_fallback(settings, fallback)
+    key = key_for_fallback(settings, fallback).key
     try:
         return await _answers(
             pool, make_endpoint(base_url, fallback.model, api_key=key), ("base_url", "api_key", "model")

@@ -98,7 +98,7 @@ def configured_endpoint(settings: Settings) -> Endpoint | None:
     from core.settings import key_for_endpoint
 
     llm = settings.llm
-    api_key, _ = key_for_endpoint(settings)
+    api_key = key_for_endpoint(settings).key
     if not llm.base_url and not api_key:
         return None
     return make_endpoint(

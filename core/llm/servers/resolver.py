@@ -150,7 +150,7 @@ class EndpointSource:
                 make_endpoint(
                     fallback.base_url or llm.base_url or OPENAI_BASE_URL,
                     fallback.model,
-                    api_key=key_for_fallback(self._settings, fallback)[0],
+                    api_key=key_for_fallback(self._settings, fallback).key,
                     context_tokens=fallback.context_tokens,
                 )
                 for fallback in llm.fallbacks

@@ -456,7 +456,7 @@ def test_a_key_is_never_seen_again(key: str, bad: bool) -> None:
             settings = places.load({"LLM_API_KEY": key})
             assert key not in repr(settings) + str(settings) + settings.model_dump_json()
             assert key not in redaction.redact(f"the server said: {key!s} is wrong, and {key!r}")
-            assert key_for_endpoint(settings)[0] == key
+            assert key_for_endpoint(settings).key == key
 
 
 def test_a_key_that_another_source_overrules_is_masked_as_well(places: Places) -> None:

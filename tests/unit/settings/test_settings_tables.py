@@ -257,7 +257,7 @@ def test_a_fallback_of_the_same_server_gets_no_key_that_the_server_itself_does_n
 
     settings = places.load({"LLM_API_KEY": KEY})
 
-    assert key_for_fallback(settings, settings.llm.fallbacks[0])[0] is None
+    assert key_for_fallback(settings, settings.llm.fallbacks[0]).key is None
     assert len(settings.warnings) == 1
 
 

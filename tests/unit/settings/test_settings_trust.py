@@ -30,7 +30,7 @@ KEY = "my-local-key-1234"
 def test_a_trusted_folder_gets_the_key_for_the_server_it_named_then(places: Places) -> None:
     places.write(project=f"[llm]\nbase_url = '{REMOTE}'")
     env = {"LLM_API_KEY": KEY}
-    assert key_for_endpoint(places.load(env))[0] is None
+    assert key_for_endpoint(places.load(env)).key is None
 
     trust(places.folder, [SERVER], trust_file())
 
@@ -63,7 +63,7 @@ def test_trust_in_one_folder_is_none_in_another(places: Places, tmp_path: Path) 
     trust(tmp_path, [SERVER], trust_file())
     places.write(project=f"[llm]\nbase_url = '{REMOTE}'")
 
-    assert key_for_endpoint(places.load({"LLM_API_KEY": KEY}))[0] is None
+    assert key_for_endpoint(places.load({"LLM_API_KEY": KEY})).key is None
 
 
 def test_the_record_of_trust_is_for_its_owner_only_and_keeps_other_folders(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_the_keyring_is_asked_only_for_the_users_own_server(
 
     settings = load_config(cwd=places.folder, env=env, user_config=places.user_file, keyring=asked)
 
-    assert key_for_endpoint(settings)[0] == key
+    assert key_for_endpoint(settings).key == key
     assert asked.hosts == (["llm.example"] if is_asked else [])
     if is_asked:
         assert settings.origin_of("llm.api_key").label == "keyring quintet llm.example"
