@@ -189,7 +189,7 @@ class Scoreboard:
             line.begin_call(event)
         elif event.attempt < line.attempt:
             return
-        wait = Wait.in_line(event)
+        wait = Wait.from_queued(event)
         line.in_call, line.call_ended_at = True, None
         line.enter(wait.state, wait=wait)
 
@@ -216,7 +216,7 @@ class Scoreboard:
         line = self._line(event.agent_id)
         if not line.is_current(event):
             return
-        wait = Wait.after(event)
+        wait = Wait.from_failed(event)
         if wait is None:
             line.enter("failed", event.kind)
         else:

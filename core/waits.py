@@ -33,12 +33,12 @@ class Wait:
     next_attempt: int = 0
 
     @classmethod
-    def in_line(cls, event: CallQueued) -> Wait:
+    def from_queued(cls, event: CallQueued) -> Wait:
         """Return the wait that the event reports."""
         return cls(event.reason, event.until, ahead=event.position)
 
     @classmethod
-    def after(cls, event: AttemptFailed) -> Wait | None:
+    def from_failed(cls, event: AttemptFailed) -> Wait | None:
         """Return the wait before the next try; None if there will be none."""
         if not event.will_retry:
             return None

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from purgatory import AsyncCircuitBreakerFactory, CircuitBreakerCreated, Event
+from purgatory import AsyncCircuitBreakerFactory, CircuitBreakerCreated, ContextChanged, Event
 from purgatory.domain.model import ClosedState, Context, HalfOpenedState, OpenedState
 
 from core.clock import Clock, InterruptibleSleep
@@ -251,7 +251,7 @@ class BreakerFactory:
     """Makes and keeps breakers by name, all with the same rules.
 
     Attributes:
-        purgatory: takes listeners with `add_listener`; they are called for everything that happens to any breaker.
+        purgatory: keeps the listeners; its `add_listener` takes one for everything that happens to any breaker.
     """
 
     def __init__(self, *, threshold: int, ttl_seconds: float, successes_to_close: int, clock: Clock) -> None:
@@ -274,6 +274,15 @@ class BreakerFactory:
             )
             await _publish(CircuitBreakerCreated(name, context.threshold, context.ttl), name, library)
         return Breaker(context, self.purgatory, on_change)
+
+    def add_state_listener(self, listener: Callable[[str, BreakerState], None]) -> None:
+        """Have the name and the new state of every breaker that changes handed to `listener`, whichever call caused it."""
+
+        def hook(name: str, _what: str, message: Event) -> None:
+            if isinstance(message, ContextChanged):
+                listener(name, _STATES[message.state])
+
+        self.purgatory.add_listener(hook)
 
     def statuses(self) -> tuple[BreakerStatus, ...]:
         """Return the state of all breakers, in the order of their first use."""

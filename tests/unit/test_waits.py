@@ -74,10 +74,10 @@ def test_a_wait_is_made_from_what_tells_of_it() -> None:
     loading = AttemptFailed(**CALL, **FAILED, kind="loading", will_retry=True, wait_seconds=1.0)
     last = AttemptFailed(**CALL, **FAILED, kind="server", will_retry=False, wait_seconds=0.0)
 
-    assert Wait.in_line(queued) == Wait("breaker", 1042.0)
-    assert Wait.after(again) == Wait("retry", 1001.8, next_attempt=2)
-    assert Wait.after(loading) == Wait("loading")
-    assert Wait.after(last) is None
+    assert Wait.from_queued(queued) == Wait("breaker", 1042.0)
+    assert Wait.from_failed(again) == Wait("retry", 1001.8, next_attempt=2)
+    assert Wait.from_failed(loading) == Wait("loading")
+    assert Wait.from_failed(last) is None
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(1.84, "1.8 s"), (42.4, "42 s"), (-3, "0.0 s")])

@@ -97,7 +97,7 @@ def _line(event: Event, title: str) -> str | None:
         case FileRejected():
             return f"  - {event.path} not accepted: {event.why}"
         case CallQueued() if event.reason != "slot":
-            return f"  ! {title}: {Wait.in_line(event).words(event.at)}"
+            return f"  ! {title}: {Wait.from_queued(event).words(event.at)}"
         case AttemptStarted(fallback=True):
             return f"  ! {title}: uses the fallback {event.endpoint or event.model}"
         case AttemptFailed(kind="loading", will_retry=True):

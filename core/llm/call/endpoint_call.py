@@ -328,7 +328,6 @@ class EndpointCall:
     def _breaker_changed(self, name: str, old: BreakerState, new: BreakerState, retry_at: float | None) -> None:
         self._probe.breaker_changed(old, new, self._services.clock.monotonic())
         self._events.breaker_changed(name, old, new, retry_at)
-        self._services.accounting.breaker_changed(name, new)
 
 
 def _retry_after_seconds(error: BaseException) -> float | None:

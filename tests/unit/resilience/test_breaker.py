@@ -258,6 +258,19 @@ async def test_listeners_hear_at_once_and_cannot_harm_the_call(caplog: pytest.Lo
     assert "the listener is broken" in caplog.text
 
 
+async def test_a_listener_for_all_breakers_hears_every_new_state_whoever_causes_it() -> None:
+    harness = Harness()
+    heard: list[tuple[str, str]] = []
+    harness.factory.add_state_listener(lambda name, state: heard.append((name, state)))
+
+    await harness.run(*FAILED[:5])
+    breaker = await harness.factory.get_breaker("name")
+    await breaker.try_now()
+    await harness.run("success", "success", "success")
+
+    assert heard == [("name", "open"), ("name", "half-open"), ("name", "closed")]
+
+
 async def test_one_who_is_told_of_changes_and_raises_cannot_harm_the_call(caplog: pytest.LogCaptureFixture) -> None:
     harness = Harness()
 
