@@ -1,1 +1,1 @@
-"""One call's journey: endpoint, pool, stream decoding, fault classification, time limits, embedded model."""
+"""The way of a call: the endpoint, the wire, the window, errors, servers, the embedded model, and the call itself."""
