@@ -29,9 +29,8 @@ from core.clock import SystemClock
 from core.llm.call.caller import Caller
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
-from core.llm.http.request_body import RequestShape, request_body
 from core.llm.http.stream_decoder import StreamDecoder
-from core.llm.request import CallRequest
+from core.llm.request import CallRequest, RequestShape, request_body
 from core.settings import Settings
 from core.telemetry.logs import setup_logging, stop_logging
 

@@ -22,7 +22,7 @@ from benchmarks.stream_cpu import MODEL, request
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.client import NO_KEY
 from core.llm.http.pool import ClientPool
-from core.llm.http.request_body import RequestShape, request_body
+from core.llm.request import RequestShape, request_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -25,8 +25,7 @@ from core.llm.call.attempt import LOCAL, run_attempt
 from core.llm.call.call_events import CallEvents
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
-from core.llm.http.request_body import RequestShape, request_body
-from core.llm.request import CallRequest, ChatMessage
+from core.llm.request import CallRequest, ChatMessage, RequestShape, request_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

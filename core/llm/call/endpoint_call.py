@@ -22,8 +22,8 @@ from core.llm.call.retry_decision import FailedAttempt, NextAttempt, RetryDecisi
 from core.llm.call.services import CallServices, RouteEndpoint
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault, clean_detail
-from core.llm.http.request_body import request_body
-from core.llm.request import CallRequest
+from core.llm.http.stream_decoder import ReportedUsage
+from core.llm.request import CallRequest, request_body
 from core.llm.servers.models import offered_models
 from core.resilience.retry import WaitBackoff
 from core.telemetry.logs import log
@@ -136,33 +136,23 @@ class EndpointCall:
             await self._waits.wait_out_pause()  # another call may have met a rate limit meanwhile
             # What fails from now on cannot belong to an incident of the time in which it still waited.
             permit = permit._replace(started_at=self._services.clock.monotonic())
+            usage: ReportedUsage | None = None
             try:
-                completion = await self._request(this, reserved_tokens)
+                completion = await self._request(this)
+                outcome, usage = "success", completion.usage
             except Fault as fault:
                 self._services.accounting.attempt_failed(self.request, fault, self._events.attempt)
                 failed = self._failed_attempt(fault, was_trial=permit.probe or is_users_try)
                 outcome, self._next = self._decision.decide(failed)
                 raise
-            outcome = "success"
+            finally:
+                self._correct_rate(reserved_tokens, usage)  # also of a cancelled attempt
         finally:
             await breaker.settle(permit, outcome)
         return completion
 
-    async def _request(self, this: NextAttempt, reserved_tokens: int) -> Completion:
-        """Send one request, and correct the reserved tokens when it is known what it has used."""
-        used_tokens: int | None = None  # until the server has reported them
-        try:
-            completion = await self._leased_request(this)
-            if completion.usage is not None:
-                used_tokens = completion.usage.input_tokens + completion.usage.output_tokens
-        finally:
-            # Also of a cancelled attempt: what has brought nothing, was not charged by the server either.
-            limiter = self._server.limiter
-            if limiter is not None and (used_tokens is not None or not self._has_received):
-                limiter.correct(reserved_tokens, used_tokens or 0)
-        return completion
-
-    async def _leased_request(self, this: NextAttempt) -> Completion:
+    async def _request(self, this: NextAttempt) -> Completion:
+        """Send one request on a client of the pool, and tell pool, gate and server how it ended."""
         services, endpoint, request = self._services, self.endpoint, self.request
         began_at = services.clock.monotonic()
         if self._text_so_far:
@@ -194,6 +184,14 @@ class EndpointCall:
         self._server.has_answered = True
         self._server.gate.succeeded()
         return completion
+
+    def _correct_rate(self, reserved_tokens: int, usage: ReportedUsage | None) -> None:
+        """Replace the tokens that were reserved for a request by those it has used, where that is known."""
+        limiter = self._server.limiter
+        if limiter is not None and usage is not None:
+            limiter.correct(reserved_tokens, usage.input_tokens + usage.output_tokens)
+        elif limiter is not None and not self._has_received:
+            limiter.correct(reserved_tokens, 0)  # what has brought nothing, was not charged by the server either
 
     def _announce(self, this: NextAttempt) -> None:
         """Emit that an attempt starts; going on after a cut-off answer is none, until that fails."""

@@ -1,1 +1,1 @@
-"""One request on the wire: client, connection pool, request body, stream decoder."""
+"""One request on the wire: client, connection pool, stream decoder."""

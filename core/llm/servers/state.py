@@ -10,7 +10,7 @@ from core.clock import Clock
 from core.kinds import BreakerState
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
-from core.llm.http.request_body import RequestShape
+from core.llm.request import RequestShape
 from core.llm.servers.facts import ServerFacts, learn_facts
 from core.llm.window.tokens import Calibration
 from core.resilience.gate import Gate
@@ -93,7 +93,10 @@ class ServerState:
     models: dict[str, ModelState] = field(default_factory=dict)
 
     def model(self, name: str) -> ModelState:
-        return self.models.setdefault(name, ModelState())
+        model = self.models.get(name)
+        if model is None:
+            model = self.models[name] = ModelState()
+        return model
 
     def overloaded(self, began_at: float, now: float) -> None:
         """Take a slot away, once for all attempts that were under way when the server had too much to do."""
