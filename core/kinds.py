@@ -1,4 +1,4 @@
-"""The closed sets of words that events, statuses and errors carry: each written once, here."""
+"""The closed sets of words that events, statuses, errors and settings carry: each written once, here."""
 
 from __future__ import annotations
 
@@ -113,6 +113,10 @@ AttemptOutcome = Literal["success", "failure", "neutral"]
 
 AlertSeverity = Literal["critical", "warning", "info"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+LayoutName = Literal["compact", "standard", "wide"]
+LayoutSetting = Literal["auto", LayoutName]
+"""How the panes are arranged; auto leaves it to the size of the terminal."""
 
 CostKind = Literal["priced", "local", "unknown"]
 """What is known of the price of a call: an amount, nothing because it ran on this machine, or nothing at all."""

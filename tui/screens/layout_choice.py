@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from textual.content import Content
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
+from core.kinds import LayoutSetting
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_layout import LAYOUT_NAMES, SMALLEST, is_too_small, layout_for
 from tui.widgets.team_view import TeamView
 
-CHOICES = ("auto", *LAYOUT_NAMES)
+CHOICES: tuple[LayoutSetting, ...] = get_args(LayoutSetting)
 
 
 class LayoutChoice:
@@ -36,10 +38,10 @@ class LayoutChoice:
         self._sidebar = sidebar
         self._too_small = too_small
         self._arranged = arranged
-        self._forced = "auto"
+        self._forced: LayoutSetting = "auto"
         self._has_sidebar: bool | None = None  # None: as the layout has it
 
-    def force(self, name: str) -> None:
+    def force(self, name: LayoutSetting) -> None:
         """Force a layout, or let the size of the terminal decide with "auto"."""
         self._forced = name
         self.arrange()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Literal
+from typing import get_args
 
 from textual.geometry import Region, Size
 
-LayoutName = Literal["compact", "standard", "wide"]
-LAYOUT_NAMES: tuple[LayoutName, ...] = ("compact", "standard", "wide")
+from core.kinds import LayoutName, LayoutSetting
+
+LAYOUT_NAMES: tuple[LayoutName, ...] = get_args(LayoutName)
 
 STANDARD_COLUMNS = 100
 STANDARD_ROWS = 30
@@ -20,7 +21,7 @@ MAIN_SHARE = 0.62  # of the width: code in the main pane stays readable, a peek 
 LEAST_PEEK_ROWS = 4
 
 
-def layout_for(size: Size, forced: str = "auto") -> LayoutName:
+def layout_for(size: Size, forced: LayoutSetting = "auto") -> LayoutName:
     """Return the layout for a terminal of that size, or the one that is forced on it."""
     for name in LAYOUT_NAMES:
         if forced == name:

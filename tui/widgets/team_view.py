@@ -12,8 +12,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from core.clock import Clock
+from core.kinds import LayoutName
 from tui.widgets.activity import Activity
-from tui.widgets.team_layout import LayoutName, regions_for, shown_cells
+from tui.widgets.team_layout import regions_for, shown_cells
 
 if TYPE_CHECKING:
     from core.roster import AgentCard

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.addresses import server_of
+from core.kinds import LayoutSetting
 from core.settings.schema.call_sections import CircuitBreakerSettings, LLMSettings
 from core.settings.schema.fields import (
     CONFIG,
@@ -88,9 +89,7 @@ class UISettings(BaseModel):
     cursor_blink: Annotated[bool, Env("QUINTET_CURSOR_BLINK", takes_effect="at once")] = True
     """Blinking cursor in input fields."""
 
-    layout: Annotated[
-        Literal["auto", "compact", "standard", "wide"], AnyCase, Env("QUINTET_LAYOUT", takes_effect="at once")
-    ] = "auto"
+    layout: Annotated[LayoutSetting, AnyCase, Env("QUINTET_LAYOUT", takes_effect="at once")] = "auto"
     """Arrangement of the panes; auto follows the size of the terminal."""
 
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region, Size
 
+from core.kinds import LayoutName
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.scripted_run import IN_THE_MIDDLE, FrozenClock, first_half
 from tui.screens.main import MainScreen
-from tui.widgets.team_layout import LAYOUT_NAMES, LayoutName, is_too_small, layout_for, regions_for, shown_cells
+from tui.widgets.team_layout import LAYOUT_NAMES, is_too_small, layout_for, regions_for, shown_cells
 
 
 @pytest.mark.parametrize(
