@@ -41,7 +41,7 @@ CACHE_FILE = "answers.sqlite"
 
 
 @dataclass(slots=True)
-class _Current:
+class _CurrentRun:
     """The run that is on; `cancelled` marks a cancel of the user's, as opposed to one of the caller's task."""
 
     lifecycle: RunLifecycle
@@ -123,7 +123,7 @@ class Engine:
             is_local=lambda: self._deps.source.status().kind != "remote",
         )
         self._exporters = Exporters(settings, clock=clock)
-        self._current: _Current | None = None
+        self._current: _CurrentRun | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -191,7 +191,7 @@ class Engine:
         if not any(self.agents[agent_id].enabled for agent_id in team.intersection(spec.agents())):
             raise UsageError(f"nobody of workflow {spec.id} is on", hint="switch at least one of its agents on")
         lifecycle = RunLifecycle(RunRequest(words, spec, team, output_dir), self._deps)
-        current = self._current = _Current(lifecycle, asyncio.create_task(lifecycle.run_to_outcome(), name="run"))
+        current = self._current = _CurrentRun(lifecycle, asyncio.create_task(lifecycle.run_to_outcome(), name="run"))
         try:
             return await current.task
         except asyncio.CancelledError:
