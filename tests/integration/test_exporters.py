@@ -23,7 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.events import AttemptStarted, CallFinished, Event, StepFinished, TokensReceived
 from core.settings import Settings, load_config
 from core.telemetry import metrics
-from core.telemetry.export.exporters import Exporters
+from core.telemetry.export import otlp
+from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
 from tests.support.fault_server import Step, error
@@ -35,6 +36,7 @@ from tests.support.team import engine_harness
 KEY, DATADOG_KEY = "sk-live-0123456789abcdefghij", "dd-0123456789abcdefghijklmnop"
 TASK, ANSWER, LEAK = "Reverse MARKERTASK text", "MARKERANSWER it depends", "MARKERLEAK"
 MOST_READ_BYTES = 32_000_000  # what two connections may hold in the buffers of the system, and more
+PATIENT_SECONDS = STOP_SECONDS + 4  # of a sender: a stop that waits for it is seen to be late, on a busy machine too
 STUCK = {"silent": None, "overloaded": 503}
 
 
@@ -291,8 +293,9 @@ async def test_a_crash_report_can_hold_the_masked_words_of_the_fault(
 
 @pytest.mark.parametrize("status", STUCK.values(), ids=STUCK)
 async def test_the_end_is_not_held_up_by_servers_that_do_not_take_anything(
-    tmp_path: Path, registry: Registry, status: int | None
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
+    monkeypatch.setattr(otlp, "TIMEOUT_SECONDS", PATIENT_SECONDS)
     with OtlpReceiver(status) as receiver:
         exporters = Exporters(
             settings_of(tmp_path, **everywhere(receiver), metrics_port=free_port()),
@@ -306,12 +309,15 @@ async def test_the_end_is_not_held_up_by_servers_that_do_not_take_anything(
 
         await exporters.stop()
 
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < PATIENT_SECONDS
         assert receiver.posted
     end_of_all_threads()
 
 
-async def test_the_end_is_not_held_up_by_servers_that_are_not_there(tmp_path: Path, registry: Registry) -> None:
+async def test_the_end_is_not_held_up_by_servers_that_are_not_there(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otlp, "TIMEOUT_SECONDS", PATIENT_SECONDS)
     port = free_port()
     settings = settings_of(
         tmp_path, otel_endpoint=f"http://127.0.0.1:{port}", sentry_dsn=f"http://public@127.0.0.1:{port}/1"
@@ -323,7 +329,7 @@ async def test_the_end_is_not_held_up_by_servers_that_are_not_there(tmp_path: Pa
 
     await exporters.stop()
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < PATIENT_SECONDS
     end_of_all_threads()
 
 
@@ -380,9 +386,10 @@ async def test_a_silent_server_costs_the_app_microseconds(tmp_path: Path, regist
         per_run = best_seconds(lambda: tell(exporters, events), times=5)
 
         await exporters.stop()
-    assert per_token < 5e-6
-    assert per_metric < 20e-6
-    assert per_run < 0.02
+        per_nothing = best_seconds(lambda: None, times=10_000)
+    assert per_token < 100 * per_nothing
+    assert per_metric < 400 * per_nothing
+    assert per_run < 400_000 * per_nothing
     end_of_all_threads()
 
 
@@ -392,12 +399,13 @@ def tell(exporters: Exporters, events: list[Event]) -> None:
 
 
 def best_seconds(work: Callable[[], None], times: int = 1000) -> float:
+    """Return what the work costs this thread at best, whatever else the machine does."""
     best = float("inf")
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(times):
             work()
-        best = min(best, (time.perf_counter() - started) / times)
+        best = min(best, (time.thread_time() - started) / times)
     return best
 
 
@@ -479,7 +487,8 @@ def test_a_key_without_its_extra_is_one_warning(
 import asyncio, sys
 sys.modules[{missing!r}] = None
 from core.settings import load_config
-from core.telemetry.export.exporters import Exporters
+from core.telemetry.export import otlp
+from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 
 async def main():
     async with Exporters(load_config(overrides={{}})) as exporters:
@@ -508,7 +517,8 @@ def test_a_variable_that_the_libraries_refuse_while_they_are_imported_is_one_war
     program = """
 import asyncio
 from core.settings import load_config
-from core.telemetry.export.exporters import Exporters
+from core.telemetry.export import otlp
+from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 
 async def main():
     async with Exporters(load_config(overrides={"telemetry.otel_endpoint": "http://127.0.0.1:9"})) as exporters:
@@ -554,7 +564,8 @@ def test_nothing_is_imported_when_nothing_is_configured(tmp_path: Path) -> None:
     program = """
 import asyncio, sys
 from core.settings import load_config
-from core.telemetry.export.exporters import Exporters
+from core.telemetry.export import otlp
+from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 
 async def main():
     async with Exporters(load_config(overrides={})) as exporters:
@@ -572,7 +583,8 @@ def test_the_process_ends_in_silence_and_in_time_whatever_the_servers_do(tmp_pat
     program = """
 import asyncio, sys, time
 from core.settings import load_config
-from core.telemetry.export.exporters import Exporters
+from core.telemetry.export import otlp
+from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 from core.telemetry.metrics import increment
 
 async def main():
@@ -591,8 +603,9 @@ asyncio.run(main())
             tmp_path,
             OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
             SENTRY_DSN=f"http://public@127.0.0.1:{receiver.port}/1",
+            OTEL_EXPORTER_OTLP_TIMEOUT="60",
         )
         ended = time.time()  # noqa: TID251 - two processes share no other clock
 
     assert done.stderr == ""
-    assert ended - float(done.stdout) < 2.5
+    assert ended - float(done.stdout) < 30

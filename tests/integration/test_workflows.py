@@ -425,7 +425,7 @@ async def test_checkpoints_stay_small_whatever_the_task(tmp_path: Path) -> None:
 
 async def test_a_run_that_takes_too_long_ends_with_the_files_it_has(tmp_path: Path) -> None:
     held = stream(token("```python\n"), then="hold")
-    async with engine_harness(tmp_path, {"code_file": held}, team__task_timeout=0.5) as b:
+    async with engine_harness(tmp_path, {"code_file": held}, team__task_timeout=2) as b:
         outcome = await b.engine.run(TASK)
 
     assert outcome.status == "failed"

@@ -24,7 +24,7 @@ from tests.support.events import Recorder, check_accounts, check_call_contract
 from tests.support.fault_server import FaultServer
 
 MODEL = "test-model"
-CLOSES_WITHIN_SECONDS = 5.0
+CLOSES_WITHIN_SECONDS = 30.0
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ async def test_a_hurry_ends_a_sleep_of_real_time() -> None:
 
     sleeper.wake()
 
-    assert await asyncio.wait_for(sleeping, 5) is True
+    assert await asyncio.wait_for(sleeping, 30) is True
 
 
 async def test_to_hurry_nobody_does_nothing_also_to_the_next_sleep() -> None:

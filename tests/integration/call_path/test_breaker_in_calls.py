@@ -136,7 +136,7 @@ async def test_105_a_jump_of_the_wall_clock_does_not_open_the_door(harness: Call
 
 
 async def test_108_a_probe_that_hangs_is_ended_by_the_total_limit(harness: CallHarness) -> None:
-    harness.configure(max_retries=0, breaker={"threshold": 1}, total_timeout=0.2)
+    harness.configure(max_retries=0, breaker={"threshold": 1}, total_timeout=0.5)
     harness.server.script([status(503), stream(*HELLO, then="hold")])
     await harness.fail()
     harness.clock.advance(60)
@@ -287,7 +287,7 @@ async def test_what_is_left_of_a_wait_may_be_too_little_for_the_clock_to_move(ha
     harness.clock.advance(nextafter(opened_at + 60, 0) - opened_at)
     assert harness.caller.breakers()[0].retry_in_seconds > 0
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await harness.call()).text == "Hello there"
 
     assert len(harness.clock.sleeps) <= 2

@@ -82,7 +82,7 @@ BAD = [
         "total_timeout",
         "F",
         "x",
-        {"first_token_timeout": 0.5, "stall_timeout": 0.5, "total_timeout": 0.504},
+        {"first_token_timeout": 1.0, "stall_timeout": 1.0, "total_timeout": 1.004},
     ),
     Bad("42 429 inside the stream", stream(event({"error": {"code": 429, "message": "slow"}})), "rate_limit", "R", "o"),
     Bad("39 retry-after 300", error(429, "slow", {"Retry-After": "300"}), "rate_limit", "F", "o"),
@@ -139,7 +139,7 @@ async def test_a_broken_answer_has_its_name_and_its_treatment(harness: CallHarne
     harness.configure(max_retries=0, **case.llm)
     harness.server.script([case.step])
 
-    failed = await asyncio.wait_for(harness.fail(), 5)
+    failed = await asyncio.wait_for(harness.fail(), 30)
 
     assert failed.kind == case.kind
     assert failed.attempts == len(harness.server.journal) == 1
@@ -156,7 +156,7 @@ async def test_a_broken_answer_has_its_name_and_its_treatment(harness: CallHarne
         assert harness.clock.sleeps == []
         return
 
-    reply = await asyncio.wait_for(harness.call(), 5)
+    reply = await asyncio.wait_for(harness.call(), 30)
 
     assert reply.text == harness.recorder.of(CallFinished)[0].text == "Second time lucky"
     assert reply.attempts == len(harness.server.journal) == 2
@@ -185,11 +185,11 @@ async def test_6_a_refused_connection_is_tried_again_and_then_told(harness: Call
 
 
 async def test_22_23_slow_but_legal_answers_are_waited_for(harness: CallHarness) -> None:
-    harness.configure(first_token_timeout=0.8, stall_timeout=0.8)  # all waits together are longer than either limit
+    harness.configure(first_token_timeout=1.5, stall_timeout=1.5)  # all waits together are longer than either limit
     gates = [asyncio.Event() for _ in range(4)]
     harness.server.script([stream(gates[0], token("a"), gates[1], token("b"), gates[2], token("c"), gates[3], DONE)])
     for number, gate in enumerate(gates, start=1):
-        asyncio.get_running_loop().call_later(0.25 * number, gate.set)
+        asyncio.get_running_loop().call_later(0.4 * number, gate.set)
 
     reply = await harness.call()
 
@@ -236,7 +236,7 @@ async def test_an_error_answer_without_an_end_is_not_read_for_ever(harness: Call
     head = response_head(code, {"Content-Type": "application/json", "Content-Length": str(1 << 40)})
     harness.server.script([Step((head, b"x" * (1 << 20)), "flood")])
 
-    failed = await asyncio.wait_for(harness.fail(), 10)
+    failed = await asyncio.wait_for(harness.fail(), 30)
 
     assert failed.kind == "cut"
     assert "bytes" in failed.message

@@ -111,7 +111,7 @@ async def _prepared(
             return await harness.call(fallbacks=fallbacks, **script.request)
 
         yield call
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await _ended(others)
     finally:
         if cache is not None:
@@ -129,7 +129,7 @@ async def _usable(harness: CallHarness) -> None:
     """Assert that whoever calls next is served."""
     harness.server.script([], model=MODEL)
     harness.clock.advance(3600)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await harness.call()
 
 
@@ -193,7 +193,7 @@ async def _cancelled_at(
     cancelled_before = len(harness.recorder.of(CallCancelled))
     with watch_steps("Caller._travel", on_step):
         outer = asyncio.ensure_future(call())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.wait([outer])
     cancelled = len(harness.recorder.of(CallCancelled)) - cancelled_before
     if outer.cancelled():

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from core.events import AttemptFailed, AttemptReset, AttemptStarted, Warned
+from core.llm.servers import facts as server_facts
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import MODEL, CallHarness
-from tests.support.fault_server import FaultServer, Step, error, event, hang_up, ok, silence, status, stream
+from tests.support.fault_server import FaultServer, Step, error, event, hang_up, ok, status, stream
 from tests.support.ports import free_port
 
 SPARE = "spare-model"
@@ -163,9 +164,13 @@ async def test_another_model_answers_when_the_teams_retries_are_used_up(harness:
     assert harness.metrics.total("llm.fallbacks", kind="retry_budget") == 1
 
 
-async def test_a_fallback_that_does_not_answer_holds_up_nobody_who_does_not_need_it(harness: CallHarness) -> None:
+async def test_a_fallback_that_does_not_answer_holds_up_nobody_who_does_not_need_it(
+    harness: CallHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_facts, "FACTS_TIMEOUT_SECONDS", 30.0)
     async with FaultServer() as slow:
-        slow.routes["/props"] = silence()
+        may_answer = asyncio.Event()
+        slow.routes["/props"] = Step((may_answer, *status(404, "").pieces))
         elsewhere = harness.endpoint(base_url=slow.base_url)
 
         await harness.call(fallbacks=(elsewhere,))
@@ -173,9 +178,9 @@ async def test_a_fallback_that_does_not_answer_holds_up_nobody_who_does_not_need
 
         needy = asyncio.create_task(harness.call(endpoint=elsewhere))
         await slow.asked(1)
-        async with asyncio.timeout(0.5):
-            await harness.call(
-                endpoint=harness.endpoint(base_url=harness.server.base_url.replace("127.0.0.1", "localhost"))
-            )
+        await harness.call(
+            endpoint=harness.endpoint(base_url=harness.server.base_url.replace("127.0.0.1", "localhost"))
+        )
         assert not needy.done()
+        may_answer.set()
         assert (await needy).text == "Hello there"

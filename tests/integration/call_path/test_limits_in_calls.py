@@ -128,7 +128,7 @@ async def test_111_no_number_of_overloads_takes_the_last_slot(harness: CallHarne
 )
 async def test_111_too_much_to_do_takes_a_slot_away_and_success_gives_it_back(harness: CallHarness, step: Step) -> None:
     remote = harness.endpoint(kind="remote")
-    harness.configure(max_retries=0, first_token_timeout=0.4)
+    harness.configure(max_retries=0, first_token_timeout=1.0)
     harness.server.script([step])
     await harness.fail(endpoint=remote)
     assert harness.caller.pool_status().slots == 4

@@ -81,7 +81,7 @@ GOOD = [
 async def test_an_unusual_but_whole_answer_is_accepted_at_once(harness: CallHarness, case: Good) -> None:
     harness.server.script([case.step])
 
-    reply = await asyncio.wait_for(harness.call(), 5)
+    reply = await asyncio.wait_for(harness.call(), 30)
 
     assert reply.text == case.text
     assert (reply.finish_reason, reply.complete) == (case.reason, case.reason == "stop")
@@ -102,7 +102,7 @@ async def test_24_the_end_mark_ends_the_call_although_the_socket_stays_open(harn
     await harness.recorder.seen(TokensReceived)
     first_half.set()
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         assert (await call).text == "Hello there"
 
 

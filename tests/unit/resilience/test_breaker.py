@@ -298,7 +298,7 @@ async def test_one_who_waits_is_woken_when_a_probe_has_ended() -> None:
 
     await breaker.settle(tickets[0], "neutral")
 
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_one_who_waits_on_an_open_breaker_is_woken_when_its_time_is_up() -> None:
@@ -310,7 +310,7 @@ async def test_one_who_waits_on_an_open_breaker_is_woken_when_its_time_is_up() -
 
     harness.clock.advance(TTL)
 
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
     assert (await breaker.acquire()).probe
 
 
@@ -323,21 +323,21 @@ async def test_all_who_wait_on_an_open_breaker_are_woken_when_it_is_tried_early(
 
     assert await breaker.try_now() is True
 
-    await asyncio.wait_for(asyncio.wait(waiting), 1)
+    await asyncio.wait_for(asyncio.wait(waiting), 30)
 
 
 @pytest.mark.parametrize("probes", [0, 1, 2])
 async def test_nobody_waits_while_there_is_something_to_ask(probes: int) -> None:
     harness = Harness()
     breaker = await harness.breaker()
-    await asyncio.wait_for(breaker.wait(), 1)
+    await asyncio.wait_for(breaker.wait(), 30)
 
     await harness.run(*FAILED[:5])
     await breaker.try_now()
     for _ in range(probes):
         await breaker.acquire()
 
-    await asyncio.wait_for(breaker.wait(), 1)
+    await asyncio.wait_for(breaker.wait(), 30)
     assert harness.clock.sleeps == []
 
 
