@@ -16,7 +16,7 @@ from platformdirs import user_cache_path, user_log_path
 from core.agents import Agent, CallScope, Sampling
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
-from core.events import Event, EventSink, SteeringReceived
+from core.events import BreakerChanged, Event, EventSink, SteeringReceived
 from core.llm.call.cache import ResponseCache
 from core.llm.call.caller import Caller
 from core.llm.http.pool import ClientPool
@@ -333,14 +333,16 @@ class Engine:
 
     def _publish(self, event: Event) -> None:
         self._scoreboard.follow(event)
-        self._exporters.receive(event)
+        if self._exporters.takes_events:
+            self._exporters.receive(event)
         if self._current is not None:
             self._current.lifecycle.record(event)
         try:
             self._emit(event)
         except Exception as error:  # noqa: BLE001 - a front end's fault must not end the run
             log("ERROR", "the front end failed on an event", exception=error)
-        self._alerts.follow(event)
+        if isinstance(event, BreakerChanged):
+            self._alerts.breaker_changed(event)
 
     def _alert_stamp(self) -> AlertStamp:
         run = self._current_run()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.kinds import AgentPhase, BreakerState, EndpointKind, EndpointState
-from core.spending.ledger import Cost
+from core.spending.costs import Cost
 from core.waits import Wait
 
 if TYPE_CHECKING:

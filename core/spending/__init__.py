@@ -1,1 +1,1 @@
-"""Prices of calls, the ledger and the budget of a run."""
+"""What calls cost, and the budget of a run."""

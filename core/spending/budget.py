@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from core.clock import Clock
 from core.errors import QuintetError
 from core.kinds import BudgetLimit
-from core.spending.ledger import Spent
+from core.spending.costs import Spent
 
 if TYPE_CHECKING:
     from core.settings import BudgetSettings

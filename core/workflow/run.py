@@ -20,7 +20,7 @@ from core.prompts import CommonPrompts, Variant
 from core.sessions.folder import Session
 from core.settings import Settings
 from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached
-from core.spending.ledger import Ledger
+from core.spending.costs import Ledger
 from core.telemetry.logs import log, set_correlation_id
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout, layout_of, slug_of

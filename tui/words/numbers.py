@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.waits import countdown
 
 if TYPE_CHECKING:
-    from core.spending.ledger import Cost
+    from core.spending.costs import Cost
 
 
 def clock_time(seconds: float) -> str:

@@ -13,8 +13,7 @@ from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.request import CallRequest
 from core.llm.window.tokens import estimate_prompt_tokens, estimate_tokens
-from core.spending.ledger import Cost, Ledger, Spent
-from core.spending.prices import Prices
+from core.spending.costs import Cost, Ledger, Prices, Spent
 from core.telemetry import metrics
 from core.telemetry.logs import log, log_ids
 

@@ -25,7 +25,7 @@ from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import ServerStates
 from core.resilience.retry import RetryBudget
-from core.spending.ledger import Ledger
+from core.spending.costs import Ledger
 from core.status import BreakerStatus, PoolStatus
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock
-from core.events import AlertFired, AlertResolved, BreakerChanged, Event, EventSink
+from core.events import AlertFired, AlertResolved, BreakerChanged, EventSink
 from core.kinds import AlertSeverity, LogLevel
 from core.telemetry.alerts.board import AlertBoard, AlertStamp, AlertStatus
 from core.telemetry.alerts.values import AlertValues
@@ -30,7 +30,7 @@ class AlertWatch:
     Args:
         given: what the user changes of the rules and adds to them.
         clock: its sleep sets the interval.
-        publish: receives every alert that begins or ends; it may pass it on to `follow`.
+        publish: receives every alert that begins or ends.
         stamp: gives the time and the ids of the run that is on.
         is_local: whether the model runs on this machine or its network.
     """
@@ -66,10 +66,8 @@ class AlertWatch:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def follow(self, event: Event) -> None:
-        """Take an event of the engine into account: a breaker's change is reported at once."""
-        if not isinstance(event, BreakerChanged):
-            return
+    def breaker_changed(self, event: BreakerChanged) -> None:
+        """Report a breaker's change at once, without waiting for the next evaluation."""
         alert = self._board.follow(event)
         self._measure_breakers(event.at)
         if alert is not None:

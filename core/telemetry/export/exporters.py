@@ -41,6 +41,7 @@ class Exporters:
 
     Attributes:
         warnings: what is configured and cannot work, one sentence each; known once `start` has returned.
+        takes_events: whether `receive` does anything with an event.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Exporters:
         datadog_url: str | None = None,
     ) -> None:
         self.warnings: tuple[str, ...] = ()
+        self.takes_events = False
         self._telemetry = settings.telemetry
         self._environment = settings.profile or "default"
         self._recorder = recorder
@@ -95,7 +97,7 @@ class Exporters:
         try:
             self._otel.receive(event)
         except Exception as error:  # noqa: BLE001 - a fault of an exporter must not reach the run
-            self._otel = None
+            self._otel, self.takes_events = None, False
             log("WARNING", "traces end here: an exporter failed on an event", exception=error)
 
     def report(self, error: BaseException) -> None:
@@ -110,6 +112,7 @@ class Exporters:
     async def stop(self, limit_seconds: float = STOP_SECONDS) -> None:
         """Send what is waiting and end; what is not sent within the limit is dropped."""
         otel, self._otel, self._sentry = self._otel, None, None
+        self.takes_events = False
         if otel is not None:
             otel.end_spans()
         closers, self._closers = self._closers, []
@@ -160,6 +163,7 @@ class Exporters:
             capture_content=telemetry.capture_content,
             version=_our_version(),
         )
+        self.takes_events = True
         self._closers += self._otel.closers
 
     def _report_to_sentry(self) -> None:

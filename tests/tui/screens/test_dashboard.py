@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from core.events import AlertFired, AlertResolved
-from core.spending.ledger import Cost
+from core.spending.costs import Cost
 from core.status import EngineStatus
 from core.telemetry.alerts.board import AlertStatus
 from core.telemetry.metrics import use_registry

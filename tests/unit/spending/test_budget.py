@@ -15,7 +15,7 @@ from core.errors import QuintetError
 from core.kinds import BudgetLimit
 from core.settings import BudgetSettings
 from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached, stops_while_held
-from core.spending.ledger import Cost, Spent
+from core.spending.costs import Cost, Spent
 from tests.support.clock import VirtualClock
 
 

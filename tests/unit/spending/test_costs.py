@@ -11,8 +11,7 @@ import pytest
 
 from core.events import Usage
 from core.settings import PriceSettings
-from core.spending.ledger import Cost, Ledger, Spent
-from core.spending.prices import CallPrice, Prices
+from core.spending.costs import CallPrice, Cost, Ledger, Prices, Spent
 from tests.support.repository import ROOT
 
 OPENAI = "https://api.openai.com/v1"
@@ -22,7 +21,7 @@ LOCAL, UNKNOWN = CallPrice("local"), CallPrice("unknown")
 OFFLINE = """
 import sys
 from core.events import Usage
-from core.spending.prices import _open_list
+from core.spending.costs import _open_list
 
 assert "genai_prices" not in sys.modules
 sys.addaudithook(lambda event, _: event.startswith("socket.") and print("NETWORK", event))
