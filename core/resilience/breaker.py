@@ -144,28 +144,34 @@ class BreakerContext(Context):
 
     def _settle_probe(self, probing: ProbingState, outcome: AttemptOutcome) -> None:
         probing.in_flight -= 1
-        if outcome == "failure":
-            self._open()
-        elif outcome == "success":
-            probing.successes += 1
-            if probing.successes >= self.successes_to_close:
-                self.recover_failure()
-                self._enter(ClosedState())
+        match outcome:
+            case "failure":
+                self._open()
+            case "success":
+                probing.successes += 1
+                if probing.successes >= self.successes_to_close:
+                    self.recover_failure()
+                    self._enter(ClosedState())
+            case "neutral":
+                pass
         self._wake_waiting()
 
     def _settle_closed(self, closed: ClosedState, permit: Permit, outcome: AttemptOutcome) -> None:
-        if outcome == "success":
-            if closed.failure_count:
-                self.recover_failure()
-            closed.failure_count = 0
-        elif outcome == "failure":
-            if closed.failure_count and permit.started_at < self._last_counted_at:
-                return  # it was under way when the last counted failure came: the same incident
-            closed.failure_count += 1
-            self._last_counted_at = self._clock.monotonic()
-            self.mark_failure(closed.failure_count)
-            if closed.failure_count >= self.threshold:
-                self._open()
+        match outcome:
+            case "success":
+                if closed.failure_count:
+                    self.recover_failure()
+                closed.failure_count = 0
+            case "failure":
+                if closed.failure_count and permit.started_at < self._last_counted_at:
+                    return  # it was under way when the last counted failure came: the same incident
+                closed.failure_count += 1
+                self._last_counted_at = self._clock.monotonic()
+                self.mark_failure(closed.failure_count)
+                if closed.failure_count >= self.threshold:
+                    self._open()
+            case "neutral":
+                pass
 
     def _open(self) -> None:
         opened = OpenedState(self.name)
