@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.redaction import redact, redact_value
 
@@ -46,7 +46,8 @@ def log_ids(**ids: str) -> Iterator[None]:
 
 def json_line(record: Record) -> str:
     """Return a record as one JSON object with the fixed keys; free fields stand under "extra"."""
-    line, exception = _parts(record)
+    line, extra, exception = _parts(record)
+    line["extra"] = extra
     if exception is not None:
         line["exception"] = exception
     return json_text(line)
@@ -65,9 +66,9 @@ def text_line(record: Record) -> str:
 
 def text_lines(record: Record) -> list[str]:
     """Return a record as a line of text; the lines of its exception follow."""
-    line, exception = _parts(record)
+    line, extra, exception = _parts(record)
     ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
-    fields = [f"{name}={value}" for name, value in line["extra"].items()]
+    fields = [f"{name}={value}" for name, value in extra.items()]
     if line["duration_ms"] is not None:
         fields.append(f"duration_ms={line['duration_ms']}")
     parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *ids, *fields]
@@ -75,20 +76,21 @@ def text_lines(record: Record) -> list[str]:
     return [escape_controls(text) for text in texts]
 
 
-def _parts(record: Record) -> tuple[dict[str, Any], str | None]:
+def _parts(record: Record) -> tuple[dict[str, object], dict[str, object], str | None]:
+    """Return the fixed fields of a line, its free fields and its traceback."""
     fields = {**_ids.get(), **record["extra"]}
     fields.pop(LINE_FIELD, None)
     at: datetime = record["time"]
-    line = {
+    line: dict[str, object] = {
         "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record["level"].name,
         "logger": _short(redact(str(fields.pop("logger", None) or record["name"]))),
         "message": _short(redact(str(record["message"]))),
         **{name: _short(redact_value(fields.pop(name, None))) for name in ID_NAMES},
         "duration_ms": redact_value(fields.pop("duration_ms", None)),
-        "extra": {name: _short(value) for name, value in _as_mapping(redact_value(fields)).items()},
     }
-    return line, _traceback(record["exception"])
+    extra = {name: _short(value) for name, value in _as_mapping(redact_value(fields)).items()}
+    return line, extra, _traceback(record["exception"])
 
 
 def _traceback(exception: RecordException | None) -> str | None:
