@@ -13,6 +13,9 @@ from tests.support.hypothesis_profiles import register_profiles
 
 register_profiles()
 
+FEW_FILES = 20
+MOST_WORKERS = 4  # each holds the whole app, and some tests start processes of their own
+
 _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATADOG_", "DD_", "LANGSMITH_", "LANGCHAIN_")
 _FOREIGN_NAMES = frozenset({
     "NO_COLOR", "FORCE_COLOR", "COLORTERM",
@@ -47,6 +50,15 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     ):
         monkeypatch.setenv(name, str(home / folder))
     return home
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many workers `-n auto` means: none for a few files, which take less time than workers need to start."""
+    folders = [Path(argument) for argument in config.args]
+    files = sum(1 for folder in folders if folder.is_dir() for _ in folder.rglob("test_*.py"))
+    cores = os.cpu_count() or 1
+    return min(cores, MOST_WORKERS) if cores > 1 and files > FEW_FILES else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
