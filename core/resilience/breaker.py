@@ -214,9 +214,8 @@ class Breaker:
         try:
             await self._publish(before)
         except BaseException:
-            self.context.settle(
-                permit, "neutral"
-            )  # or a cancel while a listener is slow would keep the permit for ever
+            # Or a cancel while a listener is slow would keep the permit for ever.
+            self.context.settle(permit, "neutral")
             raise
         return permit
 
