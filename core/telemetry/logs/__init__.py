@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from core.telemetry.logs.line import log_ids, set_correlation_id
 from core.telemetry.logs.setup import (
     LEVELS,
     current_log_file,
     listen_for_faults,
     log,
+    log_ids,
+    set_correlation_id,
     set_log_level,
     setup_logging,
     stop_logging,

@@ -1,14 +1,11 @@
-"""A log line: one JSON object or one line of text that no message can forge or break, and the ids that it carries."""
+"""What a log line looks like: one JSON object or one line of text that no message can forge or break."""
 
 from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from core.redaction import redact, redact_value
@@ -17,36 +14,15 @@ if TYPE_CHECKING:
     from loguru import Record, RecordException
 from core.text.sanitize import escape_controls
 
+Ids = Mapping[str, str]
 ID_NAMES = ("correlation_id", "agent_id", "task_id", "workflow_id")
 MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest is cut off
 LINE_FIELD = "_line"  # the finished line reaches the sink as an extra field of this name
 
 
-_ids: ContextVar[Mapping[str, str]] = ContextVar("log_ids", default=MappingProxyType({}))
-
-
-def set_correlation_id(correlation_id: str) -> str:
-    """Put this id on all further log lines of the current task and of those it starts; return it."""
-    _ids.set(MappingProxyType({**_ids.get(), "correlation_id": correlation_id}))
-    return correlation_id
-
-
-@contextmanager
-def log_ids(**ids: str) -> Iterator[None]:
-    """Put agent_id, task_id, workflow_id or correlation_id on the log lines of a block, its tasks and its threads."""
-    unknown = set(ids) - set(ID_NAMES)
-    if unknown:
-        raise ValueError(f"no log line has {', '.join(sorted(unknown))} - the ids are {', '.join(ID_NAMES)}")
-    token = _ids.set(MappingProxyType({**_ids.get(), **ids}))
-    try:
-        yield
-    finally:
-        _ids.reset(token)
-
-
-def json_line(record: Record) -> str:
+def json_line(record: Record, ids: Ids) -> str:
     """Return a record as one JSON object with the fixed keys; free fields stand under "extra"."""
-    line, extra, exception = _parts(record)
+    line, extra, exception = _parts(record, ids)
     line["extra"] = extra
     if exception is not None:
         line["exception"] = exception
@@ -59,26 +35,26 @@ def json_text(value: object) -> str:
     return escape_controls(text, lambda character: json.dumps(character)[1:-1])
 
 
-def text_line(record: Record) -> str:
+def text_line(record: Record, ids: Ids) -> str:
     """Return a record as one line of text."""
-    return "\\n".join(text_lines(record))
+    return "\\n".join(text_lines(record, ids))
 
 
-def text_lines(record: Record) -> list[str]:
+def text_lines(record: Record, ids: Ids) -> list[str]:
     """Return a record as a line of text; the lines of its exception follow."""
-    line, extra, exception = _parts(record)
-    ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
+    line, extra, exception = _parts(record, ids)
+    shown_ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
     fields = [f"{name}={value}" for name, value in extra.items()]
     if line["duration_ms"] is not None:
         fields.append(f"duration_ms={line['duration_ms']}")
-    parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *ids, *fields]
+    parts = [line["timestamp"], f"{line['level']:<7}", line["logger"], line["message"], *shown_ids, *fields]
     texts = [" ".join(map(str, parts)), *(exception or "").splitlines()]
     return [escape_controls(text) for text in texts]
 
 
-def _parts(record: Record) -> tuple[dict[str, object], dict[str, object], str | None]:
+def _parts(record: Record, ids: Ids) -> tuple[dict[str, object], dict[str, object], str | None]:
     """Return the fixed fields of a line, its free fields and its traceback."""
-    fields = {**_ids.get(), **record["extra"]}
+    fields = {**ids, **record["extra"]}
     fields.pop(LINE_FIELD, None)
     at: datetime = record["time"]
     line: dict[str, object] = {

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from core.clock import Clock, SystemClock
 from core.kinds import LogLevel
-from core.telemetry.logs.line import LINE_FIELD, json_line, text_line
+from core.telemetry.logs.line import ID_NAMES, LINE_FIELD, Ids, json_line, text_line
 from core.telemetry.logs.sinks import KEEP, Console, LogFile, default_log_path, remove_old_logs
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ NOISY_LIBRARIES = (
     "httpx2", "httpcore2", "httpx", "httpcore", "openai", "urllib3", "asyncio", "opentelemetry", "sentry_sdk",
     "langgraph", "langsmith",
 )  # fmt: skip
+
+
+_ids: ContextVar[Ids] = ContextVar("log_ids", default=MappingProxyType({}))
 
 
 class _Interceptor(logging.Handler):
@@ -140,6 +146,25 @@ def listen_for_faults(on_fault: Callable[[BaseException], None] | None) -> None:
     _active.on_fault = on_fault
 
 
+def set_correlation_id(correlation_id: str) -> str:
+    """Put this id on all further log lines of the current task and of those it starts; return it."""
+    _ids.set(MappingProxyType({**_ids.get(), "correlation_id": correlation_id}))
+    return correlation_id
+
+
+@contextmanager
+def log_ids(**ids: str) -> Iterator[None]:
+    """Put agent_id, task_id, workflow_id or correlation_id on the log lines of a block, its tasks and its threads."""
+    unknown = set(ids) - set(ID_NAMES)
+    if unknown:
+        raise ValueError(f"no log line has {', '.join(sorted(unknown))} - the ids are {', '.join(ID_NAMES)}")
+    token = _ids.set(MappingProxyType({**_ids.get(), **ids}))
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
 def log(
     level: LogLevel,
     message: str,
@@ -170,11 +195,11 @@ def _write(
     logger.bind(**fields).opt(depth=depth, exception=exception).log(level, message)
 
 
-def _add_sink(sink: LogFile | Console, to_line: Callable[[Record], str]) -> None:
+def _add_sink(sink: LogFile | Console, to_line: Callable[[Record, Ids], str]) -> None:
     from loguru import logger
 
     def line(record: Record) -> str:
-        record["extra"][LINE_FIELD] = to_line(record)
+        record["extra"][LINE_FIELD] = to_line(record, _ids.get())
         return _TEMPLATE
 
     logger.add(

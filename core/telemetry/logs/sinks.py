@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from core.clock import Clock
-from core.telemetry.logs.line import text_lines
+from core.telemetry.logs.line import Ids, text_lines
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -135,9 +135,9 @@ class Console:
         self._stream = stream
         self._in_colors = "NO_COLOR" not in os.environ and (stream.isatty() or "FORCE_COLOR" in os.environ)
 
-    def line(self, record: Record) -> str:
+    def line(self, record: Record, ids: Ids) -> str:
         """Return what is shown of a record; an exception follows in lines of its own, indented."""
-        head, *exception = text_lines(record)
+        head, *exception = text_lines(record, ids)
         if self._in_colors:
             timestamp, level, rest = head.split(" ", 2)
             head = f"{_DIM}{timestamp}{_RESET} {_COLORS.get(level, '')}{level:<7}{_RESET} {rest.lstrip()}"
