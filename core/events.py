@@ -61,7 +61,7 @@ class RunStarted(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(_RunEventBase):
-    """`reason` says why in a sentence."""
+    """`reason` says why in a sentence; `failed_steps` are those whose notes are all that it says, if that is so."""
 
     status: RunStatus
     verdict: VerdictValue
@@ -69,6 +69,7 @@ class RunFinished(_RunEventBase):
     output_dir: str
     files: tuple[str, ...]
     duration_seconds: float
+    failed_steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ from tui.control.engine_owner import EngineOwner, SettingsLoader
 from tui.control.page_opener import PageOpener
 from tui.control.palette import ActionProvider
 from tui.control.run_controller import RunController
-from tui.control.services import Severity
 from tui.control.setting_effects import apply_settings
 from tui.control.status_poll import StatusPoll
 from tui.screens.main import MainScreen
@@ -31,6 +30,7 @@ from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
 from tui.widgets.welcome import SAMPLE_WORKFLOW
 from tui.words.shown_path import shown_path
+from tui.words.signs import Severity
 
 if TYPE_CHECKING:
     from core.engine import Engine

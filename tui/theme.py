@@ -1,4 +1,8 @@
-"""Colour themes: read from the flat files themes/*.yaml, without a YAML library: the first paint waits for them."""
+"""Colour themes: read from the flat files themes/*.yaml, without a YAML library, because the first paint waits for them.
+
+Importing pyyaml takes 8 to 10 ms, which is 4 to 7 % of the time to the first paint; its C parser makes no difference,
+because the time goes into the import. A test holds that pyyaml reads the same from the shipped files.
+"""
 
 from __future__ import annotations
 

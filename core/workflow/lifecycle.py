@@ -16,14 +16,17 @@ from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
 from core.workflow.graph import RunState, StepResult, execute_workflow
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
-from core.workflow.step import AgentStepRunner
+from core.workflow.step import AgentStepRunner, NothingAnswersError
 
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended; `reason` says why in a sentence, `files` are relative to `output_dir`."""
+    """How a run ended; `reason` says why in a sentence, `files` are relative to `output_dir`.
+
+    `failed_steps` are those whose notes are all that the reason says, if that is so.
+    """
 
     status: RunStatus
     verdict: VerdictValue
@@ -31,6 +34,7 @@ class RunOutcome:
     output_dir: Path
     files: tuple[str, ...]
     run_id: str
+    failed_steps: tuple[str, ...] = ()
 
 
 class RunLifecycle:
@@ -85,6 +89,8 @@ class RunLifecycle:
                     outcome = _judged(run, await _final_state(run))
                 finally:
                     run.budget_gate.on_held = None
+        except NothingAnswersError as error:
+            outcome = _outcome(run, "failed", "unknown", str(error), failed_steps=(error.step,))
         except QuintetError as error:
             outcome = _outcome(run, "failed", "unknown", str(error))
         except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
@@ -142,6 +148,7 @@ class RunLifecycle:
                 output_dir=str(outcome.output_dir),
                 files=outcome.files,
                 duration_seconds=duration_seconds,
+                failed_steps=outcome.failed_steps,
             )
         )
 
@@ -155,20 +162,22 @@ async def _final_state(run: Run) -> RunState:
 def _judged(run: Run, state: RunState) -> RunOutcome:
     """Return the outcome of a run that came to its end: with a rejected file or a failing verdict it has not passed."""
     verdict = state.get("verdict", "unknown")
-    reasons = [
-        f"{step_id}: {result['notes']}"
-        for step_id, result in state.get("results", {}).items()
-        if _fell_short(run, result)
-    ]
+    fell_short = {
+        step_id: result["notes"] for step_id, result in state.get("results", {}).items() if _fell_short(run, result)
+    }
+    reasons = [f"{step_id}: {notes}" for step_id, notes in fell_short.items()]
     if verdict == "fail":
         why = state.get("stop_reason") or "the verdict is fail"
         reasons.append("; ".join([why, *state.get("findings", [])[:2]]))
-    return _outcome(run, "failed" if reasons else "passed", verdict, " | ".join(reasons))
+    failed_steps = tuple(fell_short) if verdict != "fail" else ()
+    return _outcome(run, "failed" if reasons else "passed", verdict, " | ".join(reasons), failed_steps)
 
 
-def _outcome(run: Run, status: RunStatus, verdict: VerdictValue, reason: str) -> RunOutcome:
+def _outcome(
+    run: Run, status: RunStatus, verdict: VerdictValue, reason: str, failed_steps: tuple[str, ...] = ()
+) -> RunOutcome:
     """Return the outcome with what has been delivered; what was accepted before a run broke off stays."""
-    return RunOutcome(status, verdict, reason, run.folder.root, tuple(sorted(run.delivered)), run.run_id)
+    return RunOutcome(status, verdict, reason, run.folder.root, tuple(sorted(run.delivered)), run.run_id, failed_steps)
 
 
 def _fell_short(run: Run, result: StepResult) -> bool:

@@ -31,6 +31,14 @@ NOTES_MAX_CHARACTERS = 800
 UNFOUNDED = "no verdict: the answer gave none, was cut off, or said fail without a finding"
 
 
+class NothingAnswersError(ModelUnavailableError):
+    """The endpoint has answered nobody in this run and will not; `step` is the one that met its fault."""
+
+    def __init__(self, step: str, fault: LLMCallError) -> None:
+        super().__init__(fault.message, hint=fault.hint)
+        self.step = step
+
+
 class AgentStepRunner:
     """Runs steps; a failing model gives a result with status failed, and no exception.
 
@@ -84,7 +92,7 @@ class AgentStepRunner:
         update = await self._update(step, state, progress, result)
         self._finished(step, round_number, result, duration_seconds)
         if progress.endpoint_fault is not None:
-            raise ModelUnavailableError(progress.endpoint_fault.message, hint=progress.endpoint_fault.hint)
+            raise NothingAnswersError(step.id, progress.endpoint_fault)
         return update
 
     def _announce(self, step: StepSpec, state: RunState, round_number: int) -> None:

@@ -18,7 +18,7 @@ from core.sessions.journal import JournalLines
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
-from tui.commands.run_log import ProgressLines
+from tui.words.narration import Narrator
 
 EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
@@ -77,7 +77,7 @@ async def _run(run: HeadlessRun, settings: Settings) -> int:
     sink = _Sink(run.as_json)
     engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if run.approve_all else "fail")
     sink.on_lost_reader = engine.cancel_run
-    sink.lines.titles = {agent.id: agent.title for agent in engine.agents.values()}
+    sink.titles = {agent.id: agent.title for agent in engine.agents.values()}
     with _Interrupts(engine):
         async with engine:
             for warning in engine.warnings:
@@ -97,7 +97,8 @@ class _Sink:
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
         self.lost_reader = False
-        self.lines = ProgressLines({})
+        self.titles: Mapping[str, str] = {}
+        self._narrator = Narrator(title=lambda agent_id: self.titles.get(agent_id, ""))
         # The lines of the journal: a server that repeats a key it was sent must not bring it into a script's log.
         self._json_lines = JournalLines()
         self.on_lost_reader: Callable[[], bool] = _nothing
@@ -105,7 +106,7 @@ class _Sink:
     def receive(self, event: Event) -> None:
         if self._as_json:
             self._write(line.decode("ascii").rstrip("\n") for line in self._json_lines.of(event))
-        elif (line := self.lines.line(event)) is not None:
+        elif (line := self._narrator.tell(event).log) is not None:
             self._write([line])
 
     def finish(self) -> None:

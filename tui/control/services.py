@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from tui.words.signs import Severity
 
 if TYPE_CHECKING:
     from core.engine import Engine
-
-Severity = Literal["information", "warning", "error"]
 
 
 class Say(Protocol):

@@ -10,17 +10,12 @@ from textual.widgets import Static
 from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_summary
 from tui.words.numbers import clock_time, counted, seconds
+from tui.words.signs import OUTCOMES
 
 if TYPE_CHECKING:
     from core.status import EngineStatus
 
 LEAST_TASK_COLUMNS = 10
-OUTCOMES = {
-    "passed": ("✓", "passed", "$text-success"),
-    "failed": ("✗", "failed", "$text-error"),
-    "cancelled": ("■", "stopped", "$text-warning"),
-}
-"""How a run ended: sign, word, style."""
 
 
 def connection_label(status: EngineStatus | None, *, has_problem: bool) -> str:

@@ -8,16 +8,11 @@ from textual.content import Content
 
 from core.text.sanitize import one_line
 from tui.words.numbers import clock_time
+from tui.words.signs import SEVERITIES
 
 if TYPE_CHECKING:
     from core.telemetry.alerts.board import AlertStatus
 
-SEVERITIES = {
-    "critical": ("✗", "$text-error"),
-    "warning": ("!", "$text-warning"),
-    "info": ("i", "$text-primary"),
-}
-"""Sign and style of each, worst first."""
 ALL_WELL = Content.styled("✓ none", "$text-success")
 
 

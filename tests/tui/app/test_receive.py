@@ -144,10 +144,10 @@ async def test_what_the_call_has_said_is_not_said_again_by_its_step() -> None:
     async with frozen_app().run_test() as pilot:
         app = await settle(pilot)
         app.receive(step("developer", "build", 1000.0))
-        for event in attempt("developer", "code", 1, 1000.0):
+        for event in attempt("developer", "build/code", 1, 1000.0):
             app.receive(event)
 
-        app.receive(call_failed("developer", "code", 1, 1001.0, "the key was refused", "set LLM_API_KEY"))
+        app.receive(call_failed("developer", "build/code", 1, 1001.0, "the key was refused", "set LLM_API_KEY"))
         app.receive(step_end("developer", "build", 1002.0, "failed", "the key was refused - set LLM_API_KEY"))
         source = pane(app, "developer").view.source
 

@@ -22,17 +22,16 @@ from core.events import (
     ContextTruncated,
     FirstTokenReceived,
     ReasoningReceived,
-    StepFinished,
-    StepStarted,
     TokensReceived,
 )
 from core.roster import AgentCard
 from core.status import AgentStatus
 from core.text.sanitize import one_line
-from tui.widgets.stream.stream_view import NoteKind, StreamView
+from tui.widgets.stream.stream_view import StreamView
 from tui.words.agent_state import StateLabel, call_seconds, state_brief, state_label, state_words
 from tui.words.numbers import clock_time, count, duration
 from tui.words.plain import plain
+from tui.words.signs import NoteKind
 
 ROOM_FOR_DETAILS = 46  # columns; a narrower pane drops the model's name and the number of the try
 BORDER_ENDS = 6  # columns of a border that its title cannot have: corners, lines and blanks
@@ -61,8 +60,6 @@ class AgentPane(Vertical):
         self._shown_call = ""  # whose answer the view holds
         self._shown_attempt = 0
         self._shown_characters = 0
-        self._call_error = ""  # said already when the step ends because of it
-        self._loading_call = ""  # the call whose pane has said that the model is loading
         self._titles: tuple[Content, Content] | None = None
 
     def compose(self) -> ComposeResult:
@@ -78,54 +75,31 @@ class AgentPane(Vertical):
             self._is_paused = is_paused
         self.show_titles()
 
-    def receive(self, event: CallEvent) -> None:
-        """Follow one event of a call, after `show_status`; one of an attempt that is not current shows nothing."""
+    def receive(self, event: CallEvent) -> bool:
+        """Follow one event of a call, after `show_status`; False: its attempt is not current, and it shows nothing."""
         if (event.call_id, event.attempt) != (self.status.call_id, self.status.attempt):
-            return
+            return False
         view = self.view
         match event:
             case TokensReceived():
                 self._feed(event)
-            case CallQueued() | FirstTokenReceived() | ReasoningReceived():
-                pass  # they change the state alone
+            case CallQueued() | FirstTokenReceived() | ReasoningReceived() | AttemptFailed() | ContextTruncated():
+                pass  # they change the state alone, or are told in a note
             case AttemptStarted():
                 self._start_attempt(event)
-            case AttemptFailed():
-                self._attempt_failed(event)
             case AttemptReset():
                 if event.call_id == self._shown_call:
                     view.reset_answer()
                     self._show_attempt(event)
-            case ContextTruncated():
-                self.note(f"the prompt was too long: shortened from {event.before} to {event.after} tokens", "warning")
             case CallFinished():
                 self._finish(event)
             case CallFailed():
                 view.finish_answer(f"incomplete: {one_line(event.kind)}")
-                self._call_error = f"{event.message} - {event.hint}" if event.hint else event.message
-                self.note(self._call_error, "error")
             case CallCancelled():
                 view.finish_answer("stopped: this answer is not whole")
             case _:
                 assert_never(event)
-
-    def begin_step(self, event: StepStarted) -> None:
-        """Say that the agent has a new job."""
-        again = f" (rework {event.round})" if event.round else ""
-        self._call_error = ""
-        self.note(f"step {event.step}{again}")
-
-    def finish_step(self, event: StepFinished) -> None:
-        """Say how the job ended."""
-        if event.status == "skipped":
-            self.note(f"step {event.step} was skipped" + (f": {event.notes}" if event.notes else ""))
-        elif event.status == "ok":
-            if event.notes:
-                self.note(event.notes, "warning")
-        else:
-            kind: NoteKind = "error" if event.status == "failed" else "warning"
-            is_new = event.notes and event.notes != self._call_error
-            self.note(f"step {event.step}: {event.status}" + (f": {event.notes}" if is_new else ""), kind)
+        return True
 
     def note(self, text: str, kind: NoteKind = "info") -> None:
         """Add a line that is not part of an answer."""
@@ -222,13 +196,6 @@ class AgentPane(Vertical):
             self.view.add_note(missing, "warning")
         self.view.feed(event.text[max(0, held - event.offset) :])
         self._shown_characters = max(held, event.offset + len(event.text))
-
-    def _attempt_failed(self, event: AttemptFailed) -> None:
-        if event.kind != "loading":
-            self.note(f"try {event.attempt} failed: {event.message}", "warning")
-        elif self._loading_call != event.call_id:  # it is asked again and again
-            self._loading_call = event.call_id
-            self.note(event.message)
 
     def _finish(self, event: CallFinished) -> None:
         view = self.view

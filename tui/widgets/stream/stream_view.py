@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import replace
-from typing import ClassVar, Literal, Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -24,10 +24,9 @@ from tui.markdown.painter import RowPainter
 from tui.markdown.palette import COMPONENT_CLASSES, PALETTE_CSS, Palette
 from tui.markdown.selection import selected_source
 from tui.widgets.stream.frame_clock import FrameClock
+from tui.words.signs import NoteKind
 
 MOST_CHARACTERS_A_FRAME = 16_384  # a pane that catches up must not hold up the keys: about 10 ms
-
-NoteKind = Literal["info", "warning", "error"]
 
 
 class HasFrameClock(Protocol):

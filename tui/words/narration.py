@@ -1,0 +1,390 @@
+"""What is said of an event, in every place where something is said: the app and a headless run phrase nothing else.
+
+A fault is told once, where it happened: its step and its run name it by its place and do not repeat its words. What has
+been told is known by ids (of the call, of the step), never by comparing sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from core.events import (
+    AlertFired,
+    AlertResolved,
+    ApprovalGiven,
+    ApprovalRequested,
+    AttemptFailed,
+    AttemptReset,
+    AttemptStarted,
+    BreakerChanged,
+    BudgetReached,
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallQueued,
+    ContextTruncated,
+    Event,
+    FileRejected,
+    FileWritten,
+    FirstTokenReceived,
+    HandOffMade,
+    RateLimited,
+    ReasoningReceived,
+    RunFinished,
+    RunStarted,
+    SteeringReceived,
+    StepFinished,
+    StepStarted,
+    TestsRan,
+    TokensReceived,
+    Warned,
+)
+from core.text.sanitize import one_line, plain_line
+from core.waits import Wait, countdown
+from tui.words.numbers import clock_time, counted
+from tui.words.shown_path import shown_path
+from tui.words.signs import OUTCOMES, SEVERITIES, NoteKind, Severity
+
+LOG_LINE_CHARACTERS = 300
+TOAST_REASON_CHARACTERS = 160
+TOASTS: Mapping[str, Severity] = {
+    "critical": "error",
+    "warning": "warning",
+    "info": "information",
+}
+# Alerts that a BreakerChanged has told already; the opening has a toast that also says what to press.
+TOLD_BY_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
+WARNING = "$text-warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line in the pane of an agent."""
+
+    text: str
+    kind: NoteKind = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """A line of the timeline."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Toast:
+    """A few words over everything else, for a moment."""
+
+    text: str
+    severity: Severity = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class EventWords:
+    """What is said of one event, place by place; None says nothing there. `log` is a line of a headless run."""
+
+    log: str | None = None
+    note: Note | None = None
+    timeline: TimelineEntry | None = None
+    toast: Toast | None = None
+
+
+NOTHING = EventWords()
+
+
+class Narrator:
+    """Phrases the events of a run, one after the other.
+
+    Args:
+        title: the whole name of an agent, by its id.
+        short: its short name.
+        key: the key of an action, by its id.
+        way_to: what to press for an action from where the user is now, by its id.
+
+    Attributes:
+        shown_note: words about the connection that stand on the screen all the time: no toast repeats them.
+    """
+
+    def __init__(
+        self,
+        *,
+        title: Callable[[str], str],
+        short: Callable[[str], str] | None = None,
+        key: Callable[[str], str] = str,
+        way_to: Callable[[str], str] = str,
+    ) -> None:
+        self.shown_note = ""
+        self._title = title
+        self._short = short or title
+        self._key = key
+        self._way_to = way_to
+        self._logged: dict[str, tuple[str, str, float | None]] = {}  # by call: the wait or fallback that was told last
+        self._fallbacks: dict[str, str] = {}  # by agent: the endpoint its calls go to instead of the first choice
+        self._loading_calls: set[str] = set()  # that have said so in their pane
+        self._last_faults: dict[str, Note] = {}  # by call: what ended its last attempt, until its end tells it
+        self._told_faults: set[str] = set()  # steps whose failed call has told why they end
+        self._told_steps: set[str] = set()  # steps that have told how they fell short
+
+    def tell(self, event: Event) -> EventWords:
+        """Return what is to be said of the event; log lines hold no control characters."""
+        words = self._words(event)
+        if words.log is None:
+            return words
+        indent = words.log[: len(words.log) - len(words.log.lstrip(" "))]
+        return replace(words, log=indent + plain_line(words.log, limit=LOG_LINE_CHARACTERS))
+
+    def _words(self, event: Event) -> EventWords:
+        match event:
+            case FirstTokenReceived() | TokensReceived() | ReasoningReceived() | AttemptReset():
+                return NOTHING
+            case CallQueued():
+                return self._call_queued(event)
+            case AttemptStarted():
+                return self._attempt_started(event)
+            case AttemptFailed():
+                return self._attempt_failed(event)
+            case ContextTruncated():
+                shortened = f"the prompt was too long: shortened from {event.before} to {event.after} tokens"
+                return EventWords(note=Note(shortened, "warning"))
+            case CallFinished() | CallFailed() | CallCancelled():
+                return self._call_ended(event)
+            case StepStarted():
+                self._told_faults.discard(event.step)
+                title, rework = self._title(event.agent_id), event.round
+                return EventWords(
+                    log=f"{title}: {event.step}" + (f", rework {rework}" if rework else "") + " ...",
+                    note=Note(f"step {event.step}" + (f" (rework {rework})" if rework else "")),
+                )
+            case StepFinished():
+                return self._step_finished(event)
+            case HandOffMade():
+                way = f"→ {self._short(event.from_)} → {self._short(event.to)}: {event.what}"
+                return EventWords(timeline=TimelineEntry(way))
+            case RunStarted():
+                return self._run_started(event)
+            case RunFinished():
+                return self._run_finished(event)
+            case FileWritten():
+                return EventWords(log=f"  + {event.path} ({event.bytes} bytes)")
+            case FileRejected():
+                return EventWords(
+                    log=f"  - {event.path} not accepted: {event.why}",
+                    note=Note(f"file rejected: {event.path}: {event.why}", "warning"),
+                )
+            case TestsRan():
+                return EventWords(timeline=TimelineEntry(f"✓ checks: {_report_words(event.report)}"))
+            case BreakerChanged():
+                return self._breaker_changed(event)
+            case RateLimited():
+                wait = max(0.0, event.until - event.at)
+                return EventWords(timeline=TimelineEntry(f"⏸ rate limited by the server for {wait:.0f} s", WARNING))
+            case AlertFired():
+                return _alert_fired(event)
+            case AlertResolved():
+                return EventWords(
+                    log=f"  ! resolved: {event.message}",
+                    timeline=TimelineEntry(f"✓ resolved {event.name}: {event.message}"),
+                )
+            case BudgetReached():
+                words = f"budget reached: {event.what} {event.used:g} of {event.limit:g}"
+                go_on = f"The run is held; {self._key('pause')} in the panes lets it go on for as much again."
+                return EventWords(
+                    log=f"  ! budget reached: {event.used:g} of {event.limit:g} {event.what}",
+                    timeline=TimelineEntry(f"■ {words}", WARNING),
+                    toast=Toast(f"{words}. {go_on}"),
+                )
+            case Warned():
+                words = f"{event.message} - {event.hint}" if event.hint else event.message
+                return EventWords(
+                    log=f"note: {words}",
+                    timeline=TimelineEntry(f"! {words}", WARNING),
+                    toast=Toast(words) if event.message != self.shown_note else None,
+                )
+            case ApprovalRequested():
+                return EventWords(
+                    timeline=TimelineEntry(f"⏸ waits for your approval: {event.gate}", WARNING),
+                    toast=Toast(f"the team waits for your approval: {event.gate}"),
+                )
+            case ApprovalGiven():
+                return EventWords(timeline=TimelineEntry(f"✓ {event.gate}: {event.decision}"))
+            case SteeringReceived():
+                to = self._short(event.agent_id) if event.agent_id else "all"
+                return EventWords(note=Note(f"you: {event.text}"), timeline=TimelineEntry(f"you to {to}: {event.text}"))
+            case _:
+                assert_never(event)
+
+    # Calls.
+
+    def _call_queued(self, event: CallQueued) -> EventWords:
+        """Tell a wait for anything but a slot in the log, again only when it changes."""
+        if event.reason == "slot" or self._is_logged(event.call_id, (event.reason, "", event.until)):
+            return NOTHING
+        wait = Wait.from_queued(event).words(event.at)
+        return EventWords(log=f"  ! {self._title(event.agent_id)}: {wait}")
+
+    def _attempt_started(self, event: AttemptStarted) -> EventWords:
+        """Tell of a fallback: once a call in the log, once in the timeline when an agent's calls begin to go elsewhere."""
+        self._told_faults.discard(_step_of(event.task_id))
+        note = self._last_faults.pop(event.call_id, None)
+        if not event.fallback:
+            self._fallbacks.pop(event.agent_id, None)
+            return EventWords(note=note)
+        target = event.endpoint or event.model
+        is_logged = self._is_logged(event.call_id, ("fallback", target, None))
+        is_known = self._fallbacks.get(event.agent_id) == event.endpoint
+        self._fallbacks[event.agent_id] = event.endpoint
+        shown = f"⇄ {self._short(event.agent_id)} uses the fallback {target}"
+        return EventWords(
+            log=None if is_logged else f"  ! {self._title(event.agent_id)}: uses the fallback {target}",
+            note=note,
+            timeline=None if is_known else TimelineEntry(shown, WARNING),
+        )
+
+    def _attempt_failed(self, event: AttemptFailed) -> EventWords:
+        title = self._title(event.agent_id)
+        if event.kind == "loading":  # it is asked again every second
+            is_noted = event.call_id in self._loading_calls
+            self._loading_calls.add(event.call_id)
+            is_logged = self._is_logged(event.call_id, ("loading", event.message, None)) or not event.will_retry
+            return EventWords(
+                log=None if is_logged else f"  ! {title}: {event.message}",
+                note=None if is_noted else Note(event.message),
+            )
+        note = Note(f"try {event.attempt} failed: {event.message}", "warning")
+        if not event.will_retry:  # what fails for good is told with its remedy, by the end of the call
+            self._last_faults[event.call_id] = note
+            return NOTHING
+        again = f"  ! {title}: {event.message} ({event.kind}), again in {event.wait_seconds:.1f} s"
+        return EventWords(log=again, note=note)
+
+    def _call_ended(self, event: CallFinished | CallFailed | CallCancelled) -> EventWords:
+        self._logged.pop(event.call_id, None)
+        self._loading_calls.discard(event.call_id)
+        held, step = self._last_faults.pop(event.call_id, None), _step_of(event.task_id)
+        title = self._title(event.agent_id)
+        match event:
+            case CallFinished():
+                self._told_faults.discard(step)
+                log = f"  = {title}: {event.task_id} from the cache" if event.cached else None
+                return EventWords(log=log, note=held)  # what was received before the fault was enough
+            case CallFailed():
+                self._told_faults.add(step)
+                hint = f" - {event.hint}" if event.hint else ""
+                return EventWords(
+                    log=f"  ! {title}: {event.message} ({event.kind}){hint}",
+                    note=Note(f"{event.message}{hint}", "error"),
+                )
+            case CallCancelled():
+                return NOTHING
+            case _:
+                assert_never(event)
+
+    def _is_logged(self, call_id: str, what: tuple[str, str, float | None]) -> bool:
+        """Return whether that was the last to be told of the call, and keep that it is."""
+        before, self._logged[call_id] = self._logged.get(call_id), what
+        return before == what
+
+    # Steps and runs.
+
+    def _step_finished(self, event: StepFinished) -> EventWords:
+        step, status = event.step, event.status
+        notes = "" if step in self._told_faults else event.notes
+        self._told_faults.discard(step)
+        lasted = f"{self._title(event.agent_id)}: {step} {status} in {event.duration_seconds:.1f} s"
+        log = lasted + (f" ({notes})" if notes else "")
+        why = f": {notes}" if notes else ""
+        if status == "ok":
+            return EventWords(log=log, note=Note(notes, "warning") if notes else None)
+        self._told_steps.add(step)
+        timeline = TimelineEntry(f"◐ step {step}: {status}", WARNING)
+        match status:
+            case "skipped":
+                note = Note(f"step {step} was skipped{why}")
+            case "failed":
+                note = Note(f"step {step}: {status}{why}", "error")
+            case "partial":
+                note = Note(f"step {step}: {status}{why}", "warning")
+            case _:
+                assert_never(status)
+        return EventWords(log=log, note=note, timeline=timeline)
+
+    def _run_started(self, event: RunStarted) -> EventWords:
+        self._fallbacks.clear()
+        self._told_faults.clear()
+        self._told_steps.clear()
+        return EventWords(
+            log=f"run {event.run_id}: {event.workflow} on {event.model}, files go to {event.output_dir}",
+            timeline=TimelineEntry(f"▶ run started: {event.workflow}, files go to {shown_path(event.output_dir)}"),
+        )
+
+    def _run_finished(self, event: RunFinished) -> EventWords:
+        sign, word, style = OUTCOMES[event.status]
+        where = f"{counted(len(event.files), 'file')} in {shown_path(event.output_dir)}"
+        reason = self._reason(event)
+        why = f": {reason}" if reason else ""
+        brief = one_line(why, TOAST_REASON_CHARACTERS)  # all of it stands in the pane
+        has_failed = event.status == "failed"
+        again = " Press Up to edit the task and send it again." if has_failed else ""
+        ended = f"{event.status}, verdict {event.verdict}, {len(event.files)} files in {event.duration_seconds:.1f} s"
+        toast_severity = TOASTS["critical" if has_failed else "info" if event.status == "passed" else "warning"]
+        note = f"run {word}{why}" if has_failed and why else f"run {word}: {where}"
+        return EventWords(
+            log=ended + why,
+            note=Note(note, "error" if has_failed else "info"),
+            timeline=TimelineEntry(f"{sign} run {word}{why} ({clock_time(event.duration_seconds)}, {where})", style),
+            toast=Toast(f"{sign} run {word}{brief}. {where}.{again}", toast_severity),
+        )
+
+    def _reason(self, event: RunFinished) -> str:
+        """Return why a run ended so: the steps that have told it, or its own words."""
+        if event.failed_steps and self._told_steps.issuperset(event.failed_steps):
+            return ", ".join(f"step {step}" for step in event.failed_steps)
+        return event.reason
+
+    # The machinery.
+
+    def _breaker_changed(self, event: BreakerChanged) -> EventWords:
+        left = event.retry_at - event.at if event.retry_at is not None else None
+        toast = None
+        if event.new == "open" and event.old == "closed":
+            when = f", next try in {countdown(left)}" if left is not None else ""
+            toast = Toast(
+                f"{event.name} fails again and again: its breaker is open. Calls wait until it answers{when}. "
+                f"{self._way_to('retry_now')} retries now, {self._way_to('interrupt')} stops the run."
+            )
+        style = "$text-error" if event.new == "open" else WARNING if event.new == "half-open" else ""
+        when = f", next try in {left:.0f} s" if left is not None else ""
+        return EventWords(
+            log=f"  ! circuit breaker of {event.name}: {event.old} -> {event.new}{when}",
+            timeline=TimelineEntry(f"breaker {event.name}: {event.old} → {event.new}", style),
+            toast=toast,
+        )
+
+
+def _alert_fired(event: AlertFired) -> EventWords:
+    """Tell of an alert: it comes when it begins, and again only as a reminder of a critical one."""
+    sign, style = SEVERITIES.get(event.severity, ("?", WARNING))
+    shown = Toast(f"{sign} {event.severity}: {event.message}", TOASTS.get(event.severity, "warning"))
+    toast = shown if event.name != "breaker_opened" else None
+    if event.name in TOLD_BY_BREAKERS:
+        return EventWords(toast=toast)
+    return EventWords(
+        log=f"  ! {event.severity} {event.name}: {event.message}",
+        timeline=TimelineEntry(f"{sign} alert {event.name}: {event.message}", style),
+        toast=toast,
+    )
+
+
+def _step_of(task_id: str) -> str:
+    """Return the step that a call works for: the first part of its task's id."""
+    return task_id.partition("/")[0]
+
+
+def _report_words(report: Mapping[str, object]) -> str:
+    """Return the counts of a report; its other values belong to the runner."""
+    words = [f"{key} {report[key]}" for key in ("passed", "failed", "errors") if key in report]
+    return ", ".join(words) or "done"
