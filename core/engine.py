@@ -33,6 +33,7 @@ from core.telemetry.logs import listen_for_faults, log, set_correlation_id
 from core.telemetry.metrics import quantiles, total
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
+from core.workflow.layout import load_layouts
 from core.workflow.lifecycle import RunLifecycle, RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 
@@ -96,6 +97,7 @@ class Engine:
         prompts_dir = settings.team.prompts_dir
         prompts = load_agents(prompts_dir)
         self._workflows = load_workflows(prompts, prompts_dir)
+        load_layouts()  # here, with the other data files: a run reads none
         agents: dict[str, Agent] = {}
         self._deps = RunDeps(
             settings=settings,

@@ -23,7 +23,9 @@ SLUG_MAX_CHARACTERS = 40
 LISTED_SOURCE_BYTES = 200_000
 
 
-class _Language(BaseModel):
+class LanguageLayout(BaseModel):
+    """How files of one language are laid out, and the words of a task that ask for it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
     words: tuple[str, ...] = ()
@@ -35,10 +37,12 @@ class _Language(BaseModel):
     test_command: str
 
 
-class _Layouts(BaseModel):
+class Layouts(BaseModel):
+    """What prompts/layouts.yaml holds."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     default: str
-    languages: dict[str, _Language]
+    languages: dict[str, LanguageLayout]
     stop_words: str
 
 
@@ -57,9 +61,10 @@ class Layout:
 
 
 @cache
-def _layouts() -> _Layouts:
+def load_layouts() -> Layouts:
+    """Return the layouts that are installed with Quintet, read once."""
     text = (shipped_folder("prompts") / "layouts.yaml").read_text(encoding="utf-8")
-    return _Layouts.model_validate(yaml.safe_load(text))
+    return Layouts.model_validate(yaml.safe_load(text))
 
 
 def layout_of(task: str, source_folder: Path | None) -> Layout:
@@ -77,7 +82,7 @@ def layout_of(task: str, source_folder: Path | None) -> Layout:
 
 def layout_for(task: str, *, source: str | None = None) -> Layout:
     """Return the layout the task asks for; `source` overrides the main file, and its suffix the language."""
-    layouts = _layouts()
+    layouts = load_layouts()
     words = _words(task)
     key = layouts.default
     if source is not None:
@@ -109,7 +114,7 @@ def layout_for(task: str, *, source: str | None = None) -> Layout:
 
 def slug_of(task: str) -> str:
     """Return a short name made of the task's first telling words: "reverses-string"; "solution" if none is left."""
-    stop_words = set(_layouts().stop_words.split())
+    stop_words = set(load_layouts().stop_words.split())
     plain = unicodedata.normalize("NFKD", task[:2000]).encode("ascii", "ignore").decode().lower()
     telling = [word for word in _name_words(plain, stop_words) if word not in stop_words and len(word) > 1]
     slug = "-".join(telling[:SLUG_WORDS])[:SLUG_MAX_CHARACTERS].strip("-") or "solution"
@@ -129,7 +134,7 @@ def _is_taken(module: str) -> bool:
     return devices is not None or keyword.iskeyword(module) or module in sys.stdlib_module_names | {"pytest", "main"}
 
 
-def _is_named(language: _Language, words: list[str], running: str) -> bool:
+def _is_named(language: LanguageLayout, words: list[str], running: str) -> bool:
     return not set(language.words).isdisjoint(words) or any(f" {phrase} " in running for phrase in language.phrases)
 
 
