@@ -18,11 +18,13 @@ from core.text.sanitize import many_lines, one_line
 from tui.bindings import ACTIONS, key_label, key_table, make_bindings
 from tui.control.copy_commands import CopyCommands
 from tui.control.engine_owner import EngineOwner, SettingsLoader
+from tui.control.farewell import farewell
 from tui.control.page_opener import PageOpener
 from tui.control.palette import ActionProvider
 from tui.control.run_controller import RunController
 from tui.control.setting_effects import apply_settings
 from tui.control.status_poll import StatusPoll
+from tui.exit_codes import EXIT_USAGE
 from tui.screens.main import MainScreen
 from tui.terminal.app import TerminalApp
 from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
@@ -47,7 +49,6 @@ GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung 
 READ_CHARACTERS_A_SECOND = 15
 SHORTEST_TOAST_SECONDS = 2.0  # a few quick key presses must not cover the pane with their toasts
 LONGEST_TOAST_SECONDS = 15.0
-EXIT_CONFIGURATION = 2
 EVERYWHERE = frozenset({"quit", "help", "interrupt"})  # actions whose keys work over every page
 
 
@@ -62,9 +63,6 @@ class QuintetApp(TerminalApp):
         load_settings: returns the checked settings; called in a thread after the first paint. None asks all sources.
         clock: time for countdowns.
         connect: False shows events that somebody feeds to `receive`, without an engine: a replay.
-
-    Attributes:
-        last_words: lines to print after the screen was given back.
     """
 
     TITLE = "Quintet"
@@ -96,7 +94,6 @@ class QuintetApp(TerminalApp):
         self._owner = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
         self._engine_task: Worker[None] | None = None
-        self.last_words: tuple[str, ...] = ()
         self.status_poll = StatusPoll(self, read=self._read_status, show=self.show_status, tick=self.main.tick)
         self.controller = RunController(
             self,
@@ -179,7 +176,7 @@ class QuintetApp(TerminalApp):
                 )
         except ConfigValidationError as error:
             self.last_words = tuple(many_lines(str(error)).splitlines())
-            self.exit(EXIT_CONFIGURATION, return_code=EXIT_CONFIGURATION)
+            self.exit(EXIT_USAGE, return_code=EXIT_USAGE)
         except QuintetError as error:
             self.say(str(error), "error")
             self.controller.refuse(str(error))
@@ -348,6 +345,16 @@ class QuintetApp(TerminalApp):
         self.say(words, "error")
         return words
 
+    def crashed(self, error: Exception) -> tuple[str, ...]:
+        """Log a fault that ends the app, and say what happened, where the details are and what became of the run."""
+        from core.telemetry.logs import current_log_file, log
+
+        log("ERROR", "the app crashed", exception=error)
+        log_file = current_log_file()
+        details = f"the log has the details: {shown_path(log_file)}" if log_file else "no log was written"
+        words, _ = farewell(self.engine.status() if self.engine is not None else None, self.controller.last_outcome)
+        return (f"quintet: internal fault {type(error).__name__}: {one_line(str(error))} - {details}", *words)
+
     # End.
 
     async def action_quit(self) -> None:
@@ -355,8 +362,11 @@ class QuintetApp(TerminalApp):
             await self._leave(0)
 
     async def _leave(self, code: int) -> None:
+        status = self.engine.status() if self.engine is not None else None
         await self._close_engine()
-        self.exit(code, return_code=code)
+        words, run_code = farewell(status, self.controller.last_outcome)
+        self.last_words += words
+        self.exit(code or run_code, return_code=code or run_code)
 
     async def _close_engine(self) -> None:
         """End the run and wait for the engine, but not for ever."""

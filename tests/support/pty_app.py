@@ -25,7 +25,15 @@ READ_BYTES = 65536
 class PtyApp:
     """Quintet on a pseudo terminal; `environment` is added to, None takes a variable away."""
 
-    def __init__(self, folder: Path, *words: str, columns: int = 80, rows: int = 24, **environment: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        program: str = PROGRAM,
+        columns: int = 80,
+        rows: int = 24,
+        **environment: str | None,
+    ) -> None:
         wanted: dict[str, str | None] = {
             **os.environ,
             "COLUMNS": None,
@@ -40,7 +48,7 @@ class PtyApp:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *words],
+            [sys.executable, "-c", program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-EXIT_OK = 0
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
+from tui.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 STDIN_MAX_CHARACTERS = 1024 * 1024  # the engine's own limit is lower; this one bounds what is read
 

@@ -16,10 +16,8 @@ from core.settings.trust.folder import trust, trust_file
 from core.text.sanitize import escape_unprintable
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
+from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 VALUE_WIDTH = 32  # longer values push their source to the right
 
 

@@ -18,9 +18,9 @@ from core.sessions.journal import JournalLines
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
+from tui.exit_codes import EXIT_BY_STATUS
 from tui.words.narration import Narrator
 
-EXIT_BY_STATUS = {"passed": 0, "failed": 1, "cancelled": 130}
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
 
 

@@ -14,6 +14,7 @@ from tui.words.numbers import counted
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.workflow.lifecycle import RunOutcome
     from tui.widgets.stream.agent_pane import AgentPane
 
 
@@ -30,6 +31,7 @@ class RunController:
         output_dir: where the files go; None gives every run a folder of its own.
         workflow: what the next run follows.
         problem: why there is no engine, if that is so for good.
+        last_outcome: how the last run ended; None before the first has, and while one is on.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class RunController:
         self.output_dir = output_dir
         self.workflow = workflow
         self.problem = problem
+        self.last_outcome: RunOutcome | None = None
 
     # The engine comes, or will not.
 
@@ -132,8 +135,11 @@ class RunController:
         if app.engine is None:
             return
         app.wake()
+        self.last_outcome = None
         try:
-            outcome = await app.engine.run(task, workflow=self.workflow, output_dir=self.output_dir, agents=agents)
+            outcome = self.last_outcome = await app.engine.run(
+                task, workflow=self.workflow, output_dir=self.output_dir, agents=agents
+            )
             # One that was stopped before it began has no event of its end.
             self._main.show_outcome(outcome.status, outcome.verdict, len(outcome.files), 0.0)
         except QuintetError as error:

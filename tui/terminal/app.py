@@ -28,12 +28,17 @@ _ORDERED_INPUT = (events.Key, events.Paste, events.MouseDown, events.MouseUp)
 
 
 class TerminalApp(App[int]):
-    """An app that behaves in any terminal; its subclass is the one that has something to show."""
+    """An app that behaves in any terminal; its subclass is the one that has something to show.
+
+    Attributes:
+        last_words: lines to print after the screen was given back.
+    """
 
     def __init__(self) -> None:
         # With colours of its own, Textual turns those of an ANSI theme into black on black when NO_COLOR is set.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self._terminal_attributes = terminal_attributes()
+        self.last_words: tuple[str, ...] = ()
         self._waiting_input: deque[events.Event] = deque()
         self._is_settling = False
 
@@ -77,6 +82,16 @@ class TerminalApp(App[int]):
                 await _settled(target)
         finally:
             self._is_settling = False
+
+    def crashed(self, error: Exception) -> tuple[str, ...]:
+        """Return the lines to print when an unexpected fault of our own ends the app."""
+        return (f"internal fault {type(error).__name__}",)
+
+    def _fatal_error(self) -> None:
+        """End the app; Textual would print a traceback with the locals of every frame, keys among them."""
+        if self._exception is not None:
+            self.last_words += self.crashed(self._exception)
+        self._close_messages_no_wait()
 
     def panic(self, *renderables: RenderableType) -> None:
         """Exit with what went wrong, and with an exit code that says so."""
