@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from textual import events
+from textual import events, work
 from textual.app import App
 from textual.driver import Driver
 from textual.message_pump import MessagePump
@@ -66,12 +66,13 @@ class TerminalApp(App[int]):
             target = self.focused or self.screen
             await super().on_event(event)
             self._is_settling = True
-            self.run_worker(self._pass_on_in_order(target), group="input in order")
+            self._pass_on_in_order(target)
 
     def leave_on_signals(self, leave: Callable[[int], None]) -> None:
         """Call `leave(exit code)` when the process is told to end, or when its terminal goes away."""
         watch_signals(leave, self._terminal_attributes)
 
+    @work(group="input in order")
     async def _pass_on_in_order(self, target: MessagePump) -> None:
         try:
             await _settled(target)

@@ -16,11 +16,11 @@ import sys
 from tui.app import QuintetApp
 from tui.commands.cli import main
 
-def crash(self):
+def crash(self, event):
     api_key = "sk-a-key-among-the-locals"
     raise RuntimeError("nobody expected this")
 
-QuintetApp.action_help = crash
+QuintetApp.on_key = crash
 sys.exit(main([]))
 """
 
@@ -64,7 +64,7 @@ def test_leaving_without_a_run_says_nothing_and_is_no_failure(tmp_path: Path) ->
 def test_a_crash_is_one_line_with_an_exit_code_and_shows_no_locals(tmp_path: Path) -> None:
     with PtyApp(tmp_path, program=CRASH, LOG_FILE=str(tmp_path / "quintet.log")) as app:
         app.read_until("127.0.0.1")  # the settings, and with them the log, are there
-        app.send("\x1bOP")
+        app.send("\x1b[24~")  # F12, which nothing is bound to
 
         assert app.read_to_end() == 1
         after = app.text.rpartition("\x1b[?1049l")[2]
