@@ -33,7 +33,8 @@ from tui.control.services import Say
 from tui.screens.main import MainScreen
 from tui.widgets.activity import FileRow
 from tui.widgets.dashboard.session_history import SessionHistory
-from tui.words.narration import EventWords, Narrator
+from tui.words.event_words import EventWords
+from tui.words.narration import Narrator
 
 if TYPE_CHECKING:
     from tui.widgets.stream.agent_pane import AgentPane

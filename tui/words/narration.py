@@ -7,7 +7,7 @@ been told is known by ids (of the call, of the step), never by comparing sentenc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from core.events import (
@@ -42,10 +42,12 @@ from core.events import (
     Warned,
 )
 from core.text.sanitize import one_line, plain_line
-from core.waits import Wait, countdown
+from core.waits import countdown
+from tui.words.call_narration import CallNarrator
+from tui.words.event_words import NOTHING, WARNING_STYLE, EventWords, Note, TimelineEntry, Toast
 from tui.words.numbers import clock_time, counted
 from tui.words.shown_path import shown_path
-from tui.words.signs import OUTCOMES, SEVERITIES, NoteKind, Severity
+from tui.words.signs import OUTCOMES, SEVERITIES, Severity
 
 LOG_LINE_CHARACTERS = 300
 TOAST_REASON_CHARACTERS = 160
@@ -56,44 +58,6 @@ TOASTS: Mapping[str, Severity] = {
 }
 # Alerts that a BreakerChanged has told already; the opening has a toast that also says what to press.
 TOLD_BY_BREAKERS = frozenset({"breaker_opened", "breaker_recovered"})
-WARNING = "$text-warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A line in the pane of an agent."""
-
-    text: str
-    kind: NoteKind = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """A line of the timeline."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Toast:
-    """A few words over everything else, for a moment."""
-
-    text: str
-    severity: Severity = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class EventWords:
-    """What is said of one event, place by place; None says nothing there. `log` is a line of a headless run."""
-
-    log: str | None = None
-    note: Note | None = None
-    timeline: TimelineEntry | None = None
-    toast: Toast | None = None
-
-
-NOTHING = EventWords()
 
 
 class Narrator:
@@ -122,11 +86,7 @@ class Narrator:
         self._short = short or title
         self._key = key
         self._way_to = way_to
-        self._logged: dict[str, tuple[str, str, float | None]] = {}  # by call: the wait or fallback that was told last
-        self._fallbacks: dict[str, str] = {}  # by agent: the endpoint its calls go to instead of the first choice
-        self._loading_calls: set[str] = set()  # that have said so in their pane
-        self._last_faults: dict[str, Note] = {}  # by call: what ended its last attempt, until its end tells it
-        self._told_faults: set[str] = set()  # steps whose failed call has told why they end
+        self._calls = CallNarrator(title, self._short)
         self._told_steps: set[str] = set()  # steps that have told how they fell short
 
     def tell(self, event: Event) -> EventWords:
@@ -142,18 +102,18 @@ class Narrator:
             case FirstTokenReceived() | TokensReceived() | ReasoningReceived() | AttemptReset():
                 return NOTHING
             case CallQueued():
-                return self._call_queued(event)
+                return self._calls.queued(event)
             case AttemptStarted():
-                return self._attempt_started(event)
+                return self._calls.attempt_started(event)
             case AttemptFailed():
-                return self._attempt_failed(event)
+                return self._calls.attempt_failed(event)
             case ContextTruncated():
                 shortened = f"the prompt was too long: shortened from {event.before} to {event.after} tokens"
                 return EventWords(note=Note(shortened, "warning"))
             case CallFinished() | CallFailed() | CallCancelled():
-                return self._call_ended(event)
+                return self._calls.ended(event)
             case StepStarted():
-                self._told_faults.discard(event.step)
+                self._calls.told_faults.discard(event.step)
                 title, rework = self._title(event.agent_id), event.round
                 return EventWords(
                     log=f"{title}: {event.step}" + (f", rework {rework}" if rework else "") + " ...",
@@ -181,7 +141,9 @@ class Narrator:
                 return self._breaker_changed(event)
             case RateLimited():
                 wait = max(0.0, event.until - event.at)
-                return EventWords(timeline=TimelineEntry(f"⏸ rate limited by the server for {wait:.0f} s", WARNING))
+                return EventWords(
+                    timeline=TimelineEntry(f"⏸ rate limited by the server for {wait:.0f} s", WARNING_STYLE)
+                )
             case AlertFired():
                 return _alert_fired(event)
             case AlertResolved():
@@ -194,19 +156,19 @@ class Narrator:
                 go_on = f"The run is held; {self._key('pause')} in the panes lets it go on for as much again."
                 return EventWords(
                     log=f"  ! budget reached: {event.used:g} of {event.limit:g} {event.what}",
-                    timeline=TimelineEntry(f"■ {words}", WARNING),
+                    timeline=TimelineEntry(f"■ {words}", WARNING_STYLE),
                     toast=Toast(f"{words}. {go_on}"),
                 )
             case Warned():
                 words = f"{event.message} - {event.hint}" if event.hint else event.message
                 return EventWords(
                     log=f"note: {words}",
-                    timeline=TimelineEntry(f"! {words}", WARNING),
+                    timeline=TimelineEntry(f"! {words}", WARNING_STYLE),
                     toast=Toast(words) if event.message != self.shown_note else None,
                 )
             case ApprovalRequested():
                 return EventWords(
-                    timeline=TimelineEntry(f"⏸ waits for your approval: {event.gate}", WARNING),
+                    timeline=TimelineEntry(f"⏸ waits for your approval: {event.gate}", WARNING_STYLE),
                     toast=Toast(f"the team waits for your approval: {event.gate}"),
                 )
             case ApprovalGiven():
@@ -217,90 +179,19 @@ class Narrator:
             case _:
                 assert_never(event)
 
-    # Calls.
-
-    def _call_queued(self, event: CallQueued) -> EventWords:
-        """Tell a wait for anything but a slot in the log, again only when it changes."""
-        if event.reason == "slot" or self._is_logged(event.call_id, (event.reason, "", event.until)):
-            return NOTHING
-        wait = Wait.from_queued(event).words(event.at)
-        return EventWords(log=f"  ! {self._title(event.agent_id)}: {wait}")
-
-    def _attempt_started(self, event: AttemptStarted) -> EventWords:
-        """Tell of a fallback: once a call in the log, once in the timeline when an agent's calls begin to go elsewhere."""
-        self._told_faults.discard(_step_of(event.task_id))
-        note = self._last_faults.pop(event.call_id, None)
-        if not event.fallback:
-            self._fallbacks.pop(event.agent_id, None)
-            return EventWords(note=note)
-        target = event.endpoint or event.model
-        is_logged = self._is_logged(event.call_id, ("fallback", target, None))
-        is_known = self._fallbacks.get(event.agent_id) == event.endpoint
-        self._fallbacks[event.agent_id] = event.endpoint
-        shown = f"⇄ {self._short(event.agent_id)} uses the fallback {target}"
-        return EventWords(
-            log=None if is_logged else f"  ! {self._title(event.agent_id)}: uses the fallback {target}",
-            note=note,
-            timeline=None if is_known else TimelineEntry(shown, WARNING),
-        )
-
-    def _attempt_failed(self, event: AttemptFailed) -> EventWords:
-        title = self._title(event.agent_id)
-        if event.kind == "loading":  # it is asked again every second
-            is_noted = event.call_id in self._loading_calls
-            self._loading_calls.add(event.call_id)
-            is_logged = self._is_logged(event.call_id, ("loading", event.message, None)) or not event.will_retry
-            return EventWords(
-                log=None if is_logged else f"  ! {title}: {event.message}",
-                note=None if is_noted else Note(event.message),
-            )
-        note = Note(f"try {event.attempt} failed: {event.message}", "warning")
-        if not event.will_retry:  # what fails for good is told with its remedy, by the end of the call
-            self._last_faults[event.call_id] = note
-            return NOTHING
-        again = f"  ! {title}: {event.message} ({event.kind}), again in {event.wait_seconds:.1f} s"
-        return EventWords(log=again, note=note)
-
-    def _call_ended(self, event: CallFinished | CallFailed | CallCancelled) -> EventWords:
-        self._logged.pop(event.call_id, None)
-        self._loading_calls.discard(event.call_id)
-        held, step = self._last_faults.pop(event.call_id, None), _step_of(event.task_id)
-        title = self._title(event.agent_id)
-        match event:
-            case CallFinished():
-                self._told_faults.discard(step)
-                log = f"  = {title}: {event.task_id} from the cache" if event.cached else None
-                return EventWords(log=log, note=held)  # what was received before the fault was enough
-            case CallFailed():
-                self._told_faults.add(step)
-                hint = f" - {event.hint}" if event.hint else ""
-                return EventWords(
-                    log=f"  ! {title}: {event.message} ({event.kind}){hint}",
-                    note=Note(f"{event.message}{hint}", "error"),
-                )
-            case CallCancelled():
-                return NOTHING
-            case _:
-                assert_never(event)
-
-    def _is_logged(self, call_id: str, what: tuple[str, str, float | None]) -> bool:
-        """Return whether that was the last to be told of the call, and keep that it is."""
-        before, self._logged[call_id] = self._logged.get(call_id), what
-        return before == what
-
     # Steps and runs.
 
     def _step_finished(self, event: StepFinished) -> EventWords:
         step, status = event.step, event.status
-        notes = "" if step in self._told_faults else event.notes
-        self._told_faults.discard(step)
+        notes = "" if step in self._calls.told_faults else event.notes
+        self._calls.told_faults.discard(step)
         lasted = f"{self._title(event.agent_id)}: {step} {status} in {event.duration_seconds:.1f} s"
         log = lasted + (f" ({notes})" if notes else "")
         why = f": {notes}" if notes else ""
         if status == "ok":
             return EventWords(log=log, note=Note(notes, "warning") if notes else None)
         self._told_steps.add(step)
-        timeline = TimelineEntry(f"◐ step {step}: {status}", WARNING)
+        timeline = TimelineEntry(f"◐ step {step}: {status}", WARNING_STYLE)
         match status:
             case "skipped":
                 note = Note(f"step {step} was skipped{why}")
@@ -313,8 +204,7 @@ class Narrator:
         return EventWords(log=log, note=note, timeline=timeline)
 
     def _run_started(self, event: RunStarted) -> EventWords:
-        self._fallbacks.clear()
-        self._told_faults.clear()
+        self._calls.begin_run()
         self._told_steps.clear()
         return EventWords(
             log=f"run {event.run_id}: {event.workflow} on {event.model}, files go to {event.output_dir}",
@@ -356,7 +246,7 @@ class Narrator:
                 f"{event.name} fails again and again: its breaker is open. Calls wait until it answers{when}. "
                 f"{self._way_to('retry_now')} retries now, {self._way_to('interrupt')} stops the run."
             )
-        style = "$text-error" if event.new == "open" else WARNING if event.new == "half-open" else ""
+        style = "$text-error" if event.new == "open" else WARNING_STYLE if event.new == "half-open" else ""
         when = f", next try in {left:.0f} s" if left is not None else ""
         return EventWords(
             log=f"  ! circuit breaker of {event.name}: {event.old} -> {event.new}{when}",
@@ -367,7 +257,7 @@ class Narrator:
 
 def _alert_fired(event: AlertFired) -> EventWords:
     """Tell of an alert: it comes when it begins, and again only as a reminder of a critical one."""
-    sign, style = SEVERITIES.get(event.severity, ("?", WARNING))
+    sign, style = SEVERITIES.get(event.severity, ("?", WARNING_STYLE))
     shown = Toast(f"{sign} {event.severity}: {event.message}", TOASTS.get(event.severity, "warning"))
     toast = shown if event.name != "breaker_opened" else None
     if event.name in TOLD_BY_BREAKERS:
@@ -377,11 +267,6 @@ def _alert_fired(event: AlertFired) -> EventWords:
         timeline=TimelineEntry(f"{sign} alert {event.name}: {event.message}", style),
         toast=toast,
     )
-
-
-def _step_of(task_id: str) -> str:
-    """Return the step that a call works for: the first part of its task's id."""
-    return task_id.partition("/")[0]
 
 
 def _report_words(report: Mapping[str, object]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from tests.support.clock import VirtualClock
-from tests.support.fault_server import Step, silence, status
+from tests.support.fault_server import Step, error, silence, status
 from tests.support.team import ANSWERS, write_team
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import palette_is_filled, toasts, until
@@ -220,3 +221,17 @@ async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
         assert file.read_text(encoding="utf-8") == app.main.team.panes[1].view.answer_source
         assert any(text.startswith("\x1b]52;c;") for text in written)
         assert "copied" not in toasts(app).casefold()
+
+
+async def test_a_fault_is_told_once_where_it_happened(tmp_path: Path) -> None:
+    async with working_app(tmp_path, {"brief": error(401, "no such key")}) as (app, pilot, _):
+        await pilot.press(*"slice", "enter")
+        await until(pilot, lambda: "run failed" in toasts(app))
+
+        panes = "\n".join(pane.view.source for pane in app.main.team.panes)
+        timeline = str(app.main.team.activity.query_one("#activity-text", Static).render())
+        assert panes.count("refused the API key") == 1
+        assert "step brief: failed" in panes
+        assert "run failed: step brief" in panes
+        assert "refused the API key" not in toasts(app) + timeline
+        assert "run failed: step brief. 0 files" in toasts(app)

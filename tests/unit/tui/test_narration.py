@@ -17,7 +17,8 @@ from core.events import (
     Usage,
 )
 from core.kinds import QueueReason
-from tui.words.narration import EventWords, Narrator, Note
+from tui.words.event_words import EventWords, Note
+from tui.words.narration import Narrator
 
 TITLES = {"developer": "Developer"}
 CALL: dict[str, Any] = {
