@@ -90,7 +90,7 @@ class Reply:
 class RequestShape:
     """The small differences between servers that a request must respect; learned from their refusals."""
 
-    token_limit_name: str = "max_tokens"  # noqa: S105 - a parameter's name, no secret
+    token_limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a parameter's name, no secret
     with_stream_options: bool = True
     with_temperature: bool = True
     with_system_role: bool = True

@@ -8,7 +8,7 @@ from random import Random
 from tenacity import RetryCallState
 from tenacity.wait import wait_base
 
-MAX_DOUBLINGS = 64  # beyond it only the cap counts, and floats end somewhere
+MAX_DOUBLINGS = 64  # beyond it only the cap counts, and a float would overflow
 
 CAPACITY = 50  # ten retries at once; every success pays some back
 RETRY_COST = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -124,7 +124,7 @@ class StreamDecoder:
         self.usage: ReportedUsage | None = None
         self.fault: StreamFault | None = None
         self._event_stream = event_stream
-        self._mode = ""
+        self._mode: Literal["unknown", "json", "sse"] = "unknown"
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._tail: list[bytes] = []
