@@ -141,7 +141,8 @@ async def test_many_streams_at_once_leave_no_task_no_connection_and_no_descripto
 
         async with ClientPool(max_connections=count) as pool:
             harness = CallHarness(server, pool)
-            harness.configure(max_retries=0, first_token_timeout=60.0, stall_timeout=60.0)
+            # Without retries a connection that is slow to come up would end a call, and the wave would wait for it for ever.
+            harness.configure(max_retries=0, connect_timeout=60.0, first_token_timeout=60.0, stall_timeout=60.0)
             endings = await run_all(harness)
 
             assert pool.in_flight == 0
