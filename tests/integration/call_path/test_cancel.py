@@ -7,8 +7,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
-
 from core.errors import LLMCallError
 from core.events import AttemptFailed, CallCancelled, CallQueued, RateLimited, TokensReceived
 from tests.integration.call_path.scripts import HELLO
@@ -23,20 +21,22 @@ from tests.support.fault_server import (
 from tests.support.team import JOBS, engine_harness
 
 AGENTS = set(JOBS)
+MOST_TURNS = 50  # of the event loop, between a cancel and its end
 
 
-async def _cancel(task: asyncio.Task[Any]) -> float:
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and assert that it ends without waiting for anything: no server, no clock, no thread."""
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    return loop.time() - started
+    for _ in range(MOST_TURNS):
+        if task.done():
+            break
+        await asyncio.sleep(0)
+    assert task.cancelled()
 
 
 async def _expect_cancelled(harness: CallHarness, task: asyncio.Task[Any], partial: str = "") -> None:
     requests = len(harness.server.journal)
-    assert await _cancel(task) < 0.1
+    await _cancel(task)
     assert harness.recorder.of(CallCancelled)[-1].partial == partial
     assert len(harness.server.journal) == requests
     assert harness.counted_failures == 0
@@ -93,7 +93,7 @@ async def test_96_cancelled_while_the_breaker_is_open(still_bench: CallHarness) 
     task = asyncio.create_task(harness.call())
     await harness.clock.until_asleep(1)
 
-    assert await _cancel(task) < 0.1
+    await _cancel(task)
 
     assert len(harness.server.journal) == 1
     assert harness.breaker_states == ["open"]
@@ -129,7 +129,7 @@ async def test_96_cancelled_while_a_health_check_hangs(harness: CallHarness) -> 
     task = asyncio.create_task(harness.call())
     await harness.server.asked(3)  # for its sizes, in two ways, and then for its health
 
-    assert await _cancel(task) < 0.1
+    await _cancel(task)
 
     assert await harness.server.all_closed()
 

@@ -14,6 +14,7 @@ import pytest
 from core.errors import LLMCallError
 from core.events import CallCancelled
 from core.llm.call.cache import ResponseCache
+from core.llm.call.call import Call
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import MODEL, CallHarness, open_call_harness
 from tests.support.fault_server import Step, error, hang_up, ok, status, stream, token
@@ -173,6 +174,7 @@ async def test_a_call_can_be_cancelled_at_every_step(script: Script, stop: Stop,
                 break
         else:
             raise AssertionError("the call has no end")
+    assert at > 1, "no step of the call was seen"
     assert unheard == []
 
 
@@ -191,7 +193,7 @@ async def _cancelled_at(
             stop(harness, outer, inner)
 
     cancelled_before = len(harness.recorder.of(CallCancelled))
-    with watch_steps("Caller._travel", on_step):
+    with watch_steps(Call.run.__qualname__, on_step):
         outer = asyncio.ensure_future(call())
         async with asyncio.timeout(30):
             await asyncio.wait([outer])

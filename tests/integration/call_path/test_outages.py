@@ -105,14 +105,11 @@ async def test_a_call_that_waits_for_a_lost_server_is_cancelled_at_once(still_be
     harness = still_bench
     task = await _call_that_lost_its_server(harness)
     await harness.recorder.until(lambda: any(queued.reason == "server" for queued in harness.recorder.of(CallQueued)))
-    loop = asyncio.get_running_loop()
-    began_at = loop.time()
-
     task.cancel()
-    await asyncio.wait([task])
+    for _ in range(50):  # turns of the event loop, in which nothing can be waited for
+        await asyncio.sleep(0)
 
     assert task.cancelled()
-    assert loop.time() - began_at < 0.1
 
 
 async def test_five_calls_outlive_a_server_that_hangs_up_for_minutes(harness: CallHarness) -> None:
