@@ -396,7 +396,8 @@ async def test_config_show_has_every_setting_with_its_value_and_its_source(tmp_p
     assert rows.keys() >= setting_fields().keys()
     assert rows["llm.max_retries"] == ["2", "config.toml:2 [llm] max_retries"]
     assert rows["llm.api_key"] == ["***", "environment variable LLM_API_KEY"]
-    assert rows["llm.retry_max_delay"] == ["120.0", "profile production"]
+    assert rows["llm.stream_responses"] == ["true", "profile production"]
+    assert rows["llm.retry_max_delay"] == ["60.0", "default"]
     assert rows["llm.temperature"] == ["-", "default"]
     assert len({line.index(rows[line.split()[0]][1]) for line in shown.out.splitlines()[:20]}) == 1
     found = json.loads(as_json.out)

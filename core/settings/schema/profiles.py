@@ -7,23 +7,23 @@ from typing import Literal
 
 ProfileName = Literal["development", "staging", "production"]
 
+_STAGING: Mapping[str, object] = {
+    "llm.max_retries": 3,
+    "circuit_breaker.threshold": 5,
+    "logging.level": "INFO",
+    "logging.structured": True,
+    "logging.colored_console": False,
+    "telemetry.enable_metrics": True,
+}
+
 PROFILES: Mapping[ProfileName, Mapping[str, object]] = {
     "development": {
+        "llm.max_retries": 2,
         "logging.level": "DEBUG",
         "logging.structured": False,
         "logging.colored_console": True,
-        "logging.retention_files": 3,
+        "telemetry.enable_metrics": True,
     },
-    "staging": {
-        "logging.level": "DEBUG",
-        "llm.max_retries": 5,
-        "circuit_breaker.max_wait": 1800.0,
-    },
-    "production": {
-        "logging.level": "INFO",
-        "logging.retention_files": 30,
-        "llm.max_retries": 5,
-        "llm.retry_max_delay": 120.0,
-        "circuit_breaker.max_wait": 1800.0,
-    },
+    "staging": _STAGING,
+    "production": {**_STAGING, "llm.stream_responses": True},
 }

@@ -303,7 +303,7 @@ def test_a_default_takes_the_line_away_that_said_something_else(places: Places) 
 
 
 @pytest.mark.parametrize(
-    "project", ["[llm]\nmax_retries = 9\n", 'profile = "production"\n'], ids=["a value", "a profile"]
+    "project", ["[llm]\nmax_retries = 9\n", 'profile = "development"\n'], ids=["a value", "a profile"]
 )
 def test_a_default_is_written_where_something_else_would_be_in_force(places: Places, project: str) -> None:
     places.write(project=project)
@@ -347,11 +347,11 @@ def test_what_wins_over_the_file_is_named(places: Places) -> None:
 def test_a_profile_that_is_set_shows_at_once_in_what_it_sets(places: Places) -> None:
     draft = draft_of(places)
 
-    draft.set_text("profile", "production")
+    draft.set_text("profile", "development")
 
-    assert draft.value_of("llm.max_retries") == 5
-    assert draft.origin_of("llm.max_retries").label == "profile production"
-    assert draft.changes == {"profile": "production"}
+    assert draft.value_of("llm.max_retries") == 2
+    assert draft.origin_of("llm.max_retries").label == "profile development"
+    assert draft.changes == {"profile": "development"}
 
 
 # The file.

@@ -37,9 +37,9 @@ CHAINS = (
     Chain(
         "llm.max_retries",
         default=3,
-        profile=5,
+        profile=2,
         project=("[llm]\nmax_retries = 1", 1),
-        user=("[llm]\nmax_retries = 2", 2),
+        user=("[llm]\nmax_retries = 5", 5),
         dotenv=("LLM_MAX_RETRIES=4", 4),
         environment=({"LLM_MAX_RETRIES": "6"}, 6),
         command_line=(7, 7),
@@ -87,7 +87,7 @@ CHAINS = (
 def test_each_source_wins_over_all_below_it(places: Places, chain: Chain) -> None:
     assert places.load().value_of(chain.name) == chain.default
 
-    env: dict[str, str] = {"QUINTET_PROFILE": "production"}
+    env: dict[str, str] = {"QUINTET_PROFILE": "development"}
     if chain.profile is not None:
         assert places.load(env).value_of(chain.name) == chain.profile
 
