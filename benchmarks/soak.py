@@ -132,7 +132,7 @@ class Soak:
             "attempts": self._attempts,
             "hurried": self._hurried,
             "failed_kinds": dict(self._kinds.most_common()),
-            "mischief": dict(self._chaos.counts.most_common()),
+            "faults": dict(self._chaos.counts.most_common()),
             "breaker_changes": dict(self._breaker_changes),
             "slowest_cancel_ms": round(self._slowest_cancel_seconds * 1000),
             "most_connections": self._most_connections,

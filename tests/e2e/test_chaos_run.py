@@ -162,10 +162,8 @@ async def test_the_embedded_model_behind_a_flaky_network_delivers_as_well(tmp_pa
         around.push_async_callback(model.stop)
         address = await model.ensure_started()
         # No stalls: on a busy machine a real model may be as slow as a short limit would allow.
-        mischief = ("closed", "reset", "503", "429", "cut", "error event", "no end mark")
-        proxy = await around.enter_async_context(
-            ChaosProxy(address.base_url, seed=5, broken_share=0.6, mischief=mischief)
-        )
+        faults = ("closed", "reset", "503", "429", "cut", "error event", "no end mark")
+        proxy = await around.enter_async_context(ChaosProxy(address.base_url, seed=5, broken_share=0.6, faults=faults))
         settings = load_config(
             overrides={
                 **FROZEN_SETTINGS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.soak import Soak
-from tests.support.chaos import MISCHIEF, Chaos
+from tests.support.chaos import INJECTED_FAULTS, Chaos
 
 SEED = 20261122
 CALLS = 2000
@@ -22,7 +22,7 @@ async def test_two_thousand_calls_on_a_flaky_server_keep_every_promise() -> None
     assert soak.report["outcomes"]["call_cancelled"] > CALLS * 0.02
     assert soak.report["outcomes"]["call_finished"] > CALLS * 0.9
     # The soak is worth something only if all of it really happened.
-    assert set(soak.report["mischief"]) == {"ok", "outage", *(one.label for one in MISCHIEF)}
+    assert set(soak.report["faults"]) == {"ok", "outage", *(one.label for one in INJECTED_FAULTS)}
     assert len(soak.report["breaker_changes"]) == 4
 
 

@@ -67,7 +67,7 @@ BAD_UTF8 = b'data: {"choices":[{"index":0,"delta":{"content":"\xff"}}]}\n\n'
 
 
 @dataclass(frozen=True, slots=True)
-class Mischief:
+class InjectedFault:
     """One way to treat a request; `weight` is its share among the others."""
 
     label: str
@@ -118,37 +118,37 @@ def _limited(headers: dict[str, str]) -> Callable[[str, Random], Step]:
     return lambda _text, _random: error(429, "slow down", headers, type="rate_limit_error")
 
 
-MISCHIEF: Sequence[Mischief] = (
-    Mischief("closed before headers", "attempt", lambda _text, _random: hang_up()),
-    Mischief("reset before headers", "attempt", lambda _text, _random: hang_up(reset=True)),
-    Mischief("reset mid-stream", "attempt", lambda text, random: stream(*_some(text, random), then="reset")),
-    Mischief("closed inside a chunk", "attempt", _closed_inside_a_chunk),
-    Mischief("no end mark", "attempt", lambda text, random: stream(*_some(text, random), framing="close")),
+INJECTED_FAULTS: Sequence[InjectedFault] = (
+    InjectedFault("closed before headers", "attempt", lambda _text, _random: hang_up()),
+    InjectedFault("reset before headers", "attempt", lambda _text, _random: hang_up(reset=True)),
+    InjectedFault("reset mid-stream", "attempt", lambda text, random: stream(*_some(text, random), then="reset")),
+    InjectedFault("closed inside a chunk", "attempt", _closed_inside_a_chunk),
+    InjectedFault("no end mark", "attempt", lambda text, random: stream(*_some(text, random), framing="close")),
     # Not the same words twice: a 500 that repeats itself is taken for an answer.
-    Mischief("500", "attempt", lambda _text, random: error(500, f"fault {random.getrandbits(32):x}")),
-    Mischief("502 html", "attempt", lambda _text, _random: status(502, "<html>Bad Gateway</html>")),
-    Mischief("503", "attempt", lambda _text, _random: error(503, "busy")),
-    Mischief("529", "attempt", lambda _text, _random: error(529, "Overloaded", type="overloaded_error")),
-    Mischief("429", "attempt", _limited({})),
-    Mischief("429 retry-after", "attempt", _limited({"Retry-After": "2"})),
-    Mischief("429 retry-after-ms", "attempt", _limited({"Retry-After-Ms": "700"})),
-    Mischief("loading", "attempt", lambda _text, _random: error(503, "Loading model", type="unavailable_error")),
-    Mischief("stall", "attempt", lambda text, random: stream(*_some(text, random), then="hold"), 0.5),
-    Mischief("silence", "attempt", lambda _text, _random: silence(), 0.5),
-    Mischief("headers, then silence", "attempt", lambda _text, _random: stream(then="hold"), 0.5),
-    Mischief("comments for ever", "attempt", lambda text, _random: stream(token(text[:1]), b": ping\n\n", then="repeat"), 0.5),
-    Mischief("error event", "attempt", _error_event),
-    Mischief("bad JSON", "attempt", lambda text, random: stream(*_some(text, random), b'data: {"choices":[\n\n')),
-    Mischief("empty answer", "attempt", lambda _text, _random: ok(""), 0.5),
-    Mischief("odd chunks", "none", _odd_chunks),
-    Mischief("bad UTF-8", "none", _bad_utf8),
-    Mischief("whole JSON", "none", lambda text, _random: whole(text)),
-    Mischief("tiny segments", "none", _tiny_segments),
-    Mischief("gzip", "none", lambda text, _random: zipped(*(token(piece) for piece in pieces_of(text)), finish(), DONE)),
-    Mischief("reasoning first", "none", lambda text, _random: stream(thought("hm"), thought("so"), token(text), finish(), DONE)),
-    Mischief("reset while idle", "none", lambda text, _random: Step(ok(text).pieces, "reset")),
-    Mischief("200 html", "call", lambda _text, _random: status(200, "<html>log in</html>"), 0.1),
-    Mischief("401", "call", lambda _text, _random: error(401, "who are you"), 0.1),
+    InjectedFault("500", "attempt", lambda _text, random: error(500, f"fault {random.getrandbits(32):x}")),
+    InjectedFault("502 html", "attempt", lambda _text, _random: status(502, "<html>Bad Gateway</html>")),
+    InjectedFault("503", "attempt", lambda _text, _random: error(503, "busy")),
+    InjectedFault("529", "attempt", lambda _text, _random: error(529, "Overloaded", type="overloaded_error")),
+    InjectedFault("429", "attempt", _limited({})),
+    InjectedFault("429 retry-after", "attempt", _limited({"Retry-After": "2"})),
+    InjectedFault("429 retry-after-ms", "attempt", _limited({"Retry-After-Ms": "700"})),
+    InjectedFault("loading", "attempt", lambda _text, _random: error(503, "Loading model", type="unavailable_error")),
+    InjectedFault("stall", "attempt", lambda text, random: stream(*_some(text, random), then="hold"), 0.5),
+    InjectedFault("silence", "attempt", lambda _text, _random: silence(), 0.5),
+    InjectedFault("headers, then silence", "attempt", lambda _text, _random: stream(then="hold"), 0.5),
+    InjectedFault("comments for ever", "attempt", lambda text, _random: stream(token(text[:1]), b": ping\n\n", then="repeat"), 0.5),
+    InjectedFault("error event", "attempt", _error_event),
+    InjectedFault("bad JSON", "attempt", lambda text, random: stream(*_some(text, random), b'data: {"choices":[\n\n')),
+    InjectedFault("empty answer", "attempt", lambda _text, _random: ok(""), 0.5),
+    InjectedFault("odd chunks", "none", _odd_chunks),
+    InjectedFault("bad UTF-8", "none", _bad_utf8),
+    InjectedFault("whole JSON", "none", lambda text, _random: whole(text)),
+    InjectedFault("tiny segments", "none", _tiny_segments),
+    InjectedFault("gzip", "none", lambda text, _random: zipped(*(token(piece) for piece in pieces_of(text)), finish(), DONE)),
+    InjectedFault("reasoning first", "none", lambda text, _random: stream(thought("hm"), thought("so"), token(text), finish(), DONE)),
+    InjectedFault("reset while idle", "none", lambda text, _random: Step(ok(text).pieces, "reset")),
+    InjectedFault("200 html", "call", lambda _text, _random: status(200, "<html>log in</html>"), 0.1),
+    InjectedFault("401", "call", lambda _text, _random: error(401, "who are you"), 0.1),
 )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ class Chaos:
 
     seed: int
     ok_share: float = 0.7
-    mischief: Sequence[Mischief] = MISCHIEF
+    faults: Sequence[InjectedFault] = INJECTED_FAULTS
     outage: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     meant: dict[str, str] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class Chaos:
             self.outage -= 1
             label, step = OUTAGE, hang_up(reset=True)
         elif random.random() >= self.ok_share:
-            (chosen,) = random.choices(self.mischief, [one.weight for one in self.mischief])
+            (chosen,) = random.choices(self.faults, [one.weight for one in self.faults])
             label, step = chosen.label, chosen.make(text, random)
         self.counts[label] += 1
         self.meant[prompt] = text + "\ufffd" if label == "bad UTF-8" else text

@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import gzip
 import json
-import socket
-import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from tests.support.loopback_server import LoopbackServer, reset_on_close
 
 Then = Literal["keep", "close", "reset", "hold", "repeat", "flood"]
 """After the pieces: keep the connection, close it, reset it, stay silent, or repeat the last piece for ever.
@@ -156,7 +156,7 @@ def _tail(with_usage: bool) -> list[bytes]:
 
 
 @dataclass(slots=True)
-class FaultServer:
+class FaultServer(LoopbackServer):
     """The server; `journal` holds every completion request in order of arrival.
 
     Attributes:
@@ -164,7 +164,6 @@ class FaultServer:
         models_answer: what GET /models answers instead.
         routes: what other requests are answered, by their path; /health is fine and the rest is missing by default.
         lookups: the requests that were no completions, in order of arrival.
-        open_connections: how many clients are connected now.
     """
 
     models: Sequence[str] = ("test-model",)
@@ -172,16 +171,10 @@ class FaultServer:
     routes: dict[str, Step] = field(default_factory=dict)
     journal: list[Recorded] = field(default_factory=list)
     lookups: list[Recorded] = field(default_factory=list)
-    open_connections: int = 0
-    connections: int = 0
-    port: int = 0
     _steps: deque[Step] = field(default_factory=deque)
     _steps_by_model: dict[str, deque[Step]] = field(default_factory=dict)
     _answer: Callable[[dict[str, Any]], str | Step] = field(default=lambda _body: "Hello there")
-    _server: asyncio.Server | None = None
-    _handlers: set[asyncio.Task[None]] = field(default_factory=set)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _errors: list[Exception] = field(default_factory=list)
 
     @property
     def base_url(self) -> str:
@@ -219,57 +212,13 @@ class FaultServer:
         """Return when this many requests were abandoned by their clients."""
         await self._when(lambda: sum(request.disconnected for request in self.journal) >= count)
 
-    async def vanish(self) -> None:
-        """Die: cut all connections and listen no more."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for handler in list(self._handlers):
-            handler.cancel()
-        if self._handlers:
-            await asyncio.wait(self._handlers)
-
-    async def come_back(self) -> None:
-        """Listen again at the same address."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 24)
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.vanish()
-        if self._errors:
-            raise ExceptionGroup("the fault server's script failed", self._errors)
-
     async def _when(self, condition: Callable[[], bool]) -> None:
         async with self._changed:
             await self._changed.wait_for(condition)
 
-    async def _notify(self) -> None:
+    async def _connection_ended(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._handlers.add(task)
-            task.add_done_callback(self._handlers.discard)
-        self.open_connections += 1
-        self.connections += 1
-        try:
-            await self._converse(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        except asyncio.CancelledError:
-            pass  # the test is over
-        except Exception as wrong:  # noqa: BLE001 - shown when the test ends
-            self._errors.append(wrong)
-        finally:
-            writer.transport.abort()
-            self.open_connections -= 1
-            await self._notify()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         answered = 0
@@ -278,11 +227,11 @@ class FaultServer:
             request = await _read_request(reader, early, number, answered > 0)
             is_lookup = request.method == "GET" or request.path in LOOKUP_PATHS
             (self.lookups if is_lookup else self.journal).append(request)
-            await self._notify()
+            await self._connection_ended()
             step = self._look_up(request) if is_lookup else self._next_step(request)
             async with _watch(reader, request, early) as gone:
                 alive = await _play(step, writer, gone)
-            await self._notify()
+            await self._connection_ended()
             if not alive:
                 return
             answered += 1
@@ -350,8 +299,7 @@ async def _play(step: Step, writer: asyncio.StreamWriter, gone: asyncio.Event) -
             writer.write_eof()
             await gone.wait()
         case "reset":
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            reset_on_close(writer)
             writer.transport.abort()
         case "hold":
             await gone.wait()
