@@ -487,8 +487,7 @@ def test_a_key_without_its_extra_is_one_warning(
 import asyncio, sys
 sys.modules[{missing!r}] = None
 from core.settings import load_config
-from core.telemetry.export import otlp
-from core.telemetry.export.exporters import STOP_SECONDS, Exporters
+from core.telemetry.export.exporters import Exporters
 
 async def main():
     async with Exporters(load_config(overrides={{}})) as exporters:
@@ -517,8 +516,7 @@ def test_a_variable_that_the_libraries_refuse_while_they_are_imported_is_one_war
     program = """
 import asyncio
 from core.settings import load_config
-from core.telemetry.export import otlp
-from core.telemetry.export.exporters import STOP_SECONDS, Exporters
+from core.telemetry.export.exporters import Exporters
 
 async def main():
     async with Exporters(load_config(overrides={"telemetry.otel_endpoint": "http://127.0.0.1:9"})) as exporters:
@@ -564,8 +562,7 @@ def test_nothing_is_imported_when_nothing_is_configured(tmp_path: Path) -> None:
     program = """
 import asyncio, sys
 from core.settings import load_config
-from core.telemetry.export import otlp
-from core.telemetry.export.exporters import STOP_SECONDS, Exporters
+from core.telemetry.export.exporters import Exporters
 
 async def main():
     async with Exporters(load_config(overrides={})) as exporters:
@@ -583,8 +580,7 @@ def test_the_process_ends_in_silence_and_in_time_whatever_the_servers_do(tmp_pat
     program = """
 import asyncio, sys, time
 from core.settings import load_config
-from core.telemetry.export import otlp
-from core.telemetry.export.exporters import STOP_SECONDS, Exporters
+from core.telemetry.export.exporters import Exporters
 from core.telemetry.metrics import increment
 
 async def main():
