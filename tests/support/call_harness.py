@@ -29,10 +29,10 @@ CLOSES_WITHIN_SECONDS = 30.0
 
 @dataclass(slots=True)
 class CallHarness:
-    """A caller with all its surroundings; `configure` makes a new caller on the same server and pool.
+    """A caller with all that it needs; `configure` makes a new caller on the same server and pool.
 
     Attributes:
-        recorder: what a test looks at, and may clear.
+        recorder: the events that a test looks at, and may clear.
         metrics: the registry of all calls made through this harness since it was configured.
         cache: what its caller answers from; None without one.
     """
@@ -44,7 +44,7 @@ class CallHarness:
     metrics: Registry = field(init=False)
     caller: Caller = field(init=False)
     cache: ResponseCache | None = None
-    _told: list[Event] = field(default_factory=list)
+    _emitted: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._start_over()
@@ -58,16 +58,16 @@ class CallHarness:
         self._start_over(breaker, **llm)
 
     def emit(self, event: Event) -> None:
-        self._told.append(event)
+        self._emitted.append(event)
         self.recorder(event)
 
     def check(self) -> None:
         """Assert what holds whenever no call is under way: the contract, the accounts, and that nothing is still held."""
-        check_call_contract(self._told)
-        check_accounts(self._told, self.metrics)
+        check_call_contract(self._emitted)
+        check_accounts(self._emitted, self.metrics)
         status = self.caller.pool_status()
         assert (status.in_flight, status.waiting) == (0, 0), "a slot is still held or waited for"
-        assert self.pool.in_flight == 0, "a client is still on loan"
+        assert self.pool.in_flight == 0, "a client is still leased"
         assert self._probes_in_flight() == 0, "a permit of a half-open breaker is still held"
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("call ")], "a call goes on"
 
@@ -119,7 +119,7 @@ class CallHarness:
 
     def _start_over(self, breaker: dict[str, Any] | None = None, **llm: Any) -> None:
         settings = Settings(llm=LLMSettings(**llm), circuit_breaker=CircuitBreakerSettings(**(breaker or {})))
-        self._told.clear()
+        self._emitted.clear()
         self.recorder.events.clear()
         self.server.journal.clear()
         self.clock.sleeps.clear()

@@ -39,10 +39,10 @@ def continued(request: CallRequest, text_so_far: str, endpoint: Endpoint) -> Cal
 
 
 class ContinuedAnswer:
-    """One answer in the making.
+    """An answer that may take several requests, because each may end at the token limit.
 
     Attributes:
-        text_so_far: what was cut off and is being continued; "" while there is no such thing.
+        text_so_far: what was cut off and is being continued; "" if nothing was.
     """
 
     def __init__(self) -> None:

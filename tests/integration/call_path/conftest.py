@@ -16,7 +16,7 @@ async def harness() -> AsyncIterator[CallHarness]:
 
 
 @pytest.fixture
-async def still_bench() -> AsyncIterator[CallHarness]:
+async def manual_clock_harness() -> AsyncIterator[CallHarness]:
     """A harness whose clock stands still until the test moves it."""
     async with open_call_harness(manual_clock=True) as opened:
         yield opened

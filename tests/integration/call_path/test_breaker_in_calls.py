@@ -189,8 +189,8 @@ async def test_a_server_that_is_still_loading_is_not_well(harness: CallHarness) 
     assert harness.clock.monotonic() - began_at >= 60
 
 
-async def test_the_user_may_try_at_once(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_the_user_may_try_at_once(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.configure(max_retries=0, breaker={"threshold": 1})
     harness.server.script([status(503)])
     await harness.fail()
@@ -206,8 +206,8 @@ async def test_the_user_may_try_at_once(still_bench: CallHarness) -> None:
     assert harness.caller.wake() == 0
 
 
-async def test_the_user_may_end_a_back_off(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_the_user_may_end_a_back_off(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.server.script([error(429, "slow", {"Retry-After": "100"})])
     task = asyncio.create_task(harness.call())
     await harness.clock.until_asleep(1)

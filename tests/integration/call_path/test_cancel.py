@@ -76,8 +76,8 @@ async def test_96_cancelled_while_queued(harness: CallHarness) -> None:
     await _expect_cancelled(harness, first)
 
 
-async def test_96_cancelled_in_the_wait_before_a_retry(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_96_cancelled_in_the_wait_before_a_retry(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.server.script([error(429, "slow")])
     task = asyncio.create_task(harness.call())
     await harness.recorder.seen(AttemptFailed)
@@ -85,8 +85,8 @@ async def test_96_cancelled_in_the_wait_before_a_retry(still_bench: CallHarness)
     await _expect_cancelled(harness, task)
 
 
-async def test_96_cancelled_while_the_breaker_is_open(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_96_cancelled_while_the_breaker_is_open(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.configure(max_retries=0, breaker={"threshold": 1})
     harness.server.script([status(503)])
     await harness.fail()
@@ -99,8 +99,8 @@ async def test_96_cancelled_while_the_breaker_is_open(still_bench: CallHarness) 
     assert harness.breaker_states == ["open"]
 
 
-async def test_96_cancelled_in_a_pause_of_the_server(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_96_cancelled_in_a_pause_of_the_server(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.server.script([error(429, "slow", {"Retry-After": "50"})])
     first = asyncio.create_task(harness.call())
     await harness.recorder.seen(RateLimited)
@@ -111,8 +111,8 @@ async def test_96_cancelled_in_a_pause_of_the_server(still_bench: CallHarness) -
     await _expect_cancelled(harness, first)
 
 
-async def test_96_cancelled_while_it_keeps_to_our_own_rate(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_96_cancelled_while_it_keeps_to_our_own_rate(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.configure(requests_per_minute=1)
     await harness.call()
     task = asyncio.create_task(harness.call())

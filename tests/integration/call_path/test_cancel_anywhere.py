@@ -137,7 +137,7 @@ async def _usable(harness: CallHarness) -> None:
 Stop = Callable[[CallHarness, "asyncio.Task[Any]", "asyncio.Task[Any]"], None]
 
 
-def _cancel(_bench: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
+def _cancel(_harness: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
     outer.cancel()
 
 
@@ -145,7 +145,7 @@ def _stop_the_call(harness: CallHarness, _outer: asyncio.Task[Any], inner: async
     harness.caller.cancel(inner.get_name().removeprefix("call "))
 
 
-def _hurry_and_cancel(harness: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
+def _wake_and_cancel(harness: CallHarness, outer: asyncio.Task[Any], _inner: asyncio.Task[Any]) -> None:
     harness.caller.wake()
     outer.cancel()
 
@@ -154,7 +154,7 @@ STOPS: dict[str, tuple[Stop, int]] = {
     "cancelled": (_cancel, 1),
     "cancelled twice": (_cancel, 2),
     "stopped by its id": (_stop_the_call, 1),
-    "hurried and cancelled": (_hurry_and_cancel, 1),
+    "woken and cancelled": (_wake_and_cancel, 1),
 }
 
 

@@ -21,8 +21,8 @@ from tests.support.fault_server import (
 )
 
 
-async def test_110_one_rate_limit_pauses_all_agents(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_110_one_rate_limit_pauses_all_agents(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     harness.configure(max_concurrency=5)
     harness.server.script([error(429, "slow", {"Retry-After": "20"})])
     first = asyncio.create_task(harness.call())
@@ -214,9 +214,9 @@ async def test_110_a_call_that_gives_up_pauses_the_others_all_the_same(harness: 
 
 
 async def test_110_a_call_that_waited_for_our_own_rate_keeps_to_a_pause_that_came_meanwhile(
-    still_bench: CallHarness,
+    manual_clock_harness: CallHarness,
 ) -> None:
-    harness = still_bench
+    harness = manual_clock_harness
     harness.configure(max_retries=0, requests_per_minute=60, max_concurrency=5)
     refuse = asyncio.Event()
     late = error(429, "slow", {"Retry-After": "100"})

@@ -24,8 +24,8 @@ async def _call_that_lost_its_server(harness: CallHarness) -> asyncio.Task[Reply
     return task
 
 
-async def test_a_server_that_dies_in_the_middle_of_an_answer_is_waited_for(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_a_server_that_dies_in_the_middle_of_an_answer_is_waited_for(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     await harness.call()
     harness.server.script([stream(*HELLO, then="hold")])
     task = asyncio.create_task(harness.call())
@@ -65,8 +65,8 @@ async def test_a_server_that_stays_away_ends_the_call_after_the_longest_wait(har
     assert harness.breaker_states == ["closed"]
 
 
-async def test_the_user_may_try_a_lost_server_at_once(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_the_user_may_try_a_lost_server_at_once(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     task = await _call_that_lost_its_server(harness)
     await harness.recorder.until(lambda: any(queued.reason == "server" for queued in harness.recorder.of(CallQueued)))
     await harness.clock.until_asleep(1)
@@ -101,8 +101,8 @@ async def test_a_lost_server_with_a_fallback_is_not_waited_for(harness: CallHarn
     assert failed.attempts > 4  # four at the first one, and then at the spare one, which was on the same server
 
 
-async def test_a_call_that_waits_for_a_lost_server_is_cancelled_at_once(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_a_call_that_waits_for_a_lost_server_is_cancelled_at_once(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     task = await _call_that_lost_its_server(harness)
     await harness.recorder.until(lambda: any(queued.reason == "server" for queued in harness.recorder.of(CallQueued)))
     task.cancel()
@@ -139,8 +139,8 @@ async def test_a_call_that_had_begun_waits_for_its_open_breaker_although_there_i
     assert (reply.text, [request.body["model"] for request in harness.server.journal]) == ("whole", [MODEL] * 2)
 
 
-async def test_pressing_the_key_again_and_again_does_not_use_up_the_call(still_bench: CallHarness) -> None:
-    harness = still_bench
+async def test_pressing_the_key_again_and_again_does_not_use_up_the_call(manual_clock_harness: CallHarness) -> None:
+    harness = manual_clock_harness
     task = await _call_that_lost_its_server(harness)
     for times in range(1, 13):
         await harness.recorder.seen(CallQueued, times)
