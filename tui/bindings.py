@@ -250,7 +250,7 @@ def is_typed(key: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KeyTable:
-    """The actions with the keys they have now, and what of the user's wishes could not be done."""
+    """The actions with the keys they have now, and which changes of the user could not be made."""
 
     actions: tuple[Action, ...] = ACTIONS
     problems: tuple[str, ...] = ()
@@ -274,23 +274,23 @@ class KeyTable:
         raise KeyError(action_id)
 
 
-def key_table(wishes: Mapping[str, str]) -> KeyTable:
-    """Return the rows with the user's keys; a wish that clashes or names nothing is left out and reported."""
+def key_table(changes: Mapping[str, str]) -> KeyTable:
+    """Return the rows with the user's keys; a change that clashes or names nothing is left out and reported."""
     table = KeyTable()
     problems: list[str] = []
     rows = list(table.actions)
-    for action_id, wish in wishes.items():
+    for action_id, keys in changes.items():
         index = next((index for index, row in enumerate(rows) if row.id == action_id), None)
         if index is None:
-            problems.append(f"[keys] {action_id} = {wish!r}: there is no action {action_id!r}; F1 lists them")
+            problems.append(f"[keys] {action_id} = {keys!r}: there is no action {action_id!r}; F1 lists them")
             continue
-        changed = _with_keys(rows[index], tuple(canonical_key(key) for key in wish.split(",") if key.strip()))
+        changed = _with_keys(rows[index], tuple(canonical_key(key) for key in keys.split(",") if key.strip()))
         if isinstance(changed, str):
             problems.append(changed)
             continue
         rows[index] = changed
     for first, second, key in clashes(rows):
-        if first.id not in wishes and second.id not in wishes:
+        if first.id not in changes and second.id not in changes:
             continue
         problems.append(f"[keys] {key!r} is given to both {first.id!r} and {second.id!r}; both keep their own keys")
         for row in (first, second):

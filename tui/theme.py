@@ -19,7 +19,7 @@ from core.errors import UsageError
 from core.resources import shipped_folder, shipped_yaml_files
 
 DEFAULT_THEME = "quintet-dark"
-# Sixteen colours that the terminal's owner chose: right where nobody can say how ours would be rounded.
+# The sixteen colours of the terminal's own palette: readable where 24-bit colours would be rounded to it.
 LIMITED_COLOUR_THEME = "ansi-dark"
 # A theme is a flat list of colours and one switch, so its file needs nothing of YAML but `name: value` lines.
 FIELD_LINE = re.compile(r"""(?P<name>\w+):\s+(?P<quote>["']?)(?P<value>[^"'\s]+)(?P=quote)\s*(#.*)?""")

@@ -1,1 +1,1 @@
-"""Between user and engine: wishes out, events in, settings applied."""
+"""Between user and engine: commands go out, events come in, settings are applied."""

@@ -80,7 +80,7 @@ class MarkdownDocument:
         self._fence_line = 0
         self._code_blocks: list[list[str]] = []
 
-    # -- what is asked --
+    # -- state --
 
     @property
     def row_count(self) -> int:
@@ -139,7 +139,7 @@ class MarkdownDocument:
         starts = row_starts(self.line_at(position.line), self.width)
         return self.first_row_of(position.line) + max(0, bisect_right(starts, position.character) - 1)
 
-    # -- what is told --
+    # -- text comes in --
 
     def set_width(self, width: int) -> None:
         """Lay everything out again for `width` cells."""
@@ -223,7 +223,7 @@ class MarkdownDocument:
         return at, len(lines)
 
     def colour(self, fence: ClosedFence, spans: Sequence[tuple[TextSpan, ...]]) -> range | None:
-        """Give the code of a closed fence its colours and tell which lines these are; None if it is no longer there."""
+        """Give the code of a closed fence its colours and return which lines these are; None if it is no longer there."""
         opening = fence.lines[0]
         for number in range(len(self.lines) - len(fence.lines), -1, -1):
             if self.lines[number] is opening:

@@ -64,7 +64,7 @@ class RowPainter:
         return strips
 
     def paint_with_offsets(self, row: int) -> Strip:
-        """Give a row with the meta data that tells which text is under the pointer."""
+        """Give a row with the meta data that says which text is under the pointer."""
         if row >= self._document.row_count:
             return self.blank
         line_number, number = self._document.locate(row)

@@ -91,7 +91,7 @@ def paint_row(line: Line, row: TextRow, width: int, style_of: StyleOf) -> Strip:
 
 
 def with_offsets(row: TextRow, strip: Strip, line_number: int) -> Strip:
-    """Give `strip` with the meta data from which Textual tells the selected text: index in the line, line."""
+    """Give `strip` with the meta data from which Textual finds the selected text: index in the line, line."""
     segments: list[Segment] = []
     prefix_left = len(row.prefix)
     at = row.begin

@@ -199,7 +199,7 @@ class LogScreen(Screen[None]):
             self.run_worker(self._read(), group="log", exit_on_error=False)
 
     async def _read(self) -> None:
-        """Read what is new, again if somebody has wished for other entries meanwhile."""
+        """Read what is new, again if the filter has changed meanwhile."""
         try:
             wanted = None
             while wanted != self._wanted:

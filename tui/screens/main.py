@@ -1,4 +1,4 @@
-"""The one working screen: header, panes, sidebar, prompt and keys; draws what it is told and decides nothing."""
+"""The one working screen: header, panes, sidebar, prompt and keys; draws, and decides nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TWICE_SECONDS = 1.5  # two Esc further apart are two steps back, not one stop of
 
 
 class MainScreen(Screen[None]):
-    """Holds header, panes, sidebar, prompt and keys, and draws what it is told.
+    """Holds header, panes, sidebar, prompt and keys, and draws the state that it is given.
 
     The panes come after the first paint, with `show_team`; until then there are none.
 
@@ -108,7 +108,7 @@ class MainScreen(Screen[None]):
         self.tick()
 
     def on_screen_resume(self) -> None:
-        if not self._is_painted:  # not again when another screen gives way
+        if not self._is_painted:  # not again when another screen is closed
             self._is_painted = True
             self.call_after_refresh(self.post_message, self.FirstFramePainted())
 

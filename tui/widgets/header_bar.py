@@ -31,7 +31,7 @@ def connection_label(status: EngineStatus | None, *, has_problem: bool) -> str:
 
 
 class HeaderBar(Static):
-    """Product, task, breaker, latency and connection, as far as they fit; the task gives way first."""
+    """Product, task, breaker, latency and connection, as far as they fit; the task is shortened first."""
 
     def __init__(self) -> None:
         super().__init__(id="header")

@@ -34,7 +34,7 @@ class TeamStrip(Static):
     def show(self, panes: Sequence[AgentPane], active: int, now: float) -> None:
         """Draw the strip; does nothing when it would look the same."""
         gap, width = 2, self.size.width - 2
-        for is_named in (True, False):  # a narrow strip gives up the names before the words of the states
+        for is_named in (True, False):  # a narrow strip drops the names before the words of the states
             cells = [_cell(pane, now, is_active=i == active, is_named=is_named) for i, pane in enumerate(panes)]
             if sum(cell.cell_length for cell in cells) + gap * (len(cells) - 1) <= width:
                 break

@@ -130,7 +130,7 @@ def _connection(endpoint: EndpointStatus | None, problem: str) -> list[tuple[str
 
 
 def _team(info: WelcomeInfo) -> str:
-    """Return everybody's name, and who is switched off."""
+    """Return the names of the team, and who is switched off."""
     names = [one_line(card.title, 30) + (" (off)" if card.agent_id in info.off else "") for card in info.cards]
     return ", ".join(names) or "…"
 

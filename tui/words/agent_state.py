@@ -34,7 +34,7 @@ STATE_LABELS: dict[AgentPhase, StateLabel] = {
 BREAKER_OPEN = StateLabel("✗", "breaker open", "open", "$text-error")
 HELD = StateLabel("⏸", "held", "held", "$text-warning")
 WITH_DETAIL: frozenset[AgentPhase] = frozenset({"queued", "retrying", "waiting", "thinking", "streaming"})
-"""States whose detail is shown; that of an end (a step's notes) may be long, and is told in the pane."""
+"""States whose detail is shown; that of an end (a step's notes) may be long, and stands in the pane."""
 BRIEF_WAITS = {
     "breaker": "open",
     "server": "gone",

@@ -55,6 +55,6 @@ def seconds(value: float | None) -> str:
 
 
 def cost_words(cost: Cost) -> str:
-    """Return a price: $0.0123; "0 local" when all calls ran on this machine, "-" while nobody knows."""
+    """Return a price: $0.0123; "0 local" when all calls ran on this machine, "-" while it is not known."""
     words = cost.words()
     return f"0 {words}" if words == "local" else words

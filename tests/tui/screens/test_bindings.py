@@ -76,7 +76,7 @@ async def test_the_palette_does_what_the_key_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("changes", "words"),
     [
         ({"zomm": "f12"}, "no action 'zomm'"),
         ({"zoom": "f4"}, "'f4' is given to both 'zoom' and 'sidebar'"),
@@ -86,15 +86,15 @@ async def test_the_palette_does_what_the_key_does() -> None:
         ({"zoom": " , "}, "names no key"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_named_and_left_out(wishes: dict[str, str], words: str) -> None:
-    table = key_table(wishes)
+def test_a_change_that_cannot_be_made_is_named_and_left_out(changes: dict[str, str], words: str) -> None:
+    table = key_table(changes)
 
     assert len(table.problems) == 1
     assert words in table.problems[0]
     assert clashes(table.actions) == []
 
 
-def test_a_wish_replaces_the_key_of_its_kind() -> None:
+def test_a_change_replaces_the_key_of_its_kind() -> None:
     table = key_table({"zoom": "f12,Z", "top": "T"})
 
     assert table.problems == ()

@@ -71,7 +71,7 @@ class LogView(ScrollView, can_focus=True):
         self._strips: dict[tuple[int, bool], Strip] = {}
         self._is_placing = False
 
-    # -- what the view is told --
+    # -- entries --
 
     def replace(self, entries: Sequence[LogEntry]) -> None:
         """Show other entries; a view that does not follow keeps its cursor on the same entry, if it is still there."""
@@ -200,7 +200,7 @@ class LogView(ScrollView, can_focus=True):
         self.refresh()
 
     def _scroll_so(self, scroll: Callable[[], object]) -> None:
-        """Scroll without taking it for the user's wish to stand still."""
+        """Scroll without stopping to follow, as a scroll of the user does."""
         self._is_placing = True
         try:
             scroll()

@@ -84,7 +84,7 @@ class AgentPane(Vertical):
             case TokensReceived():
                 self._feed(event)
             case CallQueued() | FirstTokenReceived() | ReasoningReceived() | AttemptFailed() | ContextTruncated():
-                pass  # they change the state alone, or are told in a note
+                pass  # they change the state alone, or make a note
             case AttemptStarted():
                 self._start_attempt(event)
             case AttemptReset():
@@ -135,7 +135,7 @@ class AgentPane(Vertical):
         short = one_line(self.card.short, 4)
         room = self.outer_size.width - BORDER_ENDS  # below 0 while the pane has no place
         title = Content("")
-        # A narrow border gives up the name before the end of the words: that is where a countdown stands.
+        # A narrow border drops the name before the end of the words: that is where a countdown stands.
         for name, what in ((one_line(self.card.title, 30), words), (short, words), (short, self.state_brief(now))):
             title = Content(f"{self.number} {name} ") + Content.styled(f"{label.glyph} {what}", label.style)
             if room < 0 or title.cell_length <= room:

@@ -98,7 +98,7 @@ class StreamView(ScrollView, can_focus=True):
         self._palette = Palette(self)
         self._painter = RowPainter(self._document, self._palette.style_of, self._filtered)
 
-    # -- what the pane is told --
+    # -- text comes in --
 
     def begin_answer(self, heading: str) -> None:
         """Start a new answer under `heading`; earlier answers stay as they are."""
@@ -150,7 +150,7 @@ class StreamView(ScrollView, can_focus=True):
             self._unread_lines = 0
             self.render_now()
 
-    # -- what the pane is asked --
+    # -- state --
 
     @property
     def following(self) -> bool:
