@@ -1,7 +1,7 @@
 """Keeps secrets out of everything people read: exact values that are known, and texts that look like a key.
 
 In streamed text a secret is covered by as many asterisks, so that offsets and lengths stay true. Only what is certainly
-a key is covered there: known secrets and texts of the form sk-.... An assignment such as `password: str` is what a
+a key is covered there: known secrets and texts in the form of a provider's keys. An assignment such as `password: str` is what a
 developer writes, and a journal that blackened it would not say what was delivered.
 """
 
@@ -16,6 +16,8 @@ from urllib.parse import quote
 MASK = "***"
 COVER = "*"
 MIN_SECRET_LENGTH = 6  # anything shorter occurs in ordinary words, and masking those would make texts unreadable
+PLACEHOLDERS = frozenset({"ollama", "lm-studio", "lmstudio", "llama.cpp", "not-needed", "no-key", "no-key-required"})
+"""What stands for a key at servers that want none: words that their messages hold too, and no secrets."""
 TELLING_SECRET_LENGTH = 16  # local servers take dummy keys such as "ollama" or "not-needed"
 MAX_DEPTH = 6  # of nested values; deeper ones are shown as text
 
@@ -33,19 +35,28 @@ _ASSIGNMENT = re.compile(
     r"(?(quote)(?:(?!(?P=quote))[^\n])+|(?!null\b|none\b|true\b|false\b)[^\s,;&\"'\\{}\[\]()]+)",
     re.IGNORECASE,
 )
-_KEY_LIKE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
-_BEGUN_KEY = re.compile(r"\bs(?:k(?:-[A-Za-z0-9_-]{0,512})?)?\Z")
+# How the keys of providers begin, and what follows; servers quote them with their middle as asterisks.
+_KEY_FORMS = {
+    "sk-": r"[A-Za-z0-9_*-]{12,}",
+    **dict.fromkeys(("gsk_", "xai-", "hf_", "sk_live_", "sk_test_", "pk_live_", "pk_test_"), "[A-Za-z0-9*]{16,}"),
+}
+_BEGINNINGS = sorted({start[:length] for start in _KEY_FORMS for length in range(1, len(start))}, reverse=True)
+_KEY_LIKE = re.compile(rf"\b(?:{'|'.join(start + rest for start, rest in _KEY_FORMS.items())})")
+_BEGUN_KEY = re.compile(rf"\b(?:(?:{'|'.join(_KEY_FORMS)})[A-Za-z0-9_*-]{{0,512}}|{'|'.join(_BEGINNINGS)})\Z")
 # A digit or a capital inside tells a key from "a basic question".
 _SCHEME = re.compile(r"\b((?i:bearer|basic))[ \t]+(?=\S{1,512}?[0-9A-Z])[\w.~+/=-]{8,}")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]{1,512}(?=@)")
 
 
 def register_secret(value: str) -> None:
-    """Mask this exact text from now on, also escaped; values shorter than 6 characters are ignored."""
-    if len(value) >= MIN_SECRET_LENGTH:
-        _known.update(
-            {value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe="", errors="surrogateescape")}
-        )
+    """Mask this exact text from now on, also escaped, unless it is too short or a placeholder."""
+    if can_be_masked(value):
+        _known.update(_spellings(value))
+
+
+def can_be_masked(value: str) -> bool:
+    """Tell whether a text can be told from ordinary words: it has 6 characters, and is no word that stands for no key."""
+    return len(value) >= MIN_SECRET_LENGTH and value.lower() not in PLACEHOLDERS
 
 
 def holds_secret(text: str) -> bool:
@@ -54,12 +65,17 @@ def holds_secret(text: str) -> bool:
     return any(secret in text for secret in tuple(_known) if len(secret) >= TELLING_SECRET_LENGTH)
 
 
-def redact(text: str) -> str:
-    """Return the text with every known secret, and whatever looks like one, replaced by ***."""
-    for secret in _longest_first():
+def mask_keys(text: str, key: str | None = None) -> str:
+    """Return the text with every known secret, this key, and whatever has the form of a key, replaced by ***."""
+    secrets = _known | _spellings(key) if key and can_be_masked(key) else _known
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    text = _KEY_LIKE.sub(MASK, text)
-    text = _SCHEME.sub(rf"\1 {MASK}", text)
+    return _SCHEME.sub(rf"\1 {MASK}", _KEY_LIKE.sub(MASK, text))
+
+
+def redact(text: str) -> str:
+    """Return the text without keys, and without what stands where a secret is written: behind its name, in an address."""
+    text = mask_keys(text)
     text = _USER_INFO.sub(MASK, text)
     return _ASSIGNMENT.sub(lambda found: f"{found['head']}{found['quote'] or ''}{found['scheme'] or ''}{MASK}", text)
 
@@ -103,6 +119,12 @@ def equal_but_for_cover(one: str, other: str) -> bool:
     if one == other:
         return True
     return len(one) == len(other) and all(a == b or COVER in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def _spellings(value: str) -> set[str]:
+    """Return how a secret may be written: as it is, escaped, in an address."""
+    in_address = {quote(value, safe=safe, errors="surrogateescape") for safe in ("", "/")}
+    return {value, json.dumps(value)[1:-1], repr(value)[1:-1], *in_address}
 
 
 def _longest_first() -> list[str]:

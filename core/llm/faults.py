@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal, TypeGuard
-from urllib.parse import quote
 
 from core.kinds import AttemptOutcome, BugKind, FaultKind
 from core.llm.endpoint import Endpoint
+from core.redaction import mask_keys
 from core.text.sanitize import printable_line, strip_escape_sequences
 
 FaultAction = Literal["retry", "free", "truncate", "wait", "fail"]
@@ -178,8 +177,6 @@ _BUG_RULE = FaultRule(
     "please report it with the log (`quintet doctor` shows its folder)",
 )
 
-_SECRET = re.compile(r"\b(?:sk|pk|gsk|xai|hf)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+[^\s\"']+")
-
 
 def fault_rule(kind: FaultKind | BugKind) -> FaultRule:
     """Return how a kind of fault is treated."""
@@ -259,16 +256,7 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
 
 def clean_detail(text: str, api_key: str | None = None) -> str:
     """Return a server's words as one short line without control characters and without keys."""
-    text = _without_key(text, api_key)
-    text = printable_line(strip_escape_sequences(text[: MAX_DETAIL_CHARS * 8]), MAX_DETAIL_CHARS * 8)
+    text = mask_keys(text[: MAX_DETAIL_CHARS * 8], api_key)
+    text = printable_line(strip_escape_sequences(text), MAX_DETAIL_CHARS * 8)
     # Once more: what is left out may have stood between the parts of a key.
-    return printable_line(_SECRET.sub("***", _without_key(text, api_key)), MAX_DETAIL_CHARS)
-
-
-def _without_key(text: str, api_key: str | None) -> str:
-    """Return the text without the key, be it as it is or as it is written in an address."""
-    if not api_key:
-        return text
-    for written in {api_key, quote(api_key), quote(api_key, safe="")}:
-        text = text.replace(written, "***")
-    return text
+    return printable_line(mask_keys(text, api_key), MAX_DETAIL_CHARS)

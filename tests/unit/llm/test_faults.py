@@ -212,4 +212,11 @@ def test_a_servers_words_become_one_short_line_without_the_key(text: str, key: s
 
 
 def test_patterns_of_keys_are_masked_even_if_they_are_not_ours() -> None:
-    assert clean_detail("key sk-abcdefgh1234 and Bearer xyz", None) == "key *** and ***"
+    assert clean_detail("key sk-abcdefgh1234 and Bearer xyzxyz12", None) == "key *** and Bearer ***"
+
+
+@pytest.mark.parametrize("key", ["", "a", "no", "x-1", "EMPTY", "ollama", "not-needed", "LM-Studio"])
+def test_a_key_that_is_a_word_or_less_takes_no_letter_out_of_a_servers_message(key: str) -> None:
+    words = "no model ollama: a key x-1 is not-needed, nor EMPTY; LM-Studio and a Bearer authentication work as well"
+
+    assert clean_detail(words, key) == words
