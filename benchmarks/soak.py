@@ -50,7 +50,7 @@ from tests.support.chaos import Chaos, ScaledClock, answer_to
 from tests.support.fault_server import FaultServer
 
 CANCEL_SHARE = 0.05
-HURRY_SHARE = 0.1  # of the waits: somebody presses the key that ends them
+WOKEN_SHARE = 0.1  # of the waits: somebody presses the key that ends them
 FALLBACK_EVERY_CALLS = 4  # one that may go to a second model when the first cannot answer
 WARM_UP_CALLS = 200  # what is imported, cached and grown once is there before the first measurement
 SLOTS = 4  # one less than the agents, so that somebody always waits for a slot
@@ -107,7 +107,7 @@ class Soak:
     _slowest_cancel_seconds: float = 0.0
     _most_connections: int = 0
     _attempts: int = 0
-    _hurried: int = 0
+    _woken: int = 0
     _lag_seconds: float = 0.0
     _caller: Caller = field(init=False)
 
@@ -130,7 +130,7 @@ class Soak:
             "agents": self.agents,
             "outcomes": dict(self._outcomes),
             "attempts": self._attempts,
-            "hurried": self._hurried,
+            "woken": self._woken,
             "failed_kinds": dict(self._kinds.most_common()),
             "faults": dict(self._chaos.counts.most_common()),
             "breaker_changes": dict(self._breaker_changes),
@@ -148,7 +148,7 @@ class Soak:
         self._breaker_states.clear()
         self._breaker_changes.clear()
         self._kinds.clear()
-        self._attempts = self._hurried = 0
+        self._attempts = self._woken = 0
         with tempfile.TemporaryDirectory() as folder, use_registry(Registry(self._clock)):
             log_file = Path(folder) / "soak.jsonl"
             setup_logging(level="INFO", log_file=log_file, clock=self._clock)
@@ -280,9 +280,9 @@ class Soak:
         self._attempts += isinstance(event, AttemptStarted)
         if (
             isinstance(event, AttemptFailed)
-            and Random(f"{self.seed}/{event.task_id}/{event.attempt}/wake").random() < HURRY_SHARE
+            and Random(f"{self.seed}/{event.task_id}/{event.attempt}/wake").random() < WOKEN_SHARE
         ):
-            asyncio.get_running_loop().call_soon(self._hurry, event.agent_id)
+            asyncio.get_running_loop().call_soon(self._wake, event.agent_id)
         after, task, way = self._cancels.get(event.task_id, (0, None, ""))
         if (
             task is not None
@@ -295,8 +295,8 @@ class Soak:
             else:
                 asyncio.get_running_loop().call_soon(self._caller.cancel, event.call_id)
 
-    def _hurry(self, agent_id: str) -> None:
-        self._hurried += self._caller.wake(agent_id)
+    def _wake(self, agent_id: str) -> None:
+        self._woken += self._caller.wake(agent_id)
 
     def _check_span(self, before: CallEvent, event: CallEvent) -> None:
         """Every pause of a call has a reason that was told, and a length that was told or is limited."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -88,6 +89,7 @@ def server_of(address: str) -> str:
     return f"{parts.scheme}://{host}:{port}"
 
 
+@lru_cache(maxsize=64)  # asked of the same few addresses with every call
 def is_loopback(address: str) -> bool:
     """Return whether an address is on this machine for certain, so that a key may go there.
 

@@ -196,7 +196,7 @@ def dependencies(run: Run, state: RunState) -> tuple[str, ...]:
 def read_if_there(run: Run, path: str) -> str:
     """Return a delivered file, or an empty text: the user may have moved it meanwhile."""
     try:
-        return run.folder.read(path)
+        return run.folder.read_if_there(path) or ""
     except ArtifactError:
         return ""
 

@@ -74,7 +74,7 @@ class EventStamp(TypedDict):
 
 @dataclass(slots=True)
 class Run:
-    """One run's surroundings; its progress is the graph's state, not this.
+    """What the steps of one run work with; its progress is the graph's state, not this.
 
     `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is passed before every call;
     `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.

@@ -21,7 +21,7 @@ async def test_it_sleeps_its_time_when_nobody_hurries_it() -> None:
     assert not sleeper.is_waiting
 
 
-async def test_a_hurry_ends_it_before_its_time() -> None:
+async def test_a_wake_ends_it_before_its_time() -> None:
     clock = VirtualClock(manual=True)
     sleeper = InterruptibleSleep(clock)
     sleeping = asyncio.create_task(sleeper.sleep(30))
@@ -35,7 +35,7 @@ async def test_a_hurry_ends_it_before_its_time() -> None:
     assert not sleeper.is_waiting
 
 
-async def test_a_hurry_ends_a_sleep_of_real_time() -> None:
+async def test_a_wake_ends_a_sleep_of_real_time() -> None:
     sleeper = InterruptibleSleep(SystemClock())
     sleeping = asyncio.create_task(sleeper.sleep(3600))
     await asyncio.sleep(0)
@@ -45,7 +45,7 @@ async def test_a_hurry_ends_a_sleep_of_real_time() -> None:
     assert await asyncio.wait_for(sleeping, 30) is True
 
 
-async def test_to_hurry_nobody_does_nothing_also_to_the_next_sleep() -> None:
+async def test_to_wake_nobody_does_nothing_also_to_the_next_sleep() -> None:
     clock = VirtualClock()
     sleeper = InterruptibleSleep(clock)
 
@@ -54,7 +54,7 @@ async def test_to_hurry_nobody_does_nothing_also_to_the_next_sleep() -> None:
     assert await sleeper.sleep(1) is False
 
 
-async def test_several_sleeps_are_hurried_together_and_only_once() -> None:
+async def test_several_sleeps_are_woken_together_and_only_once() -> None:
     clock = VirtualClock(manual=True)
     sleeper = InterruptibleSleep(clock)
     sleeping = [asyncio.create_task(sleeper.sleep(seconds)) for seconds in (1, 2, 3)]
@@ -66,15 +66,15 @@ async def test_several_sleeps_are_hurried_together_and_only_once() -> None:
     assert [await task for task in sleeping] == [True] * 3
 
 
-@pytest.mark.parametrize("hurried", [False, True])
+@pytest.mark.parametrize("woken", [False, True])
 @pytest.mark.parametrize("over", [False, True])
-async def test_a_cancel_wins_also_in_the_moment_in_which_the_sleep_ends(hurried: bool, over: bool) -> None:
+async def test_a_cancel_wins_also_in_the_moment_in_which_the_sleep_ends(woken: bool, over: bool) -> None:
     clock = VirtualClock(manual=True)
     sleeper = InterruptibleSleep(clock)
     sleeping = asyncio.create_task(sleeper.sleep(30))
     await clock.until_asleep(1)
 
-    if hurried:
+    if woken:
         sleeper.wake()
     if over:
         clock.advance(30)
@@ -85,7 +85,7 @@ async def test_a_cancel_wins_also_in_the_moment_in_which_the_sleep_ends(hurried:
     assert not sleeper.is_waiting
 
 
-async def test_a_hurry_that_comes_with_the_end_of_a_sleep_does_not_shorten_the_next() -> None:
+async def test_a_wake_that_comes_with_the_end_of_a_sleep_does_not_shorten_the_next() -> None:
     clock = VirtualClock(manual=True)
     sleeper = InterruptibleSleep(clock)
 

@@ -124,8 +124,8 @@ class FittedRequest:
 
     @property
     def _learned_window(self) -> int | None:
-        is_believed = self._clock.monotonic() < self._model.window_until
-        return self._model.window_tokens if is_believed else None
+        is_current = self._clock.monotonic() < self._model.window_until
+        return self._model.window_tokens if is_current else None
 
     def _is_larger_elsewhere(self) -> bool:
         """Return whether another endpoint of this call takes longer prompts: it is tried before words are left out."""

@@ -1,4 +1,4 @@
-"""What a server of our own reports about itself: slots, window, health, and its count of a prompt's tokens.
+"""What a server reports about itself: its models, and one of our own also slots, window, health, a count of tokens.
 
 Servers are asked over the pooled client of their endpoint, so that key, proxy and TLS rules are those of the calls.
 """
@@ -16,7 +16,6 @@ from core.errors import UsageError
 from core.llm.endpoint import Endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
-from core.llm.servers.models import listed_models
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 FACTS_TIMEOUT_SECONDS = 1.5
 HEALTH_TIMEOUT_SECONDS = 3.0
 COUNT_TIMEOUT_SECONDS = 3.0
+LIST_TIMEOUT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1 << 22  # the tokens of the longest prompt that is worth counting; a longer answer is not read
 MAX_SLOTS = 1024
 MIN_CONTEXT_TOKENS = 256  # what is below is a mistake, and would spoil every prompt
@@ -190,3 +190,37 @@ def _context(value: object) -> int | None:
 def _between(value: object, least: int, most: float = inf) -> int | None:
     """Return a whole number as it is, anything else or beyond the bounds as None."""
     return value if type(value) is int and least <= value <= most else None
+
+
+async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the names of the models of a server in its own order; empty if it does not list them within 3 s."""
+    import httpx2
+    import openai
+
+    client = await pool.client(endpoint)
+    try:
+        async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
+            response = await client.models.with_raw_response.list()
+    except (TimeoutError, openai.OpenAIError, httpx2.HTTPError):
+        return ()
+    return model_names(response.text) or ()
+
+
+def model_names(text: str) -> tuple[str, ...] | None:
+    """Return the names in a server's list of models; None when the text is no such list."""
+    try:
+        entries = listed_models(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+    if entries is None:
+        return None
+    names = [entry.get("id") for entry in entries]
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def listed_models(body: object) -> tuple[dict[str, Any], ...] | None:  # JSON of a foreign server
+    """Return the entries of a decoded list of models; None when it is no such list."""
+    entries = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        return None
+    return tuple(entry for entry in entries if isinstance(entry, dict))

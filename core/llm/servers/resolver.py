@@ -20,7 +20,7 @@ from core.llm.endpoint import (
     locality,
     make_endpoint,
 )
-from core.llm.servers.models import offered_models
+from core.llm.servers.facts import offered_models
 from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.status import EndpointStatus
 from core.telemetry.logs import log

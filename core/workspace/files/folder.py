@@ -119,12 +119,19 @@ class OutputFolder:
         Raises:
             ArtifactError: the path was refused, the file is missing, too large, or not a regular file.
         """
+        text = self.read_if_there(path)
+        if text is None:
+            raise ArtifactError("missing", f"there is no file {path} in the output folder")
+        return text
+
+    def read_if_there(self, path: str) -> str | None:
+        """Return the text of a file in the folder, None where there is none; ArtifactError as `read` else."""
         name = safe_relative_path(path)
         try:
             with self._open(name.parts[:-1], create=False) as opened:
                 return storable(opened.read(name.name, limit_bytes=self._max_file_bytes).decode(errors="replace"))
-        except FileNotFoundError as error:
-            raise ArtifactError("missing", f"there is no file {path} in the output folder") from error
+        except FileNotFoundError:
+            return None
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise _link(name) from error
