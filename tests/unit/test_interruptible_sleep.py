@@ -10,7 +10,7 @@ from core.clock import InterruptibleSleep, SystemClock
 from tests.support.clock import VirtualClock
 
 
-async def test_it_sleeps_its_time_when_nobody_hurries_it() -> None:
+async def test_it_sleeps_its_time_when_nobody_wakes_it() -> None:
     clock = VirtualClock()
     sleeper = InterruptibleSleep(clock)
 
