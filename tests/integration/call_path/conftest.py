@@ -1,4 +1,4 @@
-"""The two benches of the call path's tests: one whose clock jumps over every wait, one whose clock stands still."""
+"""The two harnesses of the call path's tests: the clock of one jumps over every wait, that of the other stands still."""
 
 from __future__ import annotations
 
