@@ -373,3 +373,12 @@ def test_a_line_without_an_end_does_not_eat_the_memory() -> None:
 
     assert decoder.fault is not None
     assert decoder.fault.kind == "malformed"
+
+
+def test_an_event_without_an_end_does_not_eat_the_memory() -> None:
+    decoder = StreamDecoder()
+    for _ in range(MAX_EVENT_BYTES // (1 << 20) + 1):
+        decoder.feed(b"data: " + b"x" * (1 << 20) + b"\n")
+
+    assert decoder.fault is not None
+    assert decoder.fault.kind == "malformed"
