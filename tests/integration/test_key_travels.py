@@ -12,7 +12,7 @@ from core.settings import Settings, load_config
 from core.settings.sources.keyring_key import KeyringAnswer
 from core.settings.trust.folder import trust, trust_file
 from tests.support.events import Recorder
-from tests.support.fault_server import FaultServer, Recorded
+from tests.support.fault_server import FaultServer, RecordedRequest
 from tests.support.team import write_team
 
 KEY = "the-key-that-must-not-travel"
@@ -31,7 +31,7 @@ def settings_of(folder: Path, *, project: str = "", user: str = "", dotenv: str 
     )
 
 
-async def ask(server: FaultServer, settings: Settings) -> Recorded:
+async def ask(server: FaultServer, settings: Settings) -> RecordedRequest:
     server.answer_by(lambda _: "Hello")
     async with Engine(settings, emit=Recorder()) as engine:
         await engine.agents["developer"].execute_llm_task("hi")

@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Recorded:
+class RecordedRequest:
     """One request as it came in."""
 
     method: str
@@ -169,8 +169,8 @@ class FaultServer(LoopbackServer):
     models: Sequence[str] = ("test-model",)
     models_answer: Step | None = None
     routes: dict[str, Step] = field(default_factory=dict)
-    journal: list[Recorded] = field(default_factory=list)
-    lookups: list[Recorded] = field(default_factory=list)
+    journal: list[RecordedRequest] = field(default_factory=list)
+    lookups: list[RecordedRequest] = field(default_factory=list)
     _steps: deque[Step] = field(default_factory=deque)
     _steps_by_model: dict[str, deque[Step]] = field(default_factory=dict)
     _answer: Callable[[dict[str, Any]], str | Step] = field(default=lambda _body: "Hello there")
@@ -236,7 +236,7 @@ class FaultServer(LoopbackServer):
                 return
             answered += 1
 
-    def _look_up(self, request: Recorded) -> Step:
+    def _look_up(self, request: RecordedRequest) -> Step:
         if request.path in self.routes:
             return self.routes[request.path]
         if request.path.endswith("/models"):
@@ -245,7 +245,7 @@ class FaultServer(LoopbackServer):
             return status(200, {"object": "list", "data": [{"id": name} for name in self.models]})
         return status(200, {"status": "ok"}) if request.path.endswith("/health") else status(404, "")
 
-    def _next_step(self, request: Recorded) -> Step:
+    def _next_step(self, request: RecordedRequest) -> Step:
         steps = self._steps_by_model.get(str(request.body.get("model"))) or self._steps
         if steps:
             return steps.popleft()
@@ -255,17 +255,21 @@ class FaultServer(LoopbackServer):
         return ok(answer) if request.body.get("stream") else whole(answer)
 
 
-async def _read_request(reader: asyncio.StreamReader, early: bytearray, connection: int, reused: bool) -> Recorded:
+async def _read_request(
+    reader: asyncio.StreamReader, early: bytearray, connection: int, reused: bool
+) -> RecordedRequest:
     head = (bytes(early) + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     early.clear()
     method, path, _ = head[0].split(" ", 2)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
     raw = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Recorded(method, path, headers, json.loads(raw) if raw else {}, connection, reused)
+    return RecordedRequest(method, path, headers, json.loads(raw) if raw else {}, connection, reused)
 
 
 @contextlib.asynccontextmanager
-async def _watch(reader: asyncio.StreamReader, request: Recorded, early: bytearray) -> AsyncIterator[asyncio.Event]:
+async def _watch(
+    reader: asyncio.StreamReader, request: RecordedRequest, early: bytearray
+) -> AsyncIterator[asyncio.Event]:
     gone = asyncio.Event()
 
     async def look() -> None:

@@ -113,7 +113,7 @@ def write_team(folder: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedPrompt:
     """One prompt, as the server saw it."""
 
     agent: str
@@ -127,7 +127,7 @@ class ScriptedTeam:
     """Answers by job, or by "job:path"; a list is used up answer by answer and then stays at its last one."""
 
     answers: dict[str, str | Step | Sequence[str | Step]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedPrompt] = field(default_factory=list)
     module: str = "reverse_text"
     _used: dict[str, int] = field(default_factory=dict)
 
@@ -154,14 +154,14 @@ class ScriptedTeam:
         return [asked.text for asked in self.asked if asked.job == job]
 
 
-def _read_prompt(body: dict[str, Any]) -> Asked:  # JSON values
+def _read_prompt(body: dict[str, Any]) -> ReceivedPrompt:  # JSON values
     system = next(message["content"] for message in body["messages"] if message["role"] == "system")
     words = [message["content"] for message in body["messages"] if message["role"] == "user"]
     # The last words of the user may only ask to go on with an answer that was cut off.
     text = next((content for content in reversed(words) if "JOB" in content), words[-1])
     job = re.search(r"JOB (\w+)", text)
     path = re.search(r"PATH (\S+)", text)
-    return Asked(system.removeprefix("AGENT "), job[1] if job else "", path[1] if path else "", text)
+    return ReceivedPrompt(system.removeprefix("AGENT "), job[1] if job else "", path[1] if path else "", text)
 
 
 @dataclass(slots=True)
