@@ -24,10 +24,10 @@ from tui.control.palette import ActionProvider
 from tui.control.run_controller import RunController
 from tui.control.setting_effects import apply_settings
 from tui.control.status_poll import StatusPoll
+from tui.control.theme_choice import ThemeChoice
 from tui.exit_codes import EXIT_USAGE
 from tui.screens.main import MainScreen
 from tui.terminal.app import TerminalApp
-from tui.theme import DEFAULT_THEME, first_theme_name, load_theme, shipped_theme_names
 from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
 from tui.widgets.welcome import SAMPLE_WORKFLOW
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from core.status import AgentStatus, EngineStatus
     from tui.control.event_router import EventRouter
     from tui.screens.settings import SettingsScreen
-    from tui.widgets.dashboard.session_history import SessionHistory
 
 GOODBYE_SECONDS = 5.0  # for closing connections and the embedded model; a hung server must not hold the terminal
 READ_CHARACTERS_A_SECOND = 15
@@ -94,7 +93,12 @@ class QuintetApp(TerminalApp):
         self._owner = EngineOwner(load_settings, emit=self.receive, clock=self.clock)
         self._connect = connect
         self._engine_task: Worker[None] | None = None
-        self.status_poll = StatusPoll(self, read=self._read_status, show=self.show_status, tick=self.main.tick)
+        self.status_poll = StatusPoll(
+            self,
+            read=lambda: self.engine.status() if self.engine is not None else None,
+            show=self.show_status,
+            tick=self.main.tick,
+        )
         self.controller = RunController(
             self,
             self.main,
@@ -105,11 +109,20 @@ class QuintetApp(TerminalApp):
             problem="" if connect else "this is a replay: nothing can be sent",
         )
         self._pages = PageOpener(
-            self, self, main=self.main, history=self._session_history, overrides=self._overrides, clock=self.clock
+            self,
+            self,
+            main=self.main,
+            history=lambda: self._router.history if self._router is not None else None,
+            overrides=self._overrides,
+            clock=self.clock,
         )
+        self.themes = ThemeChoice(self, self._overrides, self.say)
         self._copies = CopyCommands(self, self.main, self.say)
         self.commands = self._make_commands()
-        self._set_first_look()
+        animation = self._overrides.get("ui.animation")
+        if animation in ("full", "basic", "none"):
+            self.animation_level = animation
+        self.themes.use(self.themes.first)
 
     def _make_commands(self) -> Mapping[str, Callable[..., object]]:
         """Return what each command of the registry of actions does; one that returns an awaitable is awaited."""
@@ -140,7 +153,7 @@ class QuintetApp(TerminalApp):
             "settings": pages.settings,
             "palette": pages.palette,
             "help": pages.help,
-            "next_theme": self._next_theme,
+            "next_theme": self.themes.use_next,
             "quit": self.action_quit,
         }
 
@@ -201,8 +214,8 @@ class QuintetApp(TerminalApp):
         for warning in self.engine.warnings if self.engine is not None else ():
             self.say(warning, "warning")
         self.controller.open()
-        self.wake()
-        self.pull()
+        self.status_poll.wake()
+        self.status_poll.pull()
         self._warm_up()
         self.controller.start_waiting_task()
 
@@ -221,7 +234,7 @@ class QuintetApp(TerminalApp):
         except QuintetError as error:
             self.say(str(error), "error")
         finally:
-            self.wake()
+            self.status_poll.wake()
 
     async def _apply_settings(self, settings: Settings, log_warning: str | None) -> None:
         if settings.team.prompts_dir is not None:
@@ -238,28 +251,6 @@ class QuintetApp(TerminalApp):
         for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
             self.say(warning, "warning")
 
-    def _set_first_look(self) -> None:
-        animation = self._overrides.get("ui.animation")
-        if animation in ("full", "basic", "none"):
-            self.animation_level = animation
-        self.use_theme(self.first_theme)
-
-    @property
-    def first_theme(self) -> str:
-        """The theme of the first paint, and of a configuration that names none."""
-        return first_theme_name(self._overrides)
-
-    def use_theme(self, name: str) -> None:
-        """Change the colours; a theme that cannot be used is named and leaves the default one."""
-        try:
-            if name not in self.available_themes:
-                self.register_theme(load_theme(name))
-        except QuintetError as error:
-            self.call_after_refresh(self.say, f"{error}; using {DEFAULT_THEME}", "warning")
-            self.register_theme(load_theme(DEFAULT_THEME))
-            name = DEFAULT_THEME
-        self.theme = name
-
     # Run.
 
     def receive(self, event: Event) -> None:
@@ -268,7 +259,7 @@ class QuintetApp(TerminalApp):
             if self.engine is None:  # else its own scoreboard has taken the event already
                 self._replayed.follow(event)
             self._router.receive(event)
-            self.wake()
+            self.status_poll.wake()
 
     def show_status(self, status: EngineStatus) -> None:
         """Show the state of the whole."""
@@ -284,20 +275,6 @@ class QuintetApp(TerminalApp):
     @on(Prompt.Sent)
     def _prompt_sent(self, message: Prompt.Sent) -> None:
         self.controller.send(message.text)
-
-    def pull(self) -> None:
-        """Draw the engine's state now."""
-        self.status_poll.pull()
-
-    def wake(self) -> None:
-        """Draw the engine's state twice a second, until nothing moves any more."""
-        self.status_poll.wake()
-
-    def _read_status(self) -> EngineStatus | None:
-        return self.engine.status() if self.engine is not None else None
-
-    def _session_history(self) -> SessionHistory | None:
-        return self._router.history if self._router is not None else None
 
     @on(MainScreen.WorkflowChosen)
     def _workflow_chosen(self, message: MainScreen.WorkflowChosen) -> None:
@@ -321,12 +298,6 @@ class QuintetApp(TerminalApp):
 
     def on_settings_screen_saved(self, message: SettingsScreen.Saved) -> None:
         apply_settings(self, message.settings, message.names)
-
-    def _next_theme(self) -> None:
-        names = shipped_theme_names()
-        place = names.index(self.theme) if self.theme in names else -1
-        self.use_theme(names[(place + 1) % len(names)])
-        self.say(f"theme: {self.theme}")
 
     def say(self, message: str, severity: Severity = "information") -> None:
         """Show a toast for as long as it takes to read, unless it stands there already; it is never read as markup."""

@@ -230,7 +230,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
 
             # It says what is wrong, what it waits for and until when.
             await until(pilot, lambda: developer.status.has_wait_to_end and "retry" not in developer.border_text()[0])
-            app.pull()
+            app.status_poll.pull()
             await pilot.pause()
             sidebar = str(app.main.query_one("#sidebar-text").render())
             assert re.search(rf"{waits_for}.* \d+(\.\d)? s", developer.border_text()[0])

@@ -128,13 +128,13 @@ class RunController:
             say("the run goes on")
         elif engine.pause():
             say("paused: answers that stream now go on to their end, no new call starts")
-        self._app.pull()
+        self._app.status_poll.pull()
 
     async def _run(self, typed: str, task: str, agents: tuple[str, ...] | None) -> None:
         app = self._app
         if app.engine is None:
             return
-        app.wake()
+        app.status_poll.wake()
         self.last_outcome = None
         try:
             outcome = self.last_outcome = await app.engine.run(
@@ -150,7 +150,7 @@ class RunController:
         finally:
             if self._main.is_running:
                 self._show_workflow()
-            app.wake()
+            app.status_poll.wake()
 
     def _run_refused(self, words: str, typed: str) -> None:
         """Leave the reason in the pane, where it stays, and the task in the prompt for another try."""
@@ -187,7 +187,7 @@ class RunController:
             return
         is_on = app.engine.toggle(pane.card.agent_id)
         app.say(f"{pane.card.title} is {'on' if is_on else 'off'}")
-        app.pull()
+        app.status_poll.pull()
 
     def stop_agent(self) -> None:
         """Stop what the active agent does."""
@@ -215,7 +215,7 @@ class RunController:
         else:
             is_queued = any(pane.status.state == "queued" for pane in team.panes)
             say("those in the queue have their turn when a call before them ends" if is_queued else "nobody waits")
-        self._app.pull()
+        self._app.status_poll.pull()
 
     def _pane(self, number: int) -> AgentPane | None:
         """Return the pane with that number, from 1; 0 is the active one."""

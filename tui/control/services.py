@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Protocol
 
+from tui.control.status_poll import StatusPoll
 from tui.words.signs import Severity
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ class Say(Protocol):
 
 
 class AppServices(Protocol):
-    """The app, as far as its commands need it."""
+    """The app, as far as its commands need it; `status_poll` draws the engine's state, now or until nothing moves."""
+
+    status_poll: StatusPoll
 
     @property
     def engine(self) -> Engine | None:
@@ -26,12 +29,6 @@ class AppServices(Protocol):
 
     def say(self, message: str, severity: Severity = "information") -> None:
         """Show a toast."""
-
-    def wake(self) -> None:
-        """Draw the engine's state until nothing moves any more."""
-
-    def pull(self) -> None:
-        """Draw the engine's state now."""
 
     def begin(self, run: Coroutine[None, None, None]) -> None:
         """Let a run go on beside everything else."""

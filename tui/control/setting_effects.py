@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from textual.constants import TEXTUAL_ANIMATIONS
 from textual.types import AnimationLevel
 
+from tui.control.theme_choice import ThemeChoice
 from tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
@@ -20,13 +21,7 @@ class SettingsTarget(Protocol):
 
     main: MainScreen
     animation_level: AnimationLevel
-
-    @property
-    def first_theme(self) -> str:
-        """The theme of a configuration that names none."""
-
-    def use_theme(self, name: str) -> None:
-        """Change the colours."""
+    themes: ThemeChoice
 
     def use_workflow(self, workflow: str) -> None:
         """Let the next run follow a workflow."""
@@ -34,7 +29,7 @@ class SettingsTarget(Protocol):
 
 def _theme(app: SettingsTarget, settings: Settings) -> None:
     is_set = settings.origin_of("ui.theme").kind != "default"
-    app.use_theme(settings.ui.theme if is_set else app.first_theme)
+    app.themes.use(settings.ui.theme if is_set else app.themes.first)
 
 
 def _animation(app: SettingsTarget, settings: Settings) -> None:
