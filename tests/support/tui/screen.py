@@ -10,10 +10,12 @@ from textual.app import App
 from textual.command import CommandList
 from textual.pilot import Pilot
 
+HANGS_AFTER_SECONDS = 120  # no test is about time: whatever has not come by then never will
+
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Return when the condition holds; looks again whenever the app has dealt with its messages."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGS_AFTER_SECONDS):
         while not condition():
             await pilot.pause()
 
