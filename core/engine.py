@@ -29,7 +29,7 @@ from core.status import AgentStatus, EngineStatus, LatencyStatus
 from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
-from core.telemetry.logs import listen_for_faults, log, set_correlation_id
+from core.telemetry.logs import current_correlation_id, listening_for_faults, log
 from core.telemetry.metrics import quantiles, total
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
@@ -131,8 +131,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         self._exit.push_async_callback(self._exporters.stop)
         await self._exporters.start()
-        listen_for_faults(self._exporters.report)
-        self._exit.callback(listen_for_faults, None)
+        self._exit.enter_context(listening_for_faults(self._exporters.report))
         if self._cache is not None:
             self._exit.push_async_callback(self._cache.close)
         await self._exit.enter_async_context(self._pool)
@@ -367,7 +366,7 @@ class Engine:
 
     def _new_scope(self) -> CallScope:
         """Return a scope for a call outside a run."""
-        return CallScope("", set_correlation_id(f"{self._deps.rng.getrandbits(64):016x}"), "call")
+        return CallScope("", current_correlation_id() or f"{self._deps.rng.getrandbits(64):016x}", "call")
 
     def _current_run(self) -> Run | None:
         return self._current.lifecycle.run if self._current is not None else None

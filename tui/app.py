@@ -309,9 +309,9 @@ class QuintetApp(TerminalApp):
 
     def report_fault(self, error: Exception) -> str:
         """Log a fault of our own with its traceback, show it, and return the words for it."""
-        from loguru import logger
+        from core.telemetry.logs import log
 
-        logger.opt(exception=error).error("the front end met a fault")
+        log("ERROR", "the front end met a fault", exception=error)
         words = f"internal fault {type(error).__name__}: {one_line(str(error))} - the log has the details"
         self.say(words, "error")
         return words

@@ -21,7 +21,7 @@ from core.sessions.folder import Session
 from core.settings import Settings
 from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached
 from core.spending.costs import Ledger
-from core.telemetry.logs import log, set_correlation_id
+from core.telemetry.logs import current_correlation_id, log, set_correlation_id
 from core.workflow.definition import ModelSize, WorkflowSpec
 from core.workflow.layout import Layout, layout_of, slug_of
 from core.workspace.files.folder import OutputFolder
@@ -135,7 +135,7 @@ async def prepare_run(request: RunRequest, deps: RunDeps, endpoint: Endpoint) ->
     """
     settings = deps.settings
     run_id = f"{deps.clock.now():%Y%m%d-%H%M%S}-{deps.rng.getrandbits(16):04x}"
-    correlation_id = set_correlation_id(f"{deps.rng.getrandbits(64):016x}")
+    correlation_id = set_correlation_id(current_correlation_id() or f"{deps.rng.getrandbits(64):016x}")
     source_folder = (
         await asyncio.to_thread(settings.workspace.dir.resolve) if request.workflow.source == "folder" else None
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import string
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from core.clock import Clock
 from core.kinds import FaultKind
@@ -30,6 +32,9 @@ WRITE_TIMEOUT_SECONDS = 30.0
 USAGE_GRACE_SECONDS = 2.0  # between the finish_reason and the chunk with the token counts
 DRAIN_SECONDS = 0.1  # after [DONE], so that the connection can be used again
 LOCAL_PROMPT_TOKENS_PER_SECOND = 20  # of a slow CPU
+
+MAX_ID_CHARS = 512  # of an X-Client-Request-Id; OpenAI refuses longer ones
+_PRINTABLE = string.punctuation + " "
 
 REARM_SHARE = 0.01  # of the stall limit; setting a timer costs more than decoding a token
 MAX_REASON_CHARS = 40  # of a finish reason that is not in the table
@@ -157,7 +162,7 @@ async def _receive(
     try:
         async with asyncio.timeout_at(first_limit) as timer:
             request = client.chat.completions.with_streaming_response.create(
-                **body, extra_headers={"X-Client-Request-Id": correlation_id}, timeout=timeout
+                **body, extra_headers={"X-Client-Request-Id": _header_value(correlation_id)}, timeout=timeout
             )
             async with request as response:
                 content_type = response.headers.get("content-type", "").lower()
@@ -194,6 +199,11 @@ async def _receive(
         events.received(delta)
     events.ended()
     return decoder
+
+
+def _header_value(correlation_id: str) -> str:
+    """Return the caller's id as a header may carry it: what is not printable ASCII as percent codes."""
+    return quote(correlation_id, safe=_PRINTABLE)[:MAX_ID_CHARS]
 
 
 def _body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from core.addresses import checked_base_url, checked_key
+from core.log_levels import understood_level
 
 CONFIG = SettingsConfigDict(
     frozen=True,
@@ -79,8 +80,7 @@ def _lower(value: object) -> object:
 def _level(value: object) -> object:
     if not isinstance(value, str):
         return value
-    name = value.strip().upper()
-    return _LEVELS_ELSEWHERE.get(name, name)
+    return understood_level(value)
 
 
 def _split_list(value: object) -> object:
@@ -143,7 +143,5 @@ AnyCase = BeforeValidator(_lower)
 """Put before a Literal of lower-case words."""
 
 # LOG_LEVEL is a name that other programs read, too, and their levels must not keep Quintet from starting.
-_LEVELS_ELSEWHERE = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "ERROR", "CRITICAL": "ERROR"}
-
 LevelName = BeforeValidator(_level)
 """Put before the Literal of the levels of the log."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from core.log_levels import LEVELS
 from core.telemetry.logs.setup import (
-    LEVELS,
+    current_correlation_id,
     current_log_file,
-    listen_for_faults,
+    is_logged,
+    listening_for_faults,
     log,
     log_ids,
     set_correlation_id,
@@ -16,8 +18,10 @@ from core.telemetry.logs.setup import (
 
 __all__ = [
     "LEVELS",
+    "current_correlation_id",
     "current_log_file",
-    "listen_for_faults",
+    "is_logged",
+    "listening_for_faults",
     "log",
     "log_ids",
     "set_correlation_id",

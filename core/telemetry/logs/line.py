@@ -5,22 +5,36 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from core.kinds import LogLevel
 from core.redaction import redact, redact_value
-
-if TYPE_CHECKING:
-    from loguru import Record, RecordException
 from core.text.sanitize import escape_controls
 
 Ids = Mapping[str, str]
 ID_NAMES = ("correlation_id", "agent_id", "task_id", "workflow_id")
 MAX_TEXT = 16_384  # characters of one message, value or traceback; the rest is cut off
-LINE_FIELD = "_line"  # the finished line reaches the sink as an extra field of this name
 
 
-def json_line(record: Record, ids: Ids) -> str:
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """What a line says, before anything is left out or cut.
+
+    Attributes:
+        logger: the module, or the library's logger, that says it.
+        fields: the free fields, and those ids that were given for this line alone.
+    """
+
+    at: datetime
+    level: LogLevel
+    logger: str
+    message: str
+    fields: Mapping[str, object]
+    exception: BaseException | None = None
+
+
+def json_line(record: LogRecord, ids: Ids) -> str:
     """Return a record as one JSON object with the fixed keys; free fields stand under "extra"."""
     line, extra, exception = _parts(record, ids)
     line["extra"] = extra
@@ -35,12 +49,12 @@ def json_text(value: object) -> str:
     return escape_controls(text, lambda character: json.dumps(character)[1:-1])
 
 
-def text_line(record: Record, ids: Ids) -> str:
+def text_line(record: LogRecord, ids: Ids) -> str:
     """Return a record as one line of text."""
     return "\\n".join(text_lines(record, ids))
 
 
-def text_lines(record: Record, ids: Ids) -> list[str]:
+def text_lines(record: LogRecord, ids: Ids) -> list[str]:
     """Return a record as a line of text; the lines of its exception follow."""
     line, extra, exception = _parts(record, ids)
     shown_ids = [f"{name}={line[name]}" for name in ID_NAMES if line[name] is not None]
@@ -52,28 +66,25 @@ def text_lines(record: Record, ids: Ids) -> list[str]:
     return [escape_controls(text) for text in texts]
 
 
-def _parts(record: Record, ids: Ids) -> tuple[dict[str, object], dict[str, object], str | None]:
+def _parts(record: LogRecord, ids: Ids) -> tuple[dict[str, object], dict[str, object], str | None]:
     """Return the fixed fields of a line, its free fields and its traceback."""
-    fields = {**ids, **record["extra"]}
-    fields.pop(LINE_FIELD, None)
-    at: datetime = record["time"]
+    fields = {**ids, **record.fields}
     line: dict[str, object] = {
-        "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "level": record["level"].name,
-        "logger": _short(redact(str(fields.pop("logger", None) or record["name"]))),
-        "message": _short(redact(str(record["message"]))),
+        "timestamp": record.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.level,
+        "logger": _short(redact(record.logger)),
+        "message": _short(redact(record.message)),
         **{name: _short(redact_value(fields.pop(name, None))) for name in ID_NAMES},
         "duration_ms": redact_value(fields.pop("duration_ms", None)),
     }
     extra = {name: _short(value) for name, value in _as_mapping(redact_value(fields)).items()}
-    return line, extra, _traceback(record["exception"])
+    return line, extra, _traceback(record.exception)
 
 
-def _traceback(exception: RecordException | None) -> str | None:
-    if exception is None or exception.type is None:
+def _traceback(exception: BaseException | None) -> str | None:
+    if exception is None:
         return None
-    # Without local variables: they hold keys and prompts.
-    lines = traceback.format_exception(exception.type, exception.value, exception.traceback)
+    lines = traceback.format_exception(exception)  # without local variables: they hold keys and prompts
     return str(_short(redact("".join(lines))))
 
 

@@ -1,30 +1,34 @@
-"""Starts and stops the log, and writes its lines: with ids, without secrets, to a file and a headless run's terminal."""
+"""Starts and stops the log, and writes its lines: with ids, without secrets, to a file and a headless run's terminal.
+
+Our lines go to our own sinks alone. The loguru of the process belongs to the caller: what is logged there is kept in
+our file too, but nothing of ours reaches the caller's sinks, which mask no secrets.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from core.clock import Clock, SystemClock
 from core.kinds import LogLevel
-from core.telemetry.logs.line import ID_NAMES, LINE_FIELD, Ids, json_line, text_line
+from core.log_levels import LEVELS, level_of_number, log_level
+from core.telemetry.logs.line import ID_NAMES, Ids, LogRecord, json_line, text_line
 from core.telemetry.logs.sinks import KEEP, Console, LogFile, default_log_path, remove_old_logs
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Message
 
-LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)  # from the least severe on
 MEGABYTE = 1_000_000
-
-# What a format function returns is a template for loguru; texts are put in as a value, so that their braces stay.
-_TEMPLATE = f"{{extra[{LINE_FIELD}]}}\n"
 
 # These log every request, with its whole address, at INFO, or much that is of no use.
 NOISY_LIBRARIES = (
@@ -45,7 +49,15 @@ class _Interceptor(logging.Handler):
         except (TypeError, ValueError):
             message = str(record.msg)
         exception = record.exc_info[1] if record.exc_info else None
-        _write(_level_name(record.levelno), message, {"logger": record.name}, exception)
+        _write(level_of_number(record.levelno), record.name, message, {}, exception)
+
+
+@dataclass(slots=True, eq=False)
+class _Output:
+    """One place that lines go to, and what a line looks like there."""
+
+    sink: LogFile | Console
+    to_line: Callable[[LogRecord, Ids], str]
 
 
 @dataclass(slots=True)
@@ -53,20 +65,30 @@ class _ActiveLog:
     """What `setup_logging` has started in this process."""
 
     interceptor: _Interceptor | None = None
+    callers_loguru: int | None = None  # the number of our handler there
     file: LogFile | None = None
-    has_sink: bool = False
+    outputs: tuple[_Output, ...] = ()
     lowest: int = LEVELS.index("INFO")
     with_content: bool = False
-    on_fault: Callable[[BaseException], None] | None = None
+    on_fault: list[Callable[[BaseException], None]] = field(default_factory=list)
     raise_exceptions: bool = logging.raiseExceptions
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 _active = _ActiveLog()
 
 
+def _renew_lock() -> None:
+    _active.lock = threading.RLock()  # a thread that was writing does not exist in the forked process
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def setup_logging(
+    level: str | int = "INFO",
     *,
-    level: str = "INFO",
     json_format: bool = True,
     log_file: Path | str | None = None,
     colored_console: bool = False,
@@ -78,7 +100,8 @@ def setup_logging(
     """Start logging to a file of this process in the user's log folder, or to `log_file`; may be called again.
 
     Args:
-        level: the least severe lines that are kept; `set_log_level` changes it later.
+        level: the least severe lines that are kept, in any case; names and numbers of the standard logging do too.
+            `set_log_level` changes it later.
         json_format: one JSON object a line, else plain text.
         log_file: a file of the user's choice; as other processes may write it too, rotated ones are not packed.
         colored_console: show the lines on standard error as well; not to be used while an app draws on the terminal.
@@ -96,12 +119,12 @@ def setup_logging(
     stop_logging()
     set_log_level(level)
     time = clock or SystemClock()
-    path = default_log_path(time) if log_file is None else Path(log_file)
+    path = default_log_path(time) if log_file is None else _expanded(Path(log_file))
     _intercept_libraries()
     _active.with_content = content
     if colored_console:
         console = Console(sys.stderr)
-        _add_sink(console, console.line)
+        _active.outputs = (_Output(console, console.line),)
     try:
         file = LogFile(path, rotate_bytes=rotation_megabytes * MEGABYTE, keep=retention_files, is_ours=log_file is None)
     except OSError as error:
@@ -109,18 +132,24 @@ def setup_logging(
         return f"no log is written: {path} cannot be opened ({reason}) - set LOG_FILE to a file you may write"
     if log_file is None:
         remove_old_logs(path.parent, time, keep=retention_files)
-    _add_sink(file, json_line if json_format else text_line)
     _active.file = file
+    _active.outputs = (*_active.outputs, _Output(file, json_line if json_format else text_line))
+    _listen_to_callers_loguru()
     return None
 
 
 def stop_logging() -> None:
     """Close the log; lines are dropped until `setup_logging` is called again."""
-    from loguru import logger
+    if _active.callers_loguru is not None:
+        from loguru import logger
 
-    logger.remove()
-    _active.file = None
-    _active.has_sink = False
+        with suppress(ValueError):  # the caller has removed all handlers of the process
+            logger.remove(_active.callers_loguru)
+        _active.callers_loguru = None
+    with _active.lock:
+        outputs, _active.outputs, _active.file = _active.outputs, (), None
+        for output in outputs:
+            output.sink.stop()
     if _active.interceptor is not None:
         logging.getLogger().removeHandler(_active.interceptor)
         logging.captureWarnings(capture=False)
@@ -128,12 +157,14 @@ def stop_logging() -> None:
         _active.interceptor = None
 
 
-def set_log_level(level: str) -> None:
+def set_log_level(level: str | int) -> None:
     """Keep lines of this level and above from now on; ValueError when there is no such level."""
-    name = level.upper()
-    if name not in LEVELS:
-        raise ValueError(f"there is no log level {level!r} - the levels are {', '.join(LEVELS)}")
-    _active.lowest = LEVELS.index(name)
+    _active.lowest = LEVELS.index(log_level(level))
+
+
+def is_logged(level: LogLevel) -> bool:
+    """Whether a line of this level would be kept now."""
+    return bool(_active.outputs) and LEVELS.index(level) >= _active.lowest
 
 
 def current_log_file() -> Path | None:
@@ -141,15 +172,31 @@ def current_log_file() -> Path | None:
     return _active.file.path if _active.file else None
 
 
-def listen_for_faults(on_fault: Callable[[BaseException], None] | None) -> None:
-    """Pass every exception that `log` takes at level ERROR, a fault of our own, on to this function; None ends that."""
-    _active.on_fault = on_fault
+@contextmanager
+def listening_for_faults(on_fault: Callable[[BaseException], None]) -> Iterator[None]:
+    """Pass every exception that `log` takes at level ERROR, a fault of our own, on to this function during the block."""
+    _active.on_fault.append(on_fault)
+    try:
+        yield
+    finally:
+        _active.on_fault.remove(on_fault)
 
 
-def set_correlation_id(correlation_id: str) -> str:
-    """Put this id on all further log lines of the current task and of those it starts; return it."""
-    _ids.set(MappingProxyType({**_ids.get(), "correlation_id": correlation_id}))
-    return correlation_id
+def set_correlation_id(correlation_id: object) -> str:
+    """Make this the id of what the current task does from now on, and the tasks it starts; return it as text.
+
+    Log lines carry it, and so do runs with their events and requests. An empty one, or None, ends that: every run has
+    an id of its own again.
+    """
+    text = "" if correlation_id is None else str(correlation_id).strip()
+    others = {name: value for name, value in _ids.get().items() if name != "correlation_id"}
+    _ids.set(MappingProxyType({**others, "correlation_id": text} if text else others))
+    return text
+
+
+def current_correlation_id() -> str:
+    """Return the id that was set for the current task; "" if none was."""
+    return _ids.get().get("correlation_id", "")
 
 
 @contextmanager
@@ -180,39 +227,68 @@ def log(
     and models belong into `content`, which is left out unless the settings ask for it. Does nothing before
     `setup_logging`.
     """
-    if exception is not None and level == "ERROR" and _active.on_fault is not None:
-        _active.on_fault(exception)
-    _write(level, message, {**fields, **content} if content and _active.with_content else fields, exception, depth=2)
+    if exception is not None and level == "ERROR":
+        for on_fault in tuple(_active.on_fault):
+            on_fault(exception)
+    if not is_logged(level):
+        return
+    module = str(sys._getframe(1).f_globals.get("__name__", ""))
+    _write(level, module, message, {**fields, **content} if content and _active.with_content else fields, exception)
 
 
 def _write(
-    level: LogLevel, message: str, fields: dict[str, object], exception: BaseException | None, *, depth: int = 1
+    level: LogLevel,
+    logger: str,
+    message: str,
+    fields: Mapping[str, object],
+    exception: BaseException | None,
+    *,
+    to_console: bool = True,
 ) -> None:
-    if not _active.has_sink or LEVELS.index(level) < _active.lowest:
+    if not is_logged(level):
         return
+    record = LogRecord(datetime.now(UTC), level, logger, message, fields, exception)
+    ids = _ids.get()
+    with _active.lock:
+        for output in _active.outputs:
+            if to_console or isinstance(output.sink, LogFile):
+                output.sink.write(f"{output.to_line(record, ids)}\n")
+
+
+def _listen_to_callers_loguru() -> None:
     from loguru import logger
 
-    logger.bind(**fields).opt(depth=depth, exception=exception).log(level, message)
-
-
-def _add_sink(sink: LogFile | Console, to_line: Callable[[Record, Ids], str]) -> None:
-    from loguru import logger
-
-    def line(record: Record) -> str:
-        record["extra"][LINE_FIELD] = to_line(record, _ids.get())
-        return _TEMPLATE
-
-    logger.add(
-        sink,
-        level=0,  # `_write` has compared the level already, so that it can change without closing anything
-        format=line,
-        colorize=False,
+    _active.callers_loguru = logger.add(
+        _take_callers_line,
+        level=0,  # `_write` compares the level, so that it can change without closing anything
+        format=lambda _record: "",  # the record is read, not the text
         backtrace=False,
         diagnose=False,
         enqueue=False,
         catch=False,  # loguru would report a failure on the terminal; our sinks never fail
     )
-    _active.has_sink = True
+
+
+def _take_callers_line(message: Message) -> None:
+    """Keep a line that the caller has logged with loguru; the terminal has it from the caller's own sink."""
+    record = message.record
+    exception = record["exception"].value if record["exception"] is not None else None
+    fields = {str(name): value for name, value in record["extra"].items()}
+    _write(
+        level_of_number(record["level"].no),
+        record["name"] or "",
+        record["message"],
+        fields,
+        exception,
+        to_console=False,
+    )
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody's home folder is known
+        return path
 
 
 def _intercept_libraries() -> None:
@@ -224,9 +300,3 @@ def _intercept_libraries() -> None:
     logging.captureWarnings(capture=True)
     _active.raise_exceptions = logging.raiseExceptions
     logging.raiseExceptions = False  # a library's faulty log call must not print over the app
-
-
-def _level_name(number: int) -> LogLevel:
-    if number >= logging.ERROR:
-        return "ERROR"
-    return "WARNING" if number >= logging.WARNING else "INFO"

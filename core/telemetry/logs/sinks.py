@@ -20,13 +20,10 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from core.clock import Clock
-from core.telemetry.logs.line import Ids, text_lines
-
-if TYPE_CHECKING:
-    from loguru import Record
+from core.telemetry.logs.line import Ids, LogRecord, text_lines
 
 ROTATE_BYTES = 10_000_000
 KEEP = 10  # files: rotated ones of a log, and logs of earlier processes
@@ -42,7 +39,7 @@ class LogFile:
     """Appends lines; a line that cannot be written, for example because the disk is full, is dropped.
 
     Args:
-        path: the file; opened at once.
+        path: the file; opened at once to see that it can be, and left behind only if a line was written.
         rotate_bytes: size at which it becomes `path.1` and a new one is begun.
         keep: rotated files that stay; the oldest goes.
         is_ours: no other process writes it, so rotated files may be packed: `path.1.gz`.
@@ -60,28 +57,47 @@ class LogFile:
         self._is_ours = is_ours
         self._packing: threading.Thread | None = None
         self._torn = False
-        self._descriptor = self._open()
+        self._is_stopped = False
+        self._descriptor: int | None = None
+        self._try_to_open()
 
     def write(self, line: str) -> None:
         # After a write that was cut short the next line begins on a line of its own.
         data = (b"\n" if self._torn else b"") + line.encode("utf-8", errors="backslashreplace")
         try:
+            if self._is_stopped:
+                return
+            if self._descriptor is None:
+                self._descriptor = self._open()
             state = os.fstat(self._descriptor)
             if not state.st_nlink and stat.S_ISREG(state.st_mode):
                 self._begin_anew()
             elif state.st_size + len(data) > self._rotate_bytes:
-                self._rotate()
+                self._rotate(self._descriptor)
             written = os.write(self._descriptor, data)
         except OSError:
             return
         self._torn = written != len(data)
 
     def stop(self) -> None:
-        """Close the file; loguru calls this when the sink is removed."""
-        with suppress(OSError):
-            os.close(self._descriptor)
+        """Close the file."""
+        self._is_stopped = True
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
         if self._packing is not None:
             self._packing.join(PACKING_SECONDS)
+
+    def _try_to_open(self) -> None:
+        """Leave no file behind that was not there: most starts have nothing to say, and it comes with the first line."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            self._descriptor = self._open()
+        else:
+            with suppress(OSError):
+                self.path.unlink()
 
     def _open(self) -> int:
         # Readable by the user alone: a log holds paths and names, and prompts if the settings say so.
@@ -90,12 +106,12 @@ class LogFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
         return os.open(self.path, flags, 0o600)
 
-    def _rotate(self) -> None:
+    def _rotate(self, descriptor: int) -> None:
         if self._packing is not None and self._packing.is_alive():
             return  # the file being packed must keep its name; until then this one grows
-        if not _lock(self._descriptor):
+        if not _lock(descriptor):
             return  # another process is rotating it
-        if self._has_lost_its_name():
+        if self._has_lost_its_name(descriptor):
             self._begin_anew()  # another process has rotated it
             return
         for suffix in ("", ".gz"):
@@ -112,17 +128,17 @@ class LogFile:
             self._packing = threading.Thread(target=_pack, args=(self._numbered(1),), name="log", daemon=True)
             self._packing.start()
 
-    def _has_lost_its_name(self) -> bool:
+    def _has_lost_its_name(self, descriptor: int) -> bool:
         try:
-            return not os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+            return not os.path.samestat(self.path.stat(), os.fstat(descriptor))
         except FileNotFoundError:
             return True
 
     def _begin_anew(self) -> None:
         """Write to the file of that name from now on: ours was rotated, or somebody has deleted it."""
-        fresh = self._open()
-        os.close(self._descriptor)  # which also ends a lock
-        self._descriptor = fresh
+        before, self._descriptor = self._descriptor, self._open()
+        if before is not None:
+            os.close(before)  # which also ends a lock
 
     def _numbered(self, number: int, suffix: str = "") -> Path:
         return rotated(self.path, number, suffix)
@@ -135,7 +151,7 @@ class Console:
         self._stream = stream
         self._in_colors = "NO_COLOR" not in os.environ and (stream.isatty() or "FORCE_COLOR" in os.environ)
 
-    def line(self, record: Record, ids: Ids) -> str:
+    def line(self, record: LogRecord, ids: Ids) -> str:
         """Return what is shown of a record; an exception follows in lines of its own, indented."""
         head, *exception = text_lines(record, ids)
         if self._in_colors:
@@ -147,6 +163,9 @@ class Console:
         with suppress(OSError, ValueError):  # closed, or nobody reads it
             self._stream.write(line)
             self._stream.flush()
+
+    def stop(self) -> None:
+        """Leave the stream open: it is not ours."""
 
 
 if sys.platform == "win32":

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import ConfigValidationError
 from core.settings import Settings, load_config
-from core.telemetry.logs import current_log_file, stop_logging
+from core.telemetry.logs import current_log_file, listening_for_faults, stop_logging
 from core.telemetry.metrics import get_metrics, increment, set_metrics_enabled
 from tests.support.repository import ROOT
 from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
@@ -139,6 +139,21 @@ async def test_the_log_and_the_metrics_follow_the_settings(tmp_path: Path) -> No
     finally:
         stop_logging()
         set_metrics_enabled(True)
+
+
+async def test_a_fault_of_our_own_is_logged_with_its_traceback_and_reported(tmp_path: Path) -> None:
+    log_file, reported = tmp_path / "quintet.log", list[BaseException]()
+    fault = ValueError("out of order")
+    async with working_app(tmp_path, settings={"logging.file": log_file}) as (app, pilot, _):
+        with listening_for_faults(reported.append):
+            app.report_fault(fault)
+        await pilot.pause()
+        assert "internal fault ValueError: out of order" in toasts(app)
+    stop_logging()
+
+    assert reported == [fault]
+    assert '"message": "the front end met a fault"' in log_file.read_text()
+    assert "ValueError: out of order" in log_file.read_text()
 
 
 async def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:

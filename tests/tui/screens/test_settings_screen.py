@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from core.log_levels import LEVELS
 from core.settings import load_config
 from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
@@ -500,7 +501,7 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert app.animation_level == "none"
         assert not app.main.prompt.cursor_blink
         assert app.main.team.arrangement == "compact"
-        assert logs.LEVELS[logs._active.lowest] == "WARNING"
+        assert LEVELS[logs._active.lowest] == "WARNING"
         assert app.controller.workflow == "code_review"
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from loguru import logger
 from core.kinds import LogLevel
 from core.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.logs import (
+    LEVELS,
+    current_correlation_id,
     current_log_file,
     log,
     log_ids,
@@ -55,6 +58,17 @@ def _quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 @pytest.fixture
 def log_file(tmp_path: Path) -> Path:
     return tmp_path / "logs" / "quintet.jsonl"
+
+
+@contextmanager
+def callers_sink(level: str = "TRACE") -> Iterator[list[str]]:
+    """Be a caller who has a loguru sink of his own, in place of the one that loguru starts with."""
+    with suppress(ValueError):
+        logger.remove(0)
+    written: list[str] = []
+    number = logger.add(written.append, level=level, format="{message} {extra}", diagnose=True)
+    yield written
+    logger.remove(number)  # a ValueError if it did not survive
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
@@ -106,6 +120,145 @@ def test_a_level_that_does_not_exist_is_refused_and_changes_nothing(log_file: Pa
 
     log("INFO", "kept")
     assert len(lines(log_file)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("debug", "DEBUG"),
+        ("trace", "DEBUG"),
+        ("NOTSET", "DEBUG"),
+        (logging.NOTSET, "DEBUG"),
+        (logging.DEBUG, "DEBUG"),
+        ("10", "DEBUG"),
+        (15, "INFO"),
+        (" info ", "INFO"),
+        ("Success", "INFO"),
+        ("warn", "WARNING"),
+        ("WARN", "WARNING"),
+        ("Warning", "WARNING"),
+        (logging.WARNING, "WARNING"),
+        ("fatal", "ERROR"),
+        ("CRITICAL", "ERROR"),
+        (logging.CRITICAL, "ERROR"),
+        ("error", "ERROR"),
+        (99, "ERROR"),
+    ],
+)
+def test_a_level_may_be_written_as_elsewhere(log_file: Path, given: str | int, kept: LogLevel) -> None:
+    setup_logging(level=given, log_file=log_file)
+    for level in LEVELS:
+        log(level, level)
+
+    assert [line["message"] for line in lines(log_file)] == [*LEVELS[LEVELS.index(kept) :]]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("LOUD", "no log level 'LOUD' - the levels are"),
+        ("infoo", r"did you mean INFO\?"),
+        ("", "no log level ''"),
+        (None, "None is no log level"),
+        (True, "True is no log level"),
+        (1.5, "1.5 is no log level"),
+    ],
+)
+def test_what_is_no_level_is_refused_in_one_line(log_file: Path, given: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        setup_logging(level=given, log_file=log_file)
+
+
+def test_the_level_may_be_given_by_its_place(log_file: Path) -> None:
+    setup_logging("ERROR", log_file=log_file)
+    log("WARNING", "not kept")
+
+    assert not log_file.exists()
+
+
+def test_the_callers_own_sinks_survive_and_see_nothing_of_ours(log_file: Path) -> None:
+    register_secret(SECRET)
+    with callers_sink() as written:
+        setup_logging(level="DEBUG", log_file=log_file)
+        logger.info("mine")
+        log("ERROR", f"ours {SECRET}", key=SECRET, exception=ValueError(SECRET))
+        stop_logging()
+        setup_logging(log_file=log_file)
+        logger.info("mine again")
+        stop_logging()
+        logger.info("and after the end")
+
+    assert [text.split(" {")[0] for text in written] == ["mine", "mine again", "and after the end"]
+    assert [line["message"] for line in lines(log_file)] == ["mine", f"ours {MASK}", "mine again"]
+
+
+def test_what_the_caller_logs_with_loguru_is_kept_with_ids_levels_and_without_secrets(log_file: Path) -> None:
+    register_secret(SECRET)
+    with callers_sink():
+        setup_logging(level="INFO", log_file=log_file)
+        with log_ids(correlation_id="request-123"):
+            logger.debug("below the level")
+            logger.bind(order=7).success("sent {}", SECRET)
+            logger.opt(exception=ValueError(SECRET)).critical("failed")
+
+    sent, failed = lines(log_file)
+    assert (sent["level"], sent["message"], sent["extra"]) == ("INFO", f"sent {MASK}", {"order": 7})
+    assert (sent["logger"], sent["correlation_id"]) == (__name__, "request-123")
+    assert failed["level"] == "ERROR"
+    assert failed["exception"].endswith(f"ValueError: {MASK}\n")
+
+
+def test_a_caller_who_removes_all_sinks_takes_only_his_own_lines_away(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+    logger.remove()
+    log("INFO", "ours")
+    stop_logging()
+
+    assert [line["message"] for line in lines(log_file)] == ["ours"]
+
+
+def test_a_start_without_a_line_leaves_no_file_behind(log_file: Path) -> None:
+    setup_logging(log_file=log_file)
+    assert not log_file.exists()
+    stop_logging()
+    setup_logging()
+    default = current_log_file()
+    stop_logging()
+
+    assert default is not None
+    assert not log_file.exists()
+    assert not default.exists()
+    log_file.write_text("of an earlier process\n")
+    setup_logging(log_file=log_file)
+    stop_logging()
+    assert log_file.read_text() == "of an earlier process\n"
+
+
+@pytest.mark.parametrize("given", ["~/x.log", "x.log", "deep/er/x.log"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_file_may_be_given_in_any_way_a_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[str | Path], given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert setup_logging(log_file=kind(given)) is None
+
+    log("INFO", "x")
+
+    assert len(lines(tmp_path / given.removeprefix("~/"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("request-1", "request-1"), (17, "17"), (" x ", "x"), ("", None), (None, None)]
+)
+def test_a_correlation_id_is_text_and_an_empty_one_is_none(log_file: Path, given: object, kept: str | None) -> None:
+    setup_logging(log_file=log_file)
+    set_correlation_id("before")
+    assert set_correlation_id(given) == current_correlation_id() == (kept or "")
+    log("INFO", "x")
+
+    assert lines(log_file)[0]["correlation_id"] == kept
+    set_correlation_id(None)
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])
@@ -209,7 +362,7 @@ def test_a_log_before_the_set_up_and_after_the_end_does_nothing(log_file: Path) 
     log("ERROR", "too late")
 
     assert current_log_file() is None
-    assert lines(log_file) == []
+    assert not log_file.exists()
 
 
 async def test_every_task_and_its_threads_keep_their_own_ids(log_file: Path) -> None:
@@ -509,7 +662,7 @@ def test_a_line_that_cannot_be_written_is_dropped(log_file: Path) -> None:
 
     file.write("x\n")
 
-    assert log_file.read_text() == ""
+    assert not log_file.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
@@ -517,7 +670,8 @@ def test_a_full_disk_reaches_neither_the_caller_nor_the_terminal() -> None:
     assert setup_logging(log_file=Path("/dev/full")) is None
 
     log("ERROR", "lost", exception=ValueError())
-    logger.error("lost too: the line of a program that uses loguru itself")
+    with callers_sink():
+        logger.error("lost too: the line of a program that uses loguru itself")
 
 
 def test_the_file_may_be_given_as_text(log_file: Path) -> None:
