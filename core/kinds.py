@@ -112,6 +112,9 @@ AttemptOutcome = Literal["success", "failure", "neutral"]
 """What a circuit breaker counts of an attempt; neutral counts nothing and gives its permit back."""
 
 AlertSeverity = Literal["critical", "warning", "info"]
+FindingSeverity = Literal["error", "warning", "info"]
+"""What is found in the configuration: error stops the start; warning does not; info is what will be done about it."""
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 LayoutName = Literal["compact", "standard", "wide"]

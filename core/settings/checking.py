@@ -20,6 +20,7 @@ from core.settings.schema.catalogue import (
     table_settings,
 )
 from core.settings.schema.fields import CrossFieldError, relative_to
+from core.settings.schema.finding import Finding
 from core.settings.schema.origin import SourcedValue
 from core.settings.schema.sections import Settings
 from core.text.suggest import did_you_mean
@@ -37,14 +38,14 @@ class _Fault:
     kind: str = ""
 
 
-def check(values: Mapping[str, SourcedValue], folder: Path) -> tuple[Settings, list[str]]:
+def check(values: Mapping[str, SourcedValue], folder: Path) -> tuple[Settings, list[Finding]]:
     """Return the settings and all problems; where there are problems the settings hold defaults.
 
     pydantic does not look at rules between two settings while one of them is bad. So the bad ones are dropped and
     the rest is checked again, until nothing is left to find.
     """
     left = dict(values)
-    problems: list[str] = []
+    problems: list[Finding] = []
     while True:
         try:
             with relative_to(folder):
@@ -94,11 +95,14 @@ def _split(place: tuple[str | int, ...]) -> tuple[str, tuple[str | int, ...]]:
     return within, place[2:] if within in tables else ()
 
 
-def _describe(faults: list[_Fault], values: Mapping[str, SourcedValue]) -> Iterator[str]:
+def _describe(faults: list[_Fault], values: Mapping[str, SourcedValue]) -> Iterator[Finding]:
     for fault in faults:
         if len(fault.names) > 1:
             section = fault.names[0].partition(".")[0]
-            yield f"{section}: {fault.reason} ({_sources(fault.names, values)})"
+            sources = _sources(fault.names, values)
+            yield Finding(
+                "error", f"{section}: {fault.reason} ({sources})", setting=", ".join(fault.names), source=sources
+            )
         elif tables := table_setting_of(fault.names[0]):
             yield _line_inside(values[fault.names[0]], tables, fault)
         else:
@@ -109,13 +113,12 @@ def _sources(names: tuple[str, ...], values: Mapping[str, SourcedValue]) -> str:
     return ", ".join(values[name].origin.place if name in values else f"{name}: default" for name in names)
 
 
-def _line(found: SourcedValue, reason: str) -> str:
-    field = setting_fields().get(found.name)
-    return f"{found.origin.place}: {_fact(found.name, found.value, field, reason)}"
+def _line(found: SourcedValue, reason: str) -> Finding:
+    return value_finding(found.name, found.value, setting_fields().get(found.name), found.origin.place, reason)
 
 
-def _line_inside(found: SourcedValue, tables: TableSetting, fault: _Fault) -> str:
-    """Return the line of a fault inside a table: "config.toml:9 [[llm.fallbacks]] #2 models: unknown setting ..."."""
+def _line_inside(found: SourcedValue, tables: TableSetting, fault: _Fault) -> Finding:
+    """Return what is said of a fault inside a table: "config.toml:9 [[llm.fallbacks]] #2 models: unknown setting ..."."""
     *where, field = fault.inside or ("",)
     number = "".join(f" #{part + 1}" for part in (*where, field) if isinstance(part, int))
     fields = {setting.field: setting for setting in fields_of_table(tables)}
@@ -123,12 +126,14 @@ def _line_inside(found: SourcedValue, tables: TableSetting, fault: _Fault) -> st
     place = f"{found.origin_inside(fault.inside).place}{number}{f' {name}' if name else ''}"
     dotted = f"{tables.name}.{name}"
     if fault.kind == "extra_forbidden":
-        return f"{place}: unknown setting {dotted}{did_you_mean(name, fields)}"
-    if fault.kind == "missing":
-        return f"{place}: is missing; allowed: {fields[name].allowed}"
-    if name not in fields:
-        return f"{place}: {fault.reason}"
-    return f"{place}: {_fact(dotted, _value_at(found.value, fault.inside), fields[name], fault.reason)}"
+        message, hint = f"{place}: unknown setting {dotted}{did_you_mean(name, fields)}", ""
+    elif fault.kind == "missing":
+        message, hint = f"{place}: is missing", f"allowed: {fields[name].allowed}"
+    elif name not in fields:
+        message, hint = f"{place}: {fault.reason}", ""
+    else:
+        return value_finding(dotted, _value_at(found.value, fault.inside), fields[name], place, fault.reason)
+    return Finding("error", message, hint, dotted if name else tables.name, source=place)
 
 
 def _value_at(value: Any, path: tuple[str | int, ...]) -> object:  # as a file has it
@@ -137,9 +142,20 @@ def _value_at(value: Any, path: tuple[str | int, ...]) -> object:  # as a file h
     return value
 
 
-def _fact(name: str, value: object, field: SettingField | None, reason: str) -> str:
-    shown = MASK if field and field.secret else show_value(value)
-    return f"{name} = {shown}: {reason}; allowed: {field.allowed if field else 'text'}"
+def value_finding(name: str, value: object, field: SettingField | None, place: str, reason: str) -> Finding:
+    """Return what is said of a value that a rule refuses."""
+    secret = field is not None and field.secret
+    message = f"{place}: {name} = {MASK if secret else show_value(value)}: {reason}"
+    allowed = f"allowed: {field.allowed if field else 'text'}"
+    return Finding("error", message, allowed, name, MASK if secret else plain_value(value), place)
+
+
+def doubt(settings: Settings, message: str, *names: str, hint: str = "") -> Finding:
+    """Return a warning about settings; the first of them is the one to change, and its value is quoted."""
+    value = settings.value_of(names[0])
+    shown = None if value is None or isinstance(value, tuple | dict) else plain_value(value)
+    sources = ", ".join(dict.fromkeys(settings.origin_of(name).place for name in names))
+    return Finding("warning", message, hint, ", ".join(names), shown, sources)
 
 
 def show_value(value: object) -> str:
@@ -147,4 +163,10 @@ def show_value(value: object) -> str:
     if isinstance(value, SecretStr):
         return MASK
     text = redact(repr(str(value)) if isinstance(value, Path) else repr(value))
+    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"
+
+
+def plain_value(value: object) -> str:
+    """Return a value as it was written, for scripts: short, and without secrets."""
+    text = MASK if isinstance(value, SecretStr) else redact(str(value))
     return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConfigValidationError
+from core.kinds import FindingSeverity
 from core.redaction import register_secret
 from core.settings.checking import check
+from core.settings.schema.finding import Finding
 from core.settings.schema.origin import Origin, SourcedValue, SourceReading
 from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
@@ -20,19 +22,23 @@ from core.settings.sources.variables import read_dotenv, read_environment, read_
 from core.settings.trust.folder import drop_untrusted, servers_elsewhere, trust_file, trusted_servers
 from core.settings.trust.keys import secrets_in
 from core.settings.warning_rules import warnings_about
-from core.text.sanitize import escape_unprintable
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings, and all that is wrong with them; where there are problems the settings hold defaults.
+    """The settings, and all that is to be said of them; where there are errors the settings hold defaults.
 
     `named_by_folder` holds the servers elsewhere that files of this folder name, each with its place.
     """
 
     settings: Settings
-    problems: tuple[str, ...]
+    findings: tuple[Finding, ...]
     named_by_folder: Mapping[str, str]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return the errors, each as one sentence."""
+        return sentences(self.findings, "error")
 
 
 def load_config(
@@ -97,10 +103,16 @@ def examine_config(
     settings._trusted = trusted
     # 6. Everything that is to be said.
     readings.append(keyring_reading)
-    warnings = [warning for reading in readings for warning in reading.warnings]
-    settings._warnings = tuple(map(escape_unprintable, (*warnings, *warnings_about(settings, readings))))
-    problems = [problem for reading in readings for problem in reading.problems] + problems
-    return Configuration(settings, tuple(map(escape_unprintable, problems)), named)
+    said = [finding for reading in readings for finding in reading.findings]
+    said += [*problems, *warnings_about(settings, readings)]
+    findings = tuple(finding.printable() for finding in said)
+    settings._warnings = sentences(findings, "warning")
+    return Configuration(settings, findings, named)
+
+
+def sentences(findings: Iterable[Finding], severity: FindingSeverity) -> tuple[str, ...]:
+    """Return the findings of one severity, each as one sentence."""
+    return tuple(str(finding) for finding in findings if finding.severity == severity)
 
 
 def profile_values(chosen: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:

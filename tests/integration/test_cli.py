@@ -353,11 +353,11 @@ async def test_config_check_names_every_mistake_and_every_doubt_at_once(tmp_path
         ".env:2: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
         "environment variable LLM_TEMPERATURE: llm.temperature = 'hot': ",
         ".env:1: LLM_MAX_RETRIES: llm.max_retries = '99': ",
-        "config.toml:6 [[llm.fallbacks]] #1 model: is missing; allowed: text",
+        "config.toml:6 [[llm.fallbacks]] #1 model: is missing - allowed: text",
         "config.toml:7 [[llm.fallbacks]] #1 models: unknown setting llm.fallbacks.models (did you mean model?)",
         "environment variable LOG_LEVEL: logging.level = 'loud': ",
         "environment variable METRICS_PORT: telemetry.metrics_port = '0': ",
-        "environment variable SENTRY_DSN: telemetry.sentry_dsn = ***: must look like https://key@host/project; ",
+        "environment variable SENTRY_DSN: telemetry.sentry_dsn = ***: must look like https://key@host/project - ",
         "llm: retry_initial_delay (9.0) must not exceed retry_max_delay (3.0) (config.toml:4 [llm] retry_initial_delay",
     ]
     assert ended.code == 2
@@ -379,6 +379,41 @@ async def test_config_check_ends_with_0_when_there_is_nothing_to_mend(tmp_path: 
         "note    [keys] fly = 'f9': there is no action 'fly'; F1 lists them",
         "no mistakes, 1 note",
     ]
+
+
+async def test_config_check_says_the_same_to_scripts(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[llm]\nmax_retries = 99\napi_kye = "key-at-the-wrong-name"\n[keys]\nfly = "f9"\n'
+    )
+    variables = {"LLM_API_KEY": "my own key 123", "LLM_TEMPERATURE": "1.9"}
+
+    text = await quintet(tmp_path, "config", "check", variables=variables)
+    ended = await quintet(tmp_path, "config", "check", "--json", variables=variables)
+
+    assert (ended.code, ended.err) == (2, "")
+    findings = {finding["setting"]: finding for finding in json.loads(ended.out)}
+    assert findings["llm.max_retries"] == {
+        "severity": "error",
+        "setting": "llm.max_retries",
+        "value": "99",
+        "source": "config.toml:2 [llm] max_retries",
+        "message": "config.toml:2 [llm] max_retries: llm.max_retries = 99: Input should be less than or equal to 10",
+        "hint": "allowed: int from 0 to 10",
+    }
+    assert findings["llm.api_key"]["value"] == "***"
+    assert findings["llm.api_kye"]["source"] == "config.toml:3"
+    assert findings["llm.temperature"]["severity"] == "warning"
+    assert findings["keys"]["severity"] == "warning"
+    for finding in findings.values():
+        assert f"{finding['message']} - {finding['hint']}" in text.out or finding["message"] in text.out
+    assert "my own key 123" not in ended.out
+    assert "key-at-the-wrong-name" not in ended.out
+
+
+async def test_config_check_for_scripts_is_an_empty_list_when_nothing_is_wrong(tmp_path: Path) -> None:
+    ended = await quintet(tmp_path, "config", "check", "--json")
+
+    assert (ended.code, json.loads(ended.out)) == (0, [])
 
 
 async def test_config_show_has_every_setting_with_its_value_and_its_source(tmp_path: Path) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import ConfigValidationError, WorkspaceError
+from core.kinds import FindingSeverity
 from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import ShownSetting, overview
+from core.settings.schema.finding import Finding
 from core.settings.sources.text_file import UnreadableFileError
 from core.settings.trust.folder import trust, trust_file
-from core.text.sanitize import escape_unprintable
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
 from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 
+MARKS: Mapping[FindingSeverity, str] = {"error": "MISTAKE", "warning": "note   ", "info": "info   "}
 VALUE_WIDTH = 32  # longer values push their source to the right
 
 
@@ -28,8 +32,11 @@ def add_commands(parser: argparse.ArgumentParser, options: argparse.ArgumentPars
         "show", parents=[options], help="every setting with its value and its source; keys are masked"
     )
     show.add_argument("--json", action="store_true", help="one JSON object: name to value and source")
-    commands.add_parser(
+    check = commands.add_parser(
         "check", parents=[options], help="every mistake and every doubt; exit code 0, or 2 when there are mistakes"
+    )
+    check.add_argument(
+        "--json", action="store_true", help="a list of objects: severity, setting, value, source, message, hint"
     )
     commands.add_parser(
         "trust", parents=[options], help="send keys and reports to the servers that this folder's files name now"
@@ -41,7 +48,9 @@ def run_config(options: argparse.Namespace, overrides: Mapping[str, object]) -> 
     try:
         if options.command == "show":
             return _show(overrides, as_json=options.json)
-        return _check(overrides) if options.command == "check" else _trust(overrides)
+        if options.command == "check":
+            return _check(overrides, as_json=options.json)
+        return _trust(overrides)
     except ConfigValidationError as error:
         say(f"quintet: {error}")
         return EXIT_USAGE
@@ -71,15 +80,27 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _check(overrides: Mapping[str, object]) -> int:
+def _check(overrides: Mapping[str, object], *, as_json: bool) -> int:
     found = examine_config(overrides=overrides)
-    settings = found.settings
-    notes = [escape_unprintable(note) for note in (*key_table(settings.keys).problems, *_theme_warnings(settings))]
-    notes = [*settings.warnings, *notes]
-    lines = [*(f"MISTAKE {problem}" for problem in found.problems), *(f"note    {note}" for note in notes)]
-    lines.append(f"{_count(len(found.problems), 'mistake')}, {_count(len(notes), 'note')}")
-    code = _print(lines)
+    findings = [*found.findings, *_about_the_screen(found.settings)]
+    if as_json:
+        code = _print([json.dumps([asdict(finding) for finding in findings], indent=2)])
+    else:
+        counts = Counter(finding.severity for finding in findings)
+        lines = [
+            f"{MARKS[severity]} {finding}" for severity in MARKS for finding in findings if finding.severity == severity
+        ]
+        lines.append(f"{_count(counts['error'], 'mistake')}, {_count(counts['warning'], 'note')}")
+        code = _print(lines)
     return EXIT_USAGE if found.problems else code
+
+
+def _about_the_screen(settings: Settings) -> Iterator[Finding]:
+    """Return the doubts about settings that only the app knows."""
+    for problem in key_table(settings.keys).problems:
+        yield Finding("warning", problem, setting="keys").printable()
+    for warning in _theme_warnings(settings):
+        yield Finding("warning", warning, setting="ui.theme", source=settings.origin_of("ui.theme").place).printable()
 
 
 def _theme_warnings(settings: Settings) -> Iterator[str]:

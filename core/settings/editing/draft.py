@@ -84,7 +84,9 @@ class Draft:
         self._project = _values_from(project, frozenset({"project"}))
         user = read_toml(SourceFile(self.file, self.shown_file, "user"))
         self._user: Mapping[str, SourcedValue] = user.values
-        self.save_error = escape_unprintable("; ".join(user.problems))
+        self.save_error = escape_unprintable(
+            "; ".join(str(finding) for finding in user.findings if finding.severity == "error")
+        )
         try:
             self._text = read_text_file(self.file) or ""
         except UnreadableFileError as error:
@@ -239,7 +241,9 @@ class Draft:
                 *check(_with_profile({**self._project, **self._overriding}), self._folder)[1],
             }
             ours = (problem for problem in dict.fromkeys([*problems, *further]) if problem not in foreign)
-            self._preview = _Preview(by_files, everything, settings, tuple(map(escape_unprintable, ours)))
+            self._preview = _Preview(
+                by_files, everything, settings, tuple(str(problem.printable()) for problem in ours)
+            )
         return self._preview
 
     def _user_values(self) -> dict[str, SourcedValue]:

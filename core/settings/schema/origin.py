@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from core.settings.schema.finding import Finding
+
 OriginKind = Literal["default", "profile", "project", "user", "keyring", "dotenv", "environment", "command line"]
 
 
@@ -60,13 +62,20 @@ class SourcedValue:
 
 @dataclass(slots=True)
 class SourceReading:
-    """What one source gave: values by dotted name; `problems` stop the start, `warnings` do not."""
+    """What one source gave: values by dotted name, and what is to be said about it."""
 
     values: dict[str, SourcedValue] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     def add(
         self, name: str, value: object, origin: Origin, lines: Mapping[tuple[str | int, ...], int] | None = None
     ) -> None:
         self.values[name] = SourcedValue(name, value, origin, lines or {})
+
+    def refuse(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
+        """Say what stops the start."""
+        self.findings.append(Finding("error", message, hint, setting, None, source))
+
+    def warn(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
+        """Say what looks wrong and does not stop the start."""
+        self.findings.append(Finding("warning", message, hint, setting, None, source))

@@ -59,7 +59,7 @@ def key_from_keyring(chosen: Mapping[str, SourcedValue], ask: Callable[[str], Ke
     if answer.key is not None:
         reading.add("llm.api_key", answer.key, Origin("keyring", f"keyring {SERVICE} {host}"))
     elif answer.warning:
-        reading.warnings.append(answer.warning)
+        reading.warn(answer.warning, setting="llm.api_key", source=f"keyring {SERVICE} {host}")
     return reading
 
 

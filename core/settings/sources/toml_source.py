@@ -21,7 +21,7 @@ def read_toml(file: SourceFile) -> SourceReading:
     try:
         text = read_text_file(file.path)
     except UnreadableFileError as error:
-        reading.problems.append(f"{file.shown}: {error}")
+        reading.refuse(f"{file.shown}: {error}", source=file.shown)
         return reading
     if text is None:
         return reading
@@ -29,11 +29,11 @@ def read_toml(file: SourceFile) -> SourceReading:
         tables = parse_toml(text)
     except NotTomlError as error:
         place = file.shown if error.line is None else f"{file.shown}:{error.line}:{error.column}"
-        reading.problems.append(f"{place}: not valid TOML: {error}")
+        reading.refuse(f"{place}: not valid TOML: {error}", source=place)
         return reading
     if tables and file.kind == "project" and _is_foreign(tables):
         # Other programs keep a config.toml in a project's folder as well.
-        reading.warnings.append(f"{file.shown} has no table of Quintet and was ignored")
+        reading.warn(f"{file.shown} has no table of Quintet and was ignored", source=file.shown)
         return reading
     reader = _TableReader(file, lines_below(lines_of(text)), reading)
     for name, table in tables.items():
@@ -113,7 +113,9 @@ class _TableReader:
         self.reading.add(name, value, self.file.origin(rest, self._line(path)), self.lines.get(path))
 
     def _complain(self, path: TomlPath, rest: str) -> None:
-        self.reading.problems.append(self.file.origin(rest, self._line(path)).place)
+        line = self._line(path)
+        name = ".".join(part for part in path if isinstance(part, str))
+        self.reading.refuse(self.file.origin(rest, line).place, setting=name, source=self.file.origin("", line).place)
 
     def _line(self, path: TomlPath) -> int | None:
         """Return the line of a path, or of the first thing inside it, else that of what it stands in."""

@@ -21,7 +21,8 @@ def read_environment(environment: Mapping[str, str]) -> SourceReading:
     for name in _unknown_of_ours(environment):
         guess = suggest(name, field_by_variable(), cutoff=FOREIGN_CUTOFF)
         if guess:
-            reading.warnings.append(f"environment variable {name} is no setting (did you mean {guess}?)")
+            place = f"environment variable {name}"
+            reading.warn(f"{place} is no setting (did you mean {guess}?)", source=place)
     return reading
 
 
@@ -32,10 +33,10 @@ def read_dotenv(file: SourceFile) -> SourceReading:
         text = read_text_file(file.path)
     except NotAFileError as error:
         # An old habit is to call a virtual environment's folder .env; and password programs offer it as a pipe.
-        reading.warnings.append(f"{file.shown} is {error.what} and was ignored")
+        reading.warn(f"{file.shown} is {error.what} and was ignored", source=file.shown)
         return reading
     except UnreadableFileError as error:
-        reading.problems.append(f"{file.shown}: {error}")
+        reading.refuse(f"{file.shown}: {error}", source=file.shown)
         return reading
     if text is None:
         return reading
@@ -44,9 +45,10 @@ def read_dotenv(file: SourceFile) -> SourceReading:
     for name in _unknown_of_ours(variables):
         if name.startswith(OUR_PREFIX) or suggest(name, field_by_variable(), cutoff=FOREIGN_CUTOFF):
             problem = f": unknown setting {name}{did_you_mean(name, field_by_variable())}"
-            reading.problems.append(file.origin(problem, lines[name]).place)
+            reading.refuse(file.origin(problem, lines[name]).place, source=file.origin("", lines[name]).place)
         else:  # the user's own program may have LLM_ names, too
-            reading.warnings.append(file.origin(f": {name} is no setting and was ignored", lines[name]).place)
+            doubt = f": {name} is no setting and was ignored"
+            reading.warn(file.origin(doubt, lines[name]).place, source=file.origin("", lines[name]).place)
     return reading
 
 
@@ -59,7 +61,8 @@ def read_overrides(overrides: Mapping[str, object]) -> SourceReading:
         if name in setting_fields() or name in table_settings() or name.startswith("keys."):
             reading.add(name, value, Origin("command line", f"command line {name}"))
         else:
-            reading.problems.append(f"command line: unknown setting {name}{did_you_mean(name, setting_fields())}")
+            problem = f"command line: unknown setting {name}{did_you_mean(name, setting_fields())}"
+            reading.refuse(problem, source="command line")
     return reading
 
 
@@ -90,7 +93,8 @@ def _parse_dotenv(text: str, file: SourceFile, reading: SourceReading) -> tuple[
             variables[binding.key] = binding.value
             lines[binding.key] = line
         elif binding.key in field_by_variable():
-            reading.warnings.append(file.origin(f": {binding.key} has no = and was ignored", line).place)
+            doubt = f": {binding.key} has no = and was ignored"
+            reading.warn(file.origin(doubt, line).place, source=file.origin("", line).place)
     return variables, lines
 
 
@@ -98,4 +102,4 @@ def _report_bad_line(line: str, number: int, file: SourceFile, reading: SourceRe
     """Report where, never what: the line may hold a key."""
     about_us = any(name in line for name in field_by_variable()) or any(prefix in line for prefix in OUR_PREFIXES)
     problem = file.origin(": is not NAME=value", number).place
-    (reading.problems if about_us else reading.warnings).append(problem)
+    (reading.refuse if about_us else reading.warn)(problem, source=file.origin("", number).place)

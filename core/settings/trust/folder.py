@@ -38,16 +38,20 @@ def drop_untrusted(reading: SourceReading, folder: Path, trusted: frozenset[str]
         found = reading.values.get(name)
         if found is not None and found.origin.in_project and not _is_inside(str(found.value), folder):
             del reading.values[name]
-            reading.warnings.append(
-                f"{found.origin.place} was ignored: a file of this folder cannot {deed} - "
-                f"set {setting_fields()[name].env[0]} in your environment if you want that"
+            reading.warn(
+                f"{found.origin.place} was ignored: a file of this folder cannot {deed}",
+                hint=f"set {setting_fields()[name].env[0]} in your environment if you want that",
+                setting=name,
+                source=found.origin.place,
             )
     for found, server in list(_servers_named(reading.values, EXPORTERS)):
         if server not in trusted:
             del reading.values[found.name]
-            reading.warnings.append(
-                f"{found.origin.place} was ignored: nothing is reported to {server} because of a file of this folder - "
-                "if you trust it, run `quintet config trust` here"
+            reading.warn(
+                f"{found.origin.place} was ignored: nothing is reported to {server} because of a file of this folder",
+                hint="if you trust it, run `quintet config trust` here",
+                setting=found.name,
+                source=found.origin.place,
             )
 
 

@@ -175,7 +175,7 @@ async def test_a_wrong_value_is_told_while_it_is_typed_in_the_words_of_a_load() 
         assert changes[-1] == ("llm.max_retries", "99")
         assert (
             verdict(pilot)
-            == "✗ llm.max_retries = '99': Input should be less than or equal to 10; allowed: int from 0 to 10"
+            == "✗ llm.max_retries = '99': Input should be less than or equal to 10 - allowed: int from 0 to 10"
         )
         assert row(pilot, "llm.max_retries").split() == ["✗", "max_retries", "3", "not", "valid"]
 

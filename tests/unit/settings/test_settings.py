@@ -102,30 +102,30 @@ def test_ten_mistakes_give_one_message_that_names_all_ten(places: Places) -> Non
         ".env:2: unknown setting LLM_STREAM_RESPONSE (did you mean LLM_STREAM_RESPONSES?)",
         (
             "environment variable LLM_BASE_URL: llm.base_url = 'localhost:8080': must start with http:// or https:// "
-            "and name a host; allowed: an http:// or https:// address"
+            "and name a host - allowed: an http:// or https:// address"
         ),
         (
-            "environment variable LLM_MAX_RETRIES: llm.max_retries = '99': Input should be less than or equal to 10; "
+            "environment variable LLM_MAX_RETRIES: llm.max_retries = '99': Input should be less than or equal to 10 - "
             "allowed: int from 0 to 10"
         ),
         (
-            ".env:1: LLM_CIRCUIT_BREAKER_TIMEOUT: circuit_breaker.timeout = '-3': Input should be greater than 0; "
+            ".env:1: LLM_CIRCUIT_BREAKER_TIMEOUT: circuit_breaker.timeout = '-3': Input should be greater than 0 - "
             "allowed: float above 0 to 3600"
         ),
         (
             f"{places.user_file}:4 [team] max_concurrent_agents: team.max_concurrent_agents = True: Input should be a "
-            "number, not true or false; allowed: int from 1 to 32"
+            "number, not true or false - allowed: int from 1 to 32"
         ),
         (
             f"{places.user_file}:2 [logging] level: logging.level = 'LOUD': Input should be 'DEBUG', 'INFO', 'WARNING' or "
-            "'ERROR'; allowed: one of DEBUG, INFO, WARNING, ERROR"
+            "'ERROR' - allowed: one of DEBUG, INFO, WARNING, ERROR"
         ),
         (
             "environment variable ENABLE_METRICS: telemetry.enable_metrics = 'maybe': Input should be a valid boolean, "
-            "unable to interpret input; allowed: true or false"
+            "unable to interpret input - allowed: true or false"
         ),
         (
-            "command line ui.layout: ui.layout = 'huge': Input should be 'auto', 'compact', 'standard' or 'wide'; "
+            "command line ui.layout: ui.layout = 'huge': Input should be 'auto', 'compact', 'standard' or 'wide' - "
             "allowed: one of auto, compact, standard, wide"
         ),
         (
@@ -167,7 +167,10 @@ def test_a_rule_between_two_settings_is_checked_while_a_third_is_bad(places: Pla
         ("llm = 3", "config.toml:1: llm is a table - write [llm] and its settings below"),
         ("max_retries = 3", "config.toml:1: unknown setting max_retries (max_retries belongs under [llm])"),
         ("[llm.max_retries]\nx = 1", "config.toml:1 [llm] max_retries: llm.max_retries = {'x': 1}: "),
-        ("[keys]\nquit = 3", "config.toml:2 [keys] quit: keys.quit = 3: Input should be a valid string; allowed: text"),
+        (
+            "[keys]\nquit = 3",
+            "config.toml:2 [keys] quit: keys.quit = 3: Input should be a valid string - allowed: text",
+        ),
         ("x = " + "[" * 20_000, "config.toml: not valid TOML: "),
         ('[team]\nprompts_dir = "a\\u0000b"', "config.toml:2 [team] prompts_dir: team.prompts_dir = "),
         ("[llm]\ntemperature = nan", "config.toml:2 [llm] temperature: llm.temperature = nan: "),
@@ -471,7 +474,7 @@ def test_a_bad_key_is_masked_in_its_message(places: Places) -> None:
     (problem,) = places.problems({"LLM_API_KEY": "two words"})
 
     assert problem == (
-        "environment variable LLM_API_KEY: llm.api_key = ***: contains characters that cannot be sent in a header; "
+        "environment variable LLM_API_KEY: llm.api_key = ***: contains characters that cannot be sent in a header - "
         "allowed: text"
     )
 

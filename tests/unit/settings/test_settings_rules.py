@@ -61,7 +61,7 @@ def test_two_contradictions_of_one_section_are_both_reported(places: Places) -> 
     "text",
     [
         "[llm]\nfirst_token_timeout = 20\ntotal_timeout = 20",
-        "[llm]\ntotal_timeout = 1",
+        "[llm]\ntotal_timeout = 15",
         "[llm]\nmax_tokens = 5000\ncontext_tokens = 8192",
         '[circuit_breaker]\ntimeout = 60\nmax_wait = 30\nwhen_open = "fail"',
     ],
@@ -76,7 +76,7 @@ def test_settings_that_go_together_are_no_problem(places: Places, text: str) -> 
     ("text", "warning"),
     [
         ("[llm]\nmax_retries = 0", "llm.max_retries is 0 (config.toml:2 [llm] max_retries): one hiccup of the server"),
-        ("[llm]\ntokens_per_minute = 10\nmax_tokens = 20", "llm.tokens_per_minute (10) is less than one answer"),
+        ("[llm]\ntokens_per_minute = 2000\nmax_tokens = 3000", "llm.tokens_per_minute (2000) is less than one answer"),
         (
             "[llm]\ntotal_timeout = 90\n[team]\ntask_timeout = 60",
             "llm.total_timeout (90.0) exceeds team.task_timeout (60.0)",
@@ -118,6 +118,55 @@ def test_what_is_legal_but_doubtful_is_one_warning(places: Places, text: str, wa
     (found,) = places.load().warnings
 
     assert found.startswith(warning)
+
+
+@pytest.mark.parametrize(
+    ("variables", "warning"),
+    [
+        ({"TASK_TIMEOUT": "1"}, "team.task_timeout (1) is very low (environment variable TASK_TIMEOUT): a run takes"),
+        ({"LLM_TEMPERATURE": "1.9"}, "llm.temperature (1.9) is very high (environment variable LLM_TEMPERATURE)"),
+        (
+            {"LLM_MAX_RETRIES": "10", "LLM_RETRY_MAX_DELAY": "600"},
+            "llm.max_retries (10) and llm.retry_max_delay (600) let one call wait 17 minutes between its attempts",
+        ),
+        (
+            {"LLM_MAX_RETRIES": "10", "LLM_RETRY_MAX_DELAY": "600", "LLM_RETRY_INITIAL_DELAY": "60"},
+            "llm.max_retries (10) and llm.retry_max_delay (600) let one call wait 75 minutes",
+        ),
+        ({"LLM_MAX_TOKENS": "5"}, "llm.max_tokens (5) is very low"),
+        ({"LLM_CONTEXT_TOKENS": "300"}, "llm.context_tokens (300) is very low"),
+        ({"LLM_CONNECT_TIMEOUT": "0.01"}, "llm.connect_timeout (0.01) is very low"),
+        ({"LLM_FIRST_TOKEN_TIMEOUT": "0.5"}, "llm.first_token_timeout (0.5) is very low"),
+        ({"LLM_STALL_TIMEOUT": "0.5"}, "llm.stall_timeout (0.5) is very low"),
+        ({"LLM_TOTAL_TIMEOUT": "1"}, "llm.total_timeout (1) is very low"),
+        ({"LLM_RETRY_INITIAL_DELAY": "0.001"}, "llm.retry_initial_delay (0.001) is very low"),
+        ({"LLM_POOL_MAX_AGE": "1"}, "llm.pool_max_age (1) is very low"),
+        ({"LLM_REQUESTS_PER_MINUTE": "1"}, "llm.requests_per_minute (1) is very low"),
+        ({"LLM_TOKENS_PER_MINUTE": "10"}, "llm.tokens_per_minute (10) is very low"),
+        ({"LLM_CIRCUIT_BREAKER_THRESHOLD": "1"}, "circuit_breaker.threshold (1) is very low"),
+        ({"LLM_CIRCUIT_BREAKER_TIMEOUT": "0.1"}, "circuit_breaker.timeout (0.1) is very low"),
+        ({"LLM_CIRCUIT_BREAKER_TIMEOUT": "3600"}, "circuit_breaker.timeout (3600) is very high"),
+        ({"BUDGET_TOKENS": "1"}, "budget.tokens (1) is very low"),
+        ({"BUDGET_MINUTES": "0.1"}, "budget.minutes (0.1) is very low"),
+        ({"LLM_API_KEY": "ab"}, "the key has fewer than 6 characters (environment variable LLM_API_KEY): it cannot be"),
+    ],
+)
+def test_a_value_that_is_hardly_meant_is_a_warning_and_no_mistake(
+    places: Places, variables: dict[str, str], warning: str
+) -> None:
+    assert any(found.startswith(warning) for found in places.load(variables).warnings)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LLM_TEMPERATURE": "1.0", "TASK_TIMEOUT": "60", "LLM_MAX_RETRIES": "10"},
+        {"LLM_API_KEY": "x", "LLM_BASE_URL": "http://127.0.0.1:8080/v1"},
+        {"LLM_API_KEY": "ollama", "LLM_BASE_URL": "http://127.0.0.1:11434/v1"},
+    ],
+)
+def test_what_people_do_set_is_no_warning(places: Places, variables: dict[str, str]) -> None:
+    assert places.load(variables).warnings == ()
 
 
 STAGING = {
@@ -192,7 +241,7 @@ def test_a_profile_of_another_name_is_a_problem(places: Places) -> None:
     assert places.problems({"QUINTET_PROFILE": "prod"}) == (
         (
             "environment variable QUINTET_PROFILE: profile = 'prod': Input should be 'development', 'staging' or "
-            "'production'; allowed: one of development, staging, production"
+            "'production' - allowed: one of development, staging, production"
         ),
     )
 
@@ -209,6 +258,6 @@ def test_without_a_profile_the_defaults_hold(places: Places) -> None:
 
 
 def test_a_value_of_a_profile_refuses_nothing_that_a_user_sets(places: Places) -> None:
-    settings = places.load({"QUINTET_PROFILE": "staging", "LLM_CIRCUIT_BREAKER_TIMEOUT": "3000"})
+    settings = places.load({"QUINTET_PROFILE": "staging", "LLM_CIRCUIT_BREAKER_TIMEOUT": "1000"})
 
-    assert [warning.split(" exceeds")[0] for warning in settings.warnings] == ["circuit_breaker.timeout (3000.0)"]
+    assert [warning.split(" exceeds")[0] for warning in settings.warnings] == ["circuit_breaker.timeout (1000.0)"]

@@ -184,7 +184,7 @@ def test_an_empty_path_in_a_file_is_not_the_current_folder(places: Places, name:
 
     (problem,) = places.problems()
 
-    assert f"{name} = '': must not be empty; allowed: a path" in problem
+    assert f"{name} = '': must not be empty - allowed: a path" in problem
 
 
 def test_a_dotenv_may_hold_names_of_the_users_own_program_that_look_like_ours(places: Places) -> None:

@@ -113,24 +113,24 @@ def test_every_fault_in_a_table_names_file_line_table_and_number(places: Places)
     assert list(places.problems()) == [
         (
             "config.toml:2 [[llm.fallbacks]] #1 base_url: llm.fallbacks.base_url = 'other.example': must start with http:// or "
-            "https:// and name a host; allowed: an http:// or https:// address"
+            "https:// and name a host - allowed: an http:// or https:// address"
         ),
-        "config.toml:4 [[llm.fallbacks]] #2 model: is missing; allowed: text",
+        "config.toml:4 [[llm.fallbacks]] #2 model: is missing - allowed: text",
         (
             "config.toml:6 [[llm.fallbacks]] #2 context_tokens: llm.fallbacks.context_tokens = 1: Input should be greater than "
-            "or equal to 256; allowed: int from 256 to 10000000"
+            "or equal to 256 - allowed: int from 256 to 10000000"
         ),
         "config.toml:5 [[llm.fallbacks]] #2 models: unknown setting llm.fallbacks.models (did you mean model?)",
         (
-            'config.toml:8 [pricing."gpt-4.1"] input: pricing.input = -1: Input should be greater than or equal to 0; allowed: '
+            'config.toml:8 [pricing."gpt-4.1"] input: pricing.input = -1: Input should be greater than or equal to 0 - allowed: '
             "float from 0 to 1000000"
         ),
         (
-            'config.toml:9 [pricing."gpt-4.1"] output: pricing.output = True: Input should be a number, not true or false; '
+            'config.toml:9 [pricing."gpt-4.1"] output: pricing.output = True: Input should be a number, not true or false - '
             "allowed: float from 0 to 1000000"
         ),
         (
-            "config.toml:12 [[alerts]] #1 severity: alerts.severity = 'loud': Input should be 'critical', 'warning' or 'info'; "
+            "config.toml:12 [[alerts]] #1 severity: alerts.severity = 'loud': Input should be 'critical', 'warning' or 'info' - "
             "allowed: one of critical, warning, info"
         ),
         "config.toml:13 [[alerts]] #1 thresholds: unknown setting alerts.thresholds (did you mean threshold?)",
