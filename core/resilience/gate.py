@@ -1,4 +1,4 @@
-"""A bounded number of calls at once; the others wait in a queue, the urgent ones first.
+"""A bounded number of calls at once; the others wait in a queue, the urgent ones first, then all callers in turn.
 
 An adaptive gate finds out how many calls the server can take: one slot more for each success, a tenth fewer when it is
 overloaded.
@@ -7,6 +7,7 @@ overloaded.
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import Literal
 Priority = Literal["user", "agent"]
 """user: somebody waits for it at the screen; agent: the run needs it."""
 
-MAX_WAITING = 32  # a longer queue means that something calls in a loop
+MAX_WAITING = 10_000  # protects the memory; what a caller asks for waits, it is not refused
+NEAR_POSITIONS = 32  # further behind, a call hears of its place only when half of those before it are gone
 
 _RANKS: dict[Priority, int] = {"user": 0, "agent": 1}
 
@@ -28,11 +30,14 @@ class GateFullError(Exception):
 class _QueuedCall:
     slot_granted: asyncio.Future[None]
     rank: int
+    turn: int
     on_position: Callable[[int], None] | None
     position: int = -1
 
     def notify(self, position: int) -> None:
-        if position != self.position:
+        if position == self.position:
+            return
+        if self.position < 0 or position < NEAR_POSITIONS or position * 2 <= self.position:
             self.position = position
             if self.on_position is not None:
                 self.on_position(position)
@@ -53,6 +58,8 @@ class Gate:
         self._ceiling = ceiling
         self._max_waiting = max_waiting
         self._queue: list[_QueuedCall] = []
+        self._turns: dict[int, int] = {}  # by rank: that of the call which was let through last
+        self._last_turns: dict[tuple[int, str], int] = {}  # by rank and caller: that of the call which came last
 
     @property
     def waiting(self) -> int:
@@ -60,14 +67,19 @@ class Gate:
 
     @asynccontextmanager
     async def slot(
-        self, on_position: Callable[[int], None] | None = None, *, priority: Priority = "agent"
+        self, on_position: Callable[[int], None] | None = None, *, priority: Priority = "agent", caller: str = ""
     ) -> AsyncIterator[None]:
-        """Hold a slot during the block; `on_position` takes the number of calls ahead, from 0, whenever it changes.
+        """Hold a slot during the block.
+
+        Args:
+            on_position: takes the number of calls ahead, from 0, whenever it changes.
+            priority: the urgent ones overtake the others.
+            caller: whoever has many calls waiting lets the others take their turn between them.
 
         Raises:
             GateFullError: too many are waiting already.
         """
-        await self._take_slot(on_position, _RANKS[priority])
+        await self._take_slot(on_position, _RANKS[priority], caller)
         try:
             yield
         finally:
@@ -90,15 +102,15 @@ class Gate:
         self.slots, self._ceiling = slots, None
         self._grant_slots()
 
-    async def _take_slot(self, on_position: Callable[[int], None] | None, rank: int) -> None:
+    async def _take_slot(self, on_position: Callable[[int], None] | None, rank: int, caller: str) -> None:
         if self.in_use < self.slots:
             self.in_use += 1
             return
         if len(self._queue) >= self._max_waiting:
             raise GateFullError
-        queued = _QueuedCall(asyncio.get_running_loop().create_future(), rank, on_position)
-        behind = (number for number, other in enumerate(self._queue) if other.rank > rank)
-        self._queue.insert(next(behind, len(self._queue)), queued)
+        turn = self._next_turn(rank, caller)
+        queued = _QueuedCall(asyncio.get_running_loop().create_future(), rank, turn, on_position)
+        insort(self._queue, queued, key=lambda call: (call.rank, call.turn))
         try:
             self._notify_positions()
             await queued.slot_granted
@@ -110,6 +122,15 @@ class Gate:
                 self._release_slot()  # it was granted in the same moment as the cancel
             raise
 
+    def _next_turn(self, rank: int, caller: str) -> int:
+        """Return when a call has its turn: callers alternate, and none saves up turns while it asks for nothing."""
+        if not self._queue:
+            self._turns.clear()
+            self._last_turns.clear()
+        turn = max(self._last_turns.get((rank, caller), -1) + 1, self._turns.get(rank, 0))
+        self._last_turns[rank, caller] = turn
+        return turn
+
     def _release_slot(self) -> None:
         self.in_use -= 1
         self._grant_slots()
@@ -120,6 +141,7 @@ class Gate:
             queued = self._queue.pop(0)
             if not queued.slot_granted.done():
                 self.in_use += 1
+                self._turns[queued.rank] = max(self._turns.get(queued.rank, 0), queued.turn)
                 queued.slot_granted.set_result(None)
         self._notify_positions()
 

@@ -187,7 +187,8 @@ class Call:
             self.request, route, self._services, self._events, self.sleeper
         )
         try:
-            async with route.state.gate.slot(self._queued, priority=self._asked.priority):
+            asked = self._asked
+            async with route.state.gate.slot(self._queued, priority=asked.priority, caller=asked.agent_id):
                 self._count_queue()
                 completion = await endpoint_call.run()
         except GateFullError:

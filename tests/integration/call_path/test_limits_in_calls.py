@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from core.events import AttemptFailed, CallQueued, RateLimited
+from core.llm.servers import state
+from core.resilience.gate import Gate
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import CallHarness
 from tests.support.fault_server import (
@@ -40,12 +43,44 @@ async def test_110_one_rate_limit_pauses_all_agents(manual_clock_harness: CallHa
     assert len(harness.server.journal) == 6
 
 
-async def test_112_the_line_before_the_gate_has_an_end(harness: CallHarness) -> None:
+async def test_112_two_hundred_calls_at_once_are_all_answered(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=5)
+    go_on = asyncio.Event()
+    harness.server.script([stream(go_on, *HELLO, DONE)] * 5)
+    calls = [asyncio.create_task(harness.call(f"call {number}")) for number in range(200)]
+    await harness.recorder.until(lambda: harness.caller.pool_status().waiting == 195)
+
+    go_on.set()
+    await asyncio.wait(calls)
+
+    assert [call.result().text for call in calls] == ["Hello there"] * 200
+
+
+async def test_112_an_agent_with_many_calls_lets_the_others_take_their_turn(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=1)
+    go_on = asyncio.Event()
+    harness.server.script([stream(go_on, *HELLO, DONE)])
+    tasks = [asyncio.create_task(harness.call("first"))]
+    await harness.server.requests(1)
+    for place, agent_id in enumerate(["developer"] * 40 + ["qa_engineer"]):
+        tasks.append(asyncio.create_task(harness.call(agent_id, agent_id=agent_id)))
+        await harness.recorder.until(lambda length=place: harness.caller.pool_status().waiting > length)  # type: ignore[misc]
+
+    go_on.set()
+    await asyncio.wait(tasks)
+
+    asked = [request.body["messages"][1]["content"] for request in harness.server.journal]
+    assert asked.index("qa_engineer") == 2
+
+
+async def test_112_a_line_that_would_eat_up_the_memory_is_refused(
+    harness: CallHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "Gate", partial(Gate, max_waiting=2))
     harness.configure(max_concurrency=1)
     harness.server.script([silence()])
-    tasks = [asyncio.create_task(harness.call()) for _ in range(33)]
-    await harness.server.requests(1)
-    await harness.recorder.seen(CallQueued, 32)
+    tasks = [asyncio.create_task(harness.call()) for _ in range(3)]
+    await harness.recorder.seen(CallQueued, 2)
 
     failed = await harness.fail()
 

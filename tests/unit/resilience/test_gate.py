@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from core.resilience.gate import Gate, GateFullError, Priority
+from core.resilience.gate import NEAR_POSITIONS, Gate, GateFullError, Priority
 from tests.support.hypothesis_profiles import machine_settings
 
 PRIORITIES: tuple[Priority, ...] = ("user", "agent")
@@ -217,19 +217,45 @@ async def test_one_whose_listener_raises_leaves_the_line() -> None:
         assert gate.in_use == 1
 
 
-async def test_the_thirty_third_in_line_is_refused_whoever_it_is() -> None:
+async def test_a_thousand_calls_wait_and_hear_of_their_place_without_a_flood() -> None:
     gate = Gate(1)
     release = asyncio.Event()
-    tasks = [asyncio.create_task(_hold(gate, release, [], number)) for number in range(33)]
+    places: list[list[int]] = [[] for _ in range(1000)]
+
+    async def hold(number: int) -> None:
+        async with gate.slot(places[number].append):
+            await release.wait()
+
+    tasks = [asyncio.create_task(hold(number)) for number in range(1000)]
     await _settle()
-    assert gate.waiting == 32
-
-    with pytest.raises(GateFullError):
-        async with gate.slot(priority="user"):
-            pass
-
+    assert gate.waiting == 999
     release.set()
     await asyncio.wait(tasks)
+
+    assert [task.exception() for task in tasks] == [None] * 1000
+    assert places[-1] == [998, *[998 // 2**halvings for halvings in range(1, 5)], *range(NEAR_POSITIONS - 1, -1, -1)]
+
+
+async def test_callers_take_turns_however_many_calls_one_of_them_has_waiting() -> None:
+    gate = Gate(1)
+    served: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def come(caller: str, then: str = "") -> None:
+        async with gate.slot(caller=caller):
+            served.append(caller)
+            if then:
+                tasks.append(asyncio.create_task(come(then)))
+                await _settle()
+
+    async with gate.slot():
+        tasks.extend(asyncio.create_task(come(caller)) for caller in ("a", "a", "a", "a", "b", "b"))
+        tasks.append(asyncio.create_task(come("c", then="d")))
+        await _settle()
+    while any(not task.done() for task in tasks):
+        await asyncio.wait(tasks)
+
+    assert served == ["a", "b", "c", "d", "a", "b", "a", "a"]
 
 
 async def test_the_line_is_bounded() -> None:
