@@ -1,1 +1,1 @@
-"""Numbers, paths and alerts in the words a person reads."""
+"""What is shown and said, in words: of events, states, numbers, paths and alerts."""

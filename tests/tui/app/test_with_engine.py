@@ -185,7 +185,7 @@ async def test_leaving_in_the_middle_of_a_run_ends_it(tmp_path: Path) -> None:
         await pilot.press("ctrl+q")
         await server.all_closed()
 
-        assert app.return_value == 0
+        assert app.return_value == 130  # the exit code is that of the run, which leaving has stopped
         assert app.engine is None
 
 
