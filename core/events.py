@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from core.kinds import (
     BUG_PREFIX,
     AlertSeverity,
+    ArtifactFaultKind,
     BreakerState,
     BudgetLimit,
     BugKind,
@@ -210,18 +211,26 @@ class RateLimited(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileWritten(_RunEventBase):
+    """`kept` is where the file is that was there, if it was not Quintet's; `ignored` is what else the answer held, a line each."""
+
     path: str
     sha256: str
     bytes: int
     version: int
     agent_id: str
+    kept: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRejected(_RunEventBase):
+    """`rule` is what was broken; `asked_again`: that answer was not taken, and the file is asked for once more."""
+
     path: str
     why: str
     agent_id: str
+    rule: ArtifactFaultKind = "invalid"
+    asked_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,17 @@ ArtifactFaultKind = Literal[
     "symlink",
     "missing",
     "unreadable",
+    # what is in it
+    "invalid",
+    "secret",
+    "leaves_out",
+    "elision",
+    "unresolved_import",
+    # what it is for
+    "not_asked_for",
+    "other_language",
+    "shadows",
+    "acts",
 ]
 """The rule that an answer, or a file made of it, broke."""
 

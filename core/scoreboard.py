@@ -100,7 +100,7 @@ class Scoreboard:
             case FileWritten():
                 self.files_written += 1
             case FileRejected():
-                self.files_rejected += 1
+                self.files_rejected += not event.asked_again
             case StepStarted():
                 self.round = event.round
                 line = self._line(event.agent_id)

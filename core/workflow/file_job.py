@@ -18,7 +18,7 @@ from core.workflow.graph import ArtifactRef, RunState, paths_of_role
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
-from core.workspace.answers.reader import read_file
+from core.workspace.answers.reader import ReadFile, read_file
 from core.workspace.checks.file_check import check_file
 from core.workspace.checks.python_source import lost_definitions, unresolved_names
 
@@ -61,33 +61,43 @@ class FileJob(Job):
         # In a folder of the user's, a file that is there is corrected and not made anew.
         is_corrected = run.source_folder is not None and self.file.role == "code"
         before = variables.get("current", "") if is_corrected else ""
-        problem = ""
+        problem: ArtifactError | None = None
         answer = ""
         for draw in range(step.answers_allowed):
+            if problem is not None:
+                await self._reject(step, path, problem, asked_again=True)
             # A small model does not follow a quoted error; it gets the plain job again and a fresh draw.
-            is_repair = draw > 0 and run.size == "large"
-            if is_repair:
+            is_repair = problem is not None and run.size == "large"
+            if problem is not None and is_repair:
                 template = run.deps.common.repair.template(run.variant)
-                prompt = render(template, {**variables, "problem": problem, "answer": answer}, "repair")
+                prompt = render(template, {**variables, "problem": problem.message, "answer": answer}, "repair")
             else:
                 prompt = step.agent.prompt.render_job(self.file.job, run.variant, variables)
             sampling = step.sampling(self.file.job, variables, draw=draw, keep_prefill=not is_repair)
             reply = await step.answer(prompt, sampling, made=path)
             answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
             try:
-                text = read_file(reply.text, path=path, finish_reason=reply.finish_reason).text
-                problem = await asyncio.to_thread(_problem_of, path, text, before, check)
-                if not problem:
-                    return FileResult(path, await self._write(step, path, text))
+                read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
+                await asyncio.to_thread(_check, path, read.text, before, check)
+                return FileResult(path, await self._write(step, path, read))
             except ArtifactError as error:
-                problem = error.message
+                problem = error
                 progress.truncated = progress.truncated or error.kind == "truncated"
-        return await self._reject(step, path, problem)
+        assert problem is not None  # noqa: S101 - an answer at least is allowed, and none was taken
+        await self._reject(step, path, problem, asked_again=False)
+        return FileResult(path, None, why=problem.message)
 
-    async def _write(self, step: StepInProgress, path: str, text: str) -> ArtifactRef:
+    async def _write(self, step: StepInProgress, path: str, read: ReadFile) -> ArtifactRef:
         run, agent_id, round_number = step.run, step.agent.id, step.round_number
         written = await asyncio.to_thread(
-            run.folder.write, path, text, role=self.file.role, agent_id=agent_id, round=round_number, status="ok"
+            run.folder.write,
+            path,
+            read.text,
+            role=self.file.role,
+            agent_id=agent_id,
+            round=round_number,
+            status="ok",
+            ignored=read.ignored,
         )
         run.delivered.add(written.path)
         increment("files.written", tags={"agent": agent_id})
@@ -99,6 +109,8 @@ class FileJob(Job):
                 bytes=written.bytes,
                 version=written.version,
                 agent_id=agent_id,
+                kept=written.kept,
+                ignored=written.ignored,
             )
         )
         return ArtifactRef(
@@ -110,29 +122,34 @@ class FileJob(Job):
             round=round_number,
         )
 
-    async def _reject(self, step: StepInProgress, path: str, problem: str) -> FileResult:
+    async def _reject(self, step: StepInProgress, path: str, problem: ArtifactError, *, asked_again: bool) -> None:
         run, agent_id = step.run, step.agent.id
-        await asyncio.to_thread(run.folder.reject, path, problem)
-        increment("files.rejected", tags={"agent": agent_id})
-        why = f"{problem} (after {step.answers_allowed} answers)"
-        run.deps.emit(FileRejected(**run.stamp(), path=path, why=why, agent_id=agent_id))
-        return FileResult(path, None, why=problem)
+        why = problem.message if asked_again else f"{problem.message} (after {step.answers_allowed} answers)"
+        await asyncio.to_thread(run.folder.reject, path, why, rule=problem.kind, asked_again=asked_again)
+        if not asked_again:
+            increment("files.rejected", tags={"agent": agent_id})
+        run.deps.emit(
+            FileRejected(
+                **run.stamp(), path=path, why=why, agent_id=agent_id, rule=problem.kind, asked_again=asked_again
+            )
+        )
 
 
-def _problem_of(path: str, text: str, before: str, check: FileCheck | None) -> str:
-    """Return the first problem of a file; an empty text when it can be accepted."""
+def _check(path: str, text: str, before: str, check: FileCheck | None) -> None:
+    """Raise ArtifactError with the first problem of a file."""
     problem = check_file(path, text)
     if problem:
-        return problem
+        raise ArtifactError("invalid", problem)
     if holds_secret(text):
-        return f"{path} holds your API key"
+        raise ArtifactError("secret", f"{path} holds your API key")
     lost = lost_definitions(before, text) if path.endswith(".py") else ()
     if lost:
-        return f"{path} leaves out most of what the file had: {', '.join(lost[:5])}"
+        raise ArtifactError("leaves_out", f"{path} leaves out most of what the file had: {', '.join(lost[:5])}")
     elisions = find_elisions(path, text)
     if elisions:
-        return f"{path} leaves something out: {elisions[0]}"
-    return (check(text) if check is not None else None) or ""
+        raise ArtifactError("elision", f"{path} leaves something out: {elisions[0]}")
+    if check is not None and (problem := check(text)):
+        raise ArtifactError("unresolved_import", problem)
 
 
 async def _imports_check(step: StepInProgress) -> FileCheck:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -19,6 +19,9 @@ from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
 from core.workflow.step import AgentStepRunner, NothingAnswersError
 
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
+
+
+SHOWN_MISSING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class RunLifecycle:
         self._request = request
         self._deps = deps
         self._journal: Journal | None = None
+        self._outcome: RunOutcome | None = None
 
     async def run_to_outcome(self) -> RunOutcome:
         """Return how the run ended; whatever happens after its start, RunFinished reports it.
@@ -71,6 +75,8 @@ class RunLifecycle:
     def cancelled(self) -> RunOutcome:
         """Return the outcome of a run that the user ends now, also before it has a folder."""
         reason = "stopped by the user"
+        if self._outcome is not None and self._outcome.status == "cancelled":
+            return self._outcome
         if self.run is None:
             return RunOutcome("cancelled", "unknown", reason, self._request.output_dir or Path(), (), "")
         return _outcome(self.run, "cancelled", "unknown", reason)
@@ -102,7 +108,7 @@ class RunLifecycle:
                 reason = f"internal fault {type(error).__name__}: the log has the details"
             outcome = _outcome(run, "failed", "unknown", reason)
         finally:
-            outcome = self.cancelled() if outcome is None else outcome
+            outcome = self._outcome = _without_missing(run, self.cancelled() if outcome is None else outcome)
             self._finish(run, outcome, clock.monotonic() - started_at)
         return outcome
 
@@ -122,7 +128,9 @@ class RunLifecycle:
             )
         )
         cut = "" if run.task_in_prompts == self._request.task else TASK_CUT
-        for warning in dict.fromkeys(filter(None, (deps.source.key_warning, deps.source.status().note, cut))):
+        for warning in dict.fromkeys(
+            filter(None, (deps.source.key_warning, deps.source.status().note, cut, *run.folder_notes))
+        ):
             deps.emit(Warned(**run.stamp(), message=warning, hint=""))
 
     def _finish(self, run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
@@ -178,6 +186,21 @@ def _outcome(
 ) -> RunOutcome:
     """Return the outcome with what has been delivered; what was accepted before a run broke off stays."""
     return RunOutcome(status, verdict, reason, run.folder.root, tuple(sorted(run.delivered)), run.run_id, failed_steps)
+
+
+def _without_missing(run: Run, outcome: RunOutcome) -> RunOutcome:
+    """Return the outcome without the files that have gone since they were written, and tell of them."""
+    gone = run.folder.check_delivered(sorted(run.delivered))
+    if not gone:
+        return outcome
+    shown = ", ".join(gone[:SHOWN_MISSING]) + (f" and {len(gone) - SHOWN_MISSING} more" if gone[SHOWN_MISSING:] else "")
+    message = f"written, and gone before the run ended: {shown}"
+    run.deps.emit(Warned(**run.stamp(), message=message, hint="something else removed or replaced them"))
+    files = tuple(path for path in outcome.files if path not in gone)
+    if outcome.status == "cancelled":
+        return replace(outcome, files=files)
+    reason = " | ".join(filter(None, (outcome.reason, message)))
+    return replace(outcome, status="failed", reason=reason, files=files, failed_steps=())
 
 
 def _fell_short(run: Run, result: StepResult) -> bool:

@@ -127,7 +127,8 @@ class PromptContext:
         return "\n\n".join(_titled(path, text) for path, text in read_sources(self._run.source_folder, budget).files)
 
     def _current(self, path: str) -> str:
-        written = self._read(path)
+        # Only what this run has made is its own: the folder may hold a file of that name from another task.
+        written = self._read(path) if path in self._run.delivered else ""
         if written or self._run.source_folder is None:
             return written
         return dict(read_sources(self._run.source_folder, SOURCE_BYTES_LARGE).files).get(path, "")

@@ -78,6 +78,7 @@ class Run:
 
     `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is passed before every call;
     `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.
+    `folder_notes` is what there is to say of the output folder, which an earlier run may have used.
     """
 
     request: RunRequest
@@ -90,6 +91,7 @@ class Run:
     session: Session
     layout: Layout
     source_folder: Path | None
+    folder_notes: tuple[str, ...]
     budget_gate: RunBudgetGate
     agent_gate: asyncio.Semaphore
     has_been_answered: bool = False
@@ -140,7 +142,7 @@ async def prepare_run(request: RunRequest, deps: RunDeps, endpoint: Endpoint) ->
         await asyncio.to_thread(settings.workspace.dir.resolve) if request.workflow.source == "folder" else None
     )
     layout = await asyncio.to_thread(layout_of, request.task, source_folder)
-    folder = await asyncio.to_thread(_open_folder, request, settings, run_id)
+    folder, folder_notes = await asyncio.to_thread(_open_folder, request, settings, run_id)
     session = Session(run_id, deps.sessions_folder)
     await asyncio.to_thread(session.prepare)
     return Run(
@@ -154,6 +156,7 @@ async def prepare_run(request: RunRequest, deps: RunDeps, endpoint: Endpoint) ->
         session=session,
         layout=layout,
         source_folder=source_folder,
+        folder_notes=folder_notes,
         budget_gate=_budget_gate(deps, run_id, correlation_id),
         agent_gate=asyncio.Semaphore(settings.team.max_concurrent_agents),
     )
@@ -182,8 +185,8 @@ def _budget_gate(deps: RunDeps, run_id: str, correlation_id: str) -> RunBudgetGa
     )
 
 
-def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> OutputFolder:
-    """Open the folder for this run; one that holds files of the user's gets a folder of ours inside it."""
+def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> tuple[OutputFolder, tuple[str, ...]]:
+    """Open the folder for this run, and say what an earlier one left; one of the user's gets a folder of ours inside it."""
     root = request.output_dir
     if root is None:
         root = settings.workspace.output_dir / f"{run_id[:13]}-{slug_of(request.task)}-{run_id[-4:]}"
@@ -192,8 +195,7 @@ def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> Output
         root = root / f"quintet-{run_id}"
     folder = OutputFolder(root)
     folder.prepare()
-    folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
-    return folder
+    return folder, folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
 
 
 def _task_for(endpoint: Endpoint, task: str) -> str:

@@ -109,7 +109,7 @@ class EventRouter:
             case FileWritten():
                 row = FileRow(event.path, event.bytes, event.version, "", self._name(event.agent_id))
                 team.activity.add_file(row)
-            case FileRejected():
+            case FileRejected() if not event.asked_again:
                 team.activity.add_file(FileRow(event.path, 0, 0, event.why, self._name(event.agent_id)))
             case _:
                 pass  # there are only words to it
@@ -134,7 +134,7 @@ class EventRouter:
         """Return the panes that a note about the event belongs to."""
         team = self._main.team
         match event:
-            case StepStarted() | StepFinished() | FileRejected():
+            case StepStarted() | StepFinished() | FileWritten() | FileRejected():
                 pane = team.pane_of(event.agent_id)
             case SteeringReceived():
                 pane = team.pane_of(event.agent_id) if event.agent_id else None

@@ -129,7 +129,12 @@ class Narrator:
             case RunFinished():
                 return self._run_finished(event)
             case FileWritten():
-                return EventWords(log=f"  + {event.path} ({event.bytes} bytes)")
+                return _file_written(event)
+            case FileRejected() if event.asked_again:
+                return EventWords(
+                    log=f"  - {event.path} is asked for again: {event.why}",
+                    note=Note(f"{event.path} is asked for again: {event.why}"),
+                )
             case FileRejected():
                 return EventWords(
                     log=f"  - {event.path} not accepted: {event.why}",
@@ -253,6 +258,18 @@ class Narrator:
             timeline=TimelineEntry(f"breaker {event.name}: {event.old} → {event.new}", style),
             toast=toast,
         )
+
+
+def _file_written(event: FileWritten) -> EventWords:
+    kept = f"what was there, and was not ours, is now {event.kept}" if event.kept else ""
+    ignored = f"left out of the answer: {', '.join(event.ignored)}" if event.ignored else ""
+    rest = "; ".join(filter(None, (kept, ignored)))
+    return EventWords(
+        log=f"  + {event.path} ({event.bytes} bytes)" + (f"; {rest}" if rest else ""),
+        note=Note(f"{event.path}: {rest}", "warning" if kept else "info") if rest else None,
+        timeline=TimelineEntry(f"! {event.path} was replaced: {kept}", WARNING_STYLE) if kept else None,
+        toast=Toast(f"{event.path} was replaced: {kept}") if kept else None,
+    )
 
 
 def _alert_fired(event: AlertFired) -> EventWords:

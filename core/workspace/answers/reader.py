@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
-from core.text.sanitize import plain_paragraphs, storable
+from core.text.sanitize import plain_line, plain_paragraphs, storable
 from core.workspace.answers.fences import MARKDOWN_LANGUAGES, Block, find_blocks, path_comment
 from core.workspace.checks.file_check import CHECKED_SUFFIXES, check_file, is_dockerfile, languages_of
 from core.workspace.checks.python_source import parse_python
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 MAX_NOTES_CHARS = 800
+MAX_DESCRIBED_BLOCKS = 10
+MAX_DESCRIBED_CHARS = 80
 
 _THINKING = re.compile(r"^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL | re.IGNORECASE)
 _GREETING = re.compile(
@@ -42,11 +44,15 @@ _YAML_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]+\"):(?:\s|$)|- \S|#|\s|---|$")
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file's whole text, the path the answer declared (information only) and the prose around it."""
+    """A file's whole text, the path the answer declared (information only) and the prose around it.
+
+    `ignored` names the blocks of the answer that were not taken, a line each.
+    """
 
     text: str
     declared_path: str | None
     notes: str
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def _read_code(answer: _FileAnswer) -> ReadFile:
     if not blocks:
         raise _no_block(answer)
     block = max(blocks, key=lambda candidate: _fitness(candidate, answer.path))
-    return _finish(answer, block, lines)
+    return replace(_finish(answer, block, lines), ignored=_others(blocks, block))
 
 
 def _read_document(answer: _FileAnswer) -> ReadFile:
@@ -104,7 +110,8 @@ def _read_document(answer: _FileAnswer) -> ReadFile:
     blocks = find_blocks(lines, bare_is_markdown=first.startswith(("```", "~~~")))
     wrapped = [block for block in blocks if _wraps_document(block, lines, answer.path)]
     if wrapped:
-        return _finish(answer, max(wrapped, key=lambda block: _fitness(block, answer.path)), lines)
+        document_block = max(wrapped, key=lambda block: _fitness(block, answer.path))
+        return replace(_finish(answer, document_block, lines), ignored=_others(blocks, document_block))
     if not answer.stopped:
         raise _unclosed(answer)
     document, notes = _without_chat(answer.text)
@@ -144,6 +151,19 @@ def _names(block: Block, path: PurePosixPath) -> int:
 
 def _fitness(block: Block, path: PurePosixPath) -> tuple[int, bool, int]:
     return _names(block, path), block.language in languages_of(path), len(block.text.strip())
+
+
+def _others(blocks: tuple[Block, ...], taken: Block) -> tuple[str, ...]:
+    """Describe the blocks that were not taken and hold something else, at most 10."""
+    others = [block for block in blocks if block.text.strip() not in {"", taken.text.strip()}]
+    described = []
+    for block in others[:MAX_DESCRIBED_BLOCKS]:
+        lines = block.text.strip().count("\n") + 1
+        what = plain_line(block.path or block.language or "text", limit=MAX_DESCRIBED_CHARS)
+        described.append(f"a block of {what} ({lines} line{'s' if lines > 1 else ''})")
+    if len(others) > MAX_DESCRIBED_BLOCKS:
+        described.append(f"{len(others) - MAX_DESCRIBED_BLOCKS} more blocks")
+    return tuple(described)
 
 
 def _finish(answer: _FileAnswer, block: Block, lines: list[str]) -> ReadFile:

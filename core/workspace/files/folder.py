@@ -6,38 +6,44 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import stat
 import threading
+import weakref
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.errors import ArtifactError, WorkspaceError
-from core.text.sanitize import storable
+from core.kinds import ArtifactFaultKind
+from core.text.sanitize import plain_line, storable
 from core.workspace.file_kinds import EMPTY_FILE_NAMES
-from core.workspace.files.manifest import MANIFEST_NAME, Manifest, WrittenFile, load_manifest
+from core.workspace.files.folder_faults import unusable, unusable_because
+from core.workspace.files.manifest import MANIFEST_NAME, Manifest, RejectedFile, WrittenFile, read_manifest
 from core.workspace.files.paths import safe_relative_path
-from core.workspace.files.tree import HAS_DESCRIPTORS, OpenFolder, is_junction, open_folder, remove_leftovers
+from core.workspace.files.tree import (
+    HAS_DESCRIPTORS,
+    FolderIdentity,
+    OpenFolder,
+    is_junction,
+    open_folder,
+    open_root,
+    remove_leftovers,
+)
+from core.workspace.files.versions import Versions
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 200
 MAX_KEPT_BYTES = 64 * 1024 * 1024  # a file of the user's that we compare with before it is replaced
 
-_OWN_PARTS = (".quintet", "versions")
-_REASONS = {
-    errno.EACCES: ("is not writable", "choose another folder or change its permissions"),
-    errno.EPERM: ("is not writable", "choose another folder or change its permissions"),
-    errno.EROFS: ("is on a read-only filesystem", "choose another folder with --output or OUTPUT_DIR"),
-    errno.ENOSPC: ("is on a full disk", "free some space"),
-    errno.EDQUOT: ("is over its disk quota", "free some space"),
-    errno.ENAMETOOLONG: ("has a name that is too long", "choose a shorter one"),
-    errno.ENOTDIR: ("is not a folder: a part of its path is a file", "choose another folder"),
-    errno.ENOENT: ("cannot be made there", "choose another folder with --output or OUTPUT_DIR"),
-    errno.ELOOP: ("leads in a circle of symbolic links", "choose another folder"),
-}
+MAX_NAMED = 5
+MAX_WHY_CHARS = 300
 
 
 class OutputFolder:
-    """One folder with its manifest; every method does file work and may be called from any thread."""
+    """One folder with its manifest; every method does file work and may be called from any thread.
+
+    From `prepare` on, all of them raise WorkspaceError when the path leads to another folder than it did, or to none.
+    """
 
     def __init__(
         self,
@@ -52,6 +58,8 @@ class OutputFolder:
         self._max_file_bytes = max_file_bytes
         self._by_descriptor = by_descriptor
         self._manifest = Manifest()
+        self._versions = Versions(self._open)
+        self._identity: FolderIdentity | None = None
         self._lock = threading.RLock()
 
     @property
@@ -70,48 +78,70 @@ class OutputFolder:
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
                 self.root = self.root.resolve()
+                self._identity = self._identified()
                 with self._open(()) as opened:
                     opened.probe()
+                    self._manifest = read_manifest(opened) or Manifest()
             except FileExistsError as error:
-                raise self._unusable(
-                    "is not a folder: there is a file of this name", "choose another folder"
+                raise unusable(
+                    self.root, "is not a folder: there is a file of this name", "choose another folder"
                 ) from error
             except (OSError, ValueError, RuntimeError) as error:
-                raise self._unusable_because(error) from error
+                raise unusable_because(self.root, error) from error
             remove_leftovers(self.root)
-            self._manifest = load_manifest(self.root) or Manifest()
 
-    def describe(self, *, run_id: str, task: str, workflow: str) -> None:
-        """Set what the manifest says about the run; it is stored with the next file."""
+    def describe(self, *, run_id: str, task: str, workflow: str) -> tuple[str, ...]:
+        """Set what the manifest says about the run, stored with the next file; return what there is to say of the old one."""
         with self._lock:
-            self._manifest.run_id, self._manifest.task, self._manifest.workflow = run_id, task, workflow
+            notes = []
+            if others := [path for path, entry in self._manifest.files.items() if entry.run_id != run_id]:
+                count = f"{len(others)} file{'s' if len(others) > 1 else ''}"
+                notes.append(
+                    f"the output folder holds {count} of an earlier run: not shown to the team, not counted as its own"
+                )
+            if refused := self._manifest.refused_paths:
+                shown = ", ".join(map(repr, refused[:MAX_NAMED]))
+                notes.append(f"the folder's {MANIFEST_NAME} names what cannot be a file of ours; left out: {shown}")
+            self._manifest.begin_run(run_id=run_id, task=task, workflow=workflow)
+            return tuple(notes)
 
-    def write(self, path: str, text: str, *, role: str, agent_id: str, round: int, status: str) -> WrittenFile:  # noqa: A002
+    def write(
+        self,
+        path: str,
+        text: str,
+        *,
+        role: str,
+        agent_id: str,
+        round: int,  # noqa: A002
+        status: str,
+        ignored: tuple[str, ...] = (),
+    ) -> WrittenFile:
         """Store a finished file; the version before it, also the user's own, is kept under .quintet/versions/.
 
         The same content again makes no new version. When this returns, file and manifest are on the disk.
 
         Raises:
-            ArtifactError: the path or the content was refused (also recorded in the manifest); nothing was changed.
+            ArtifactError: the path or the content was refused; nothing was changed.
             WorkspaceError: the disk failed; the old file is intact.
         """
         with self._lock:
             try:
-                return self._write(path, text, role=role, agent_id=agent_id, round_number=round, status=status)
-            except ArtifactError as error:
-                self.reject(path, str(error))
-                raise
+                entry = WrittenFile(path, "", 0, 1, role, agent_id, round, status, self._manifest.run_id, "", ignored)
+                return self._write(entry, text)
             except OSError as error:
-                raise self._unusable_because(error) from error
+                raise unusable_because(self.root, error) from error
 
-    def reject(self, path: str, why: str) -> None:
+    def reject(self, path: str, why: str, *, rule: ArtifactFaultKind = "invalid", asked_again: bool = False) -> None:
         """Record in the manifest that a file was not written."""
+        entry = RejectedFile(
+            plain_line(path, limit=MAX_WHY_CHARS), plain_line(why, limit=MAX_WHY_CHARS), rule, asked_again
+        )
         with self._lock:
-            self._manifest.reject(path, why)
+            self._manifest.reject(entry)
             try:
                 self._store_manifest()
             except OSError as error:
-                raise self._unusable_because(error) from error
+                raise unusable_because(self.root, error) from error
 
     def read(self, path: str) -> str:
         """Return the text of a file in the folder.
@@ -137,45 +167,60 @@ class OutputFolder:
                 raise _link(name) from error
             raise ArtifactError("unreadable", f"{path} cannot be read: {error.strerror}") from error
 
-    def _write(self, path: str, text: str, *, role: str, agent_id: str, round_number: int, status: str) -> WrittenFile:
-        if status != "ok":
-            raise ArtifactError("incomplete", f"{path} is {status}, not finished", hint="only whole files are written")
-        name = safe_relative_path(path)
+    def check_delivered(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return which of these files are not there any more, and mark them in the manifest; never raises."""
+        with self._lock:
+            gone = tuple(path for path in paths if not self._is_there(path))
+            for path in gone:
+                if (entry := self._manifest.files.get(path)) is not None:
+                    self._manifest.files[path] = replace(entry, status="missing")
+            if gone:
+                with contextlib.suppress(OSError, WorkspaceError, ArtifactError):
+                    self._store_manifest()
+            return gone
+
+    def _is_there(self, path: str) -> bool:
+        name = PurePosixPath(path)
+        try:
+            with self._open(name.parts[:-1], create=False) as opened:
+                status = opened.status(name.name)
+                return status is not None and stat.S_ISREG(status.st_mode)
+        except (OSError, WorkspaceError, ArtifactError):
+            return False
+
+    def _write(self, entry: WrittenFile, text: str) -> WrittenFile:
+        if entry.status != "ok":
+            raise ArtifactError(
+                "incomplete", f"{entry.path} is {entry.status}, not finished", hint="only whole files are written"
+            )
+        name = safe_relative_path(entry.path)
         content = storable(text).encode()
         self._check(name, content)
         with self._open(name.parts[:-1]) as opened:
             present = opened.status(name.name)
             if present is not None and (stat.S_ISLNK(present.st_mode) or is_junction(present)):
                 raise _link(name)
-            version = self._kept_versions(name) + 1
-            if not self._holds(opened, name.name, present, content):
-                version = self._replace(opened, name, present, content, version)
+            if self._holds(opened, name.name, present, content):
+                version, kept = self._versions.kept(name) + 1, ""
+            else:
+                version, kept = self._versions.put(
+                    opened, name, content, is_ours=lambda: self._is_as_written(opened, name)
+                )
         digest = hashlib.sha256(content).hexdigest()
-        entry = WrittenFile(str(name), digest, len(content), version, role, agent_id, round_number, status)
+        entry = replace(entry, path=str(name), sha256=digest, bytes=len(content), version=version, kept=kept)
         self._manifest.files[str(name)] = entry
         self._store_manifest()
         return entry
 
-    def _replace(
-        self, opened: OpenFolder, name: PurePosixPath, present: os.stat_result | None, content: bytes, version: int
-    ) -> int:
-        """Keep the present file as `version`, put the content in its place, and return the version it now has."""
-        if present is None:
-            opened.replace(name.name, content, mode=0o755 if content.startswith(b"#!") else 0o644)
-            return version
-        if stat.S_ISDIR(present.st_mode):
-            raise ArtifactError("is_folder", f"{name} is a folder", hint="choose another path")
-        if not stat.S_ISREG(present.st_mode):
-            raise ArtifactError("not_a_file", f"{name} is not a regular file", hint="choose another path")
-        with self._open(_OWN_PARTS + name.parts[:-1]) as versions:
-            kept = f"{name.name}.{version}"
-            opened.keep(name.name, versions, kept)
-            try:
-                opened.replace(name.name, content, mode=stat.S_IMODE(present.st_mode) & 0o777, exact_mode=True)
-            except BaseException:
-                versions.remove(kept)  # the original is still in its place
-                raise
-        return version + 1
+    def _is_as_written(self, opened: OpenFolder, name: PurePosixPath) -> bool:
+        """Tell whether a file is the one that the manifest speaks of, and not one that the user made or changed."""
+        entry = self._manifest.files.get(str(name))
+        if entry is None:
+            return False
+        try:
+            return hashlib.sha256(opened.read(name.name, limit_bytes=MAX_KEPT_BYTES)).hexdigest() == entry.sha256
+        except (OSError, ArtifactError):
+            return False
 
     def _check(self, name: PurePosixPath, content: bytes) -> None:
         if str(name).casefold() == MANIFEST_NAME:
@@ -198,38 +243,26 @@ class OutputFolder:
             return False
         return opened.read(name, limit_bytes=MAX_KEPT_BYTES) == content
 
-    def _kept_versions(self, name: PurePosixPath) -> int:
-        try:
-            with self._open(_OWN_PARTS + name.parts[:-1], create=False) as versions:
-                matches = [re.fullmatch(re.escape(name.name) + r"\.(\d+)", other) for other in versions.names()]
-                return max((int(match[1]) for match in matches if match is not None), default=0)
-        except FileNotFoundError:
-            return 0
-
     def _store_manifest(self) -> None:
         content = self._manifest.to_json().encode(errors="replace")
-        name = PurePosixPath(MANIFEST_NAME)
         with self._open(()) as opened:
             present = opened.status(MANIFEST_NAME)
-            foreign = present is not None and stat.S_ISREG(present.st_mode) and load_manifest(self.root) is None
+            foreign = present is not None and stat.S_ISREG(present.st_mode) and read_manifest(opened) is None
             if foreign:
-                self._replace(opened, name, present, content, self._kept_versions(name) + 1)
+                self._versions.put(opened, PurePosixPath(MANIFEST_NAME), content, is_ours=lambda: False)
             else:
                 opened.replace(MANIFEST_NAME, content, mode=0o644)
 
     def _open(self, parts: tuple[str, ...], *, create: bool = True) -> contextlib.AbstractContextManager[OpenFolder]:
-        return open_folder(self.root, parts, create=create, by_descriptor=self._by_descriptor)
+        return open_folder(self.root, parts, create=create, by_descriptor=self._by_descriptor, expected=self._identity)
 
-    def _unusable_because(self, error: Exception) -> WorkspaceError:
-        code = error.errno if isinstance(error, OSError) else None
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        why, hint = _REASONS.get(code or 0, (f"cannot be used: {reason}", "choose another folder"))
-        return self._unusable(why, hint)
-
-    def _unusable(self, why: str, hint: str) -> WorkspaceError:
-        shown = str(self.root)
-        shown = shown if len(shown) <= 120 else f"{shown[:119]}…"
-        return WorkspaceError(f"the output folder {shown!r} {why}", hint=hint)
+    def _identified(self) -> FolderIdentity:
+        """Return which folder the root is now; it stays open, so that the system gives its number to no other."""
+        if not self._by_descriptor:
+            return FolderIdentity.of(self.root.lstat())
+        descriptor = open_root(self.root, None)
+        weakref.finalize(self, os.close, descriptor)
+        return FolderIdentity.of(os.fstat(descriptor))
 
 
 def _link(name: PurePosixPath) -> ArtifactError:

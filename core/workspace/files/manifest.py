@@ -1,27 +1,40 @@
-"""manifest.json: which files Quintet made in a folder, by whom, in which version, and what was refused."""
+"""manifest.json: which files Quintet made in a folder, by whom, in which run and version, and what was refused."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import ArtifactError
+from core.kinds import ArtifactFaultKind
 from core.text.sanitize import plain_line, strip_controls
-from core.workspace.files.tree import open_folder
+from core.workspace.files.paths import safe_relative_path
+from core.workspace.files.tree import OpenFolder, open_folder
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_MARKER = "quintet"
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_REJECTED = 200
-MAX_WHY_CHARS = 300
+MAX_NOTE_CHARS = 300
 MAX_TASK_CHARS = 4000
+MAX_WORD_CHARS = 100
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file that is on the disk; `version` counts from 1, earlier ones are kept under .quintet/versions/."""
+    """A file that Quintet wrote; `version` counts from 1, earlier ones are kept under .quintet/versions/.
+
+    Attributes:
+        status: ok; or missing, when it had gone before its run ended.
+        run_id: the run that wrote it.
+        kept: where the file that was there is kept, if it was not the one that Quintet had written; else empty.
+        ignored: what else stood in the answer and was not taken, a line each.
+    """
 
     path: str
     sha256: str
@@ -31,29 +44,39 @@ class WrittenFile:
     agent: str
     round: int
     status: str
+    run_id: str = ""
+    kept: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that was not written, and why."""
+    """A file that was not written, why, and the rule that it broke; `asked_again`: that was not the last word on it."""
 
     path: str
     why: str
+    rule: ArtifactFaultKind = "invalid"
+    asked_again: bool = False
 
 
 @dataclass(slots=True)
 class Manifest:
-    """The record of one output folder."""
+    """The record of one output folder; `refused_paths` is what a manifest from disk named and cannot be a file of ours."""
 
     run_id: str = ""
     task: str = ""
     workflow: str = ""
     files: dict[str, WrittenFile] = field(default_factory=dict)
     rejected: list[RejectedFile] = field(default_factory=list)
+    refused_paths: tuple[str, ...] = ()
 
-    def reject(self, path: str, why: str) -> None:
+    def begin_run(self, *, run_id: str, task: str, workflow: str) -> None:
+        """Say what follows is of this run; what an earlier one was refused is not this one's."""
+        self.run_id, self.task, self.workflow = run_id, task, workflow
+        self.rejected = []
+
+    def reject(self, entry: RejectedFile) -> None:
         """Add a refused file; the oldest entries go first once there are too many."""
-        entry = RejectedFile(plain_line(path, limit=200), plain_line(why, limit=MAX_WHY_CHARS))
         if entry not in self.rejected:
             self.rejected = [*self.rejected, entry][-MAX_REJECTED:]
 
@@ -70,11 +93,10 @@ class Manifest:
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def load_manifest(root: Path) -> Manifest | None:
-    """Return the manifest in `root`, or None when there is none, it is a link, or Quintet did not make it."""
+def read_manifest(opened: OpenFolder) -> Manifest | None:
+    """Return the manifest in an open folder, or None when there is none, it is a link, or Quintet did not make it."""
     try:
-        with open_folder(root, (), create=False) as opened:
-            document = json.loads(opened.read(MANIFEST_NAME, limit_bytes=MAX_MANIFEST_BYTES))
+        document = json.loads(opened.read(MANIFEST_NAME, limit_bytes=MAX_MANIFEST_BYTES))
         return _from_json(document)
     except (OSError, ArtifactError, ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -82,31 +104,59 @@ def load_manifest(root: Path) -> Manifest | None:
 
 def is_ours(root: Path) -> bool:
     """Tell whether Quintet made this folder: it has a manifest with our marker."""
-    return load_manifest(root) is not None
+    try:
+        with open_folder(root, (), create=False) as opened:
+            return read_manifest(opened) is not None
+    except OSError:
+        return False
 
 
 def _from_json(document: Any) -> Manifest | None:  # whatever the file on disk holds
     if not isinstance(document, dict) or document.get("made_by") != MANIFEST_MARKER:
         return None
-    files = [_entry(item) for item in document["files"]]
-    rejected = [RejectedFile(str(item["path"]), str(item["why"])) for item in document.get("rejected", [])]
+    run_id = _word(document.get("run_id", ""))
+    files: dict[str, WrittenFile] = {}
+    refused: list[str] = []
+    for item in document["files"]:
+        entry = _entry(item, run_id)
+        if _may_be_ours(entry):
+            files[entry.path] = entry
+        else:
+            refused.append(plain_line(entry.path, limit=MAX_WORD_CHARS))
     return Manifest(
-        run_id=str(document.get("run_id", "")),
+        run_id=run_id,
         task=str(document.get("task", "")),
-        workflow=str(document.get("workflow", "")),
-        files={entry.path: entry for entry in files},
-        rejected=rejected,
+        workflow=_word(document.get("workflow", "")),
+        files=files,
+        refused_paths=tuple(refused),
     )
 
 
-def _entry(item: dict[str, Any]) -> WrittenFile:
+def _may_be_ours(entry: WrittenFile) -> bool:
+    """Tell whether Quintet could have written such an entry; the folder may come from somebody else."""
+    try:
+        is_path = str(safe_relative_path(entry.path)) == entry.path and entry.path.casefold() != MANIFEST_NAME
+    except ArtifactError:
+        return False
+    numbers = (entry.bytes, entry.version, entry.round)
+    return is_path and _SHA256.fullmatch(entry.sha256) is not None and min(numbers) >= 0
+
+
+def _entry(item: dict[str, Any], run_id: str) -> WrittenFile:
     return WrittenFile(
         path=str(item["path"]),
         sha256=str(item["sha256"]),
         bytes=int(item["bytes"]),
         version=int(item["version"]),
-        role=str(item["role"]),
-        agent=str(item["agent"]),
+        role=_word(item["role"]),
+        agent=_word(item["agent"]),
         round=int(item["round"]),
-        status=str(item["status"]),
+        status=_word(item["status"]),
+        run_id=_word(item.get("run_id", run_id)),
+        kept=plain_line(str(item.get("kept", "")), limit=MAX_NOTE_CHARS),
+        ignored=tuple(plain_line(str(line), limit=MAX_NOTE_CHARS) for line in item.get("ignored", ())),
     )
+
+
+def _word(value: object) -> str:
+    return plain_line(str(value), limit=MAX_WORD_CHARS)

@@ -8,17 +8,32 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from core.atomic_file import TEMPORARY_NAME, sync_folder, temporary_name, write_atomically
-from core.errors import ArtifactError
+from core.errors import ArtifactError, WorkspaceError
 
 HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether folders can be walked by descriptor, so that no other process can swap one for a link between check and use."""
+
+MAX_SHOWN_CHARS = 120
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _MOUNT_POINT_TAG = 0xA0000003  # what Windows calls a junction
 _NO_BLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a named pipe must not wait for its writer
+
+
+@dataclass(frozen=True, slots=True)
+class FolderIdentity:
+    """Which folder a path led to, whatever the path leads to later."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(status.st_dev, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +105,29 @@ class OpenFolder:
 
 @contextlib.contextmanager
 def open_folder(
-    root: Path, parts: tuple[str, ...], *, create: bool, by_descriptor: bool = HAS_DESCRIPTORS
+    root: Path,
+    parts: tuple[str, ...],
+    *,
+    create: bool,
+    by_descriptor: bool = HAS_DESCRIPTORS,
+    expected: FolderIdentity | None = None,
 ) -> Iterator[OpenFolder]:
-    """Open the folder at `parts` below `root`, made on the way if `create`.
+    """Open the folder at `parts` below `root`, made on the way if `create`; `root` has to be the `expected` folder.
 
     Raises:
         ArtifactError: symlink or not_a_folder, when a step of the way is one.
+        WorkspaceError: `root` is not the expected folder any more.
         OSError: a folder is missing and `create` is false, or the system refused.
     """
     if by_descriptor:
-        descriptor = _walk(root, parts, create=create)
+        descriptor = _walk(root, parts, create=create, expected=expected)
         try:
             yield OpenFolder(root.joinpath(*parts), descriptor)
         finally:
             os.close(descriptor)
     else:
+        if expected is not None and _identity_at(root) != expected:
+            raise _changed(root)
         path = root
         for depth, part in enumerate(parts, start=1):
             path = path / part
@@ -142,8 +165,52 @@ def _is_alive(process_id: int) -> bool:
     return process_id != os.getpid() and bool(psutil.pid_exists(process_id))
 
 
-def _walk(root: Path, parts: tuple[str, ...], *, create: bool) -> int:
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+def open_root(root: Path, expected: FolderIdentity | None) -> int:
+    """Return a descriptor of the folder at `root`; a path that is expected to lead somewhere may be no link."""
+    if expected is None:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        if _identity_at(root) == expected:
+            raise
+        raise _changed(root) from error
+    if FolderIdentity.of(os.fstat(descriptor)) != expected:
+        os.close(descriptor)
+        raise _changed(root)
+    return descriptor
+
+
+def _identity_at(root: Path) -> FolderIdentity | None:
+    try:
+        status = root.lstat()
+    except OSError:
+        return None
+    return FolderIdentity.of(status) if stat.S_ISDIR(status.st_mode) else None
+
+
+def _changed(root: Path) -> WorkspaceError:
+    try:
+        status = root.lstat()
+    except OSError:
+        what, hint = "was removed", "what had been written went with it; start the run again"
+    else:
+        hint = "nothing is written there; put the folder back, or choose another one, and start the run again"
+        if stat.S_ISLNK(status.st_mode) or is_junction(status):
+            what = "was replaced by a link"
+        else:
+            what = f"was replaced by {'another folder' if stat.S_ISDIR(status.st_mode) else 'a file'}"
+    return WorkspaceError(f"the output folder {shown_root(root)} {what} during the run", hint=hint)
+
+
+def shown_root(root: Path) -> str:
+    """Return a folder's path for a message of one line."""
+    shown = str(root)
+    return repr(shown if len(shown) <= MAX_SHOWN_CHARS else f"{shown[: MAX_SHOWN_CHARS - 1]}…")
+
+
+def _walk(root: Path, parts: tuple[str, ...], *, create: bool, expected: FolderIdentity | None) -> int:
+    descriptor = open_root(root, expected)
     try:
         for depth, part in enumerate(parts, start=1):
             if create:
