@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from core.llm.call.caller import Caller
+from core.llm.call.stream_listener import StreamCallback
 from core.llm.endpoint import Endpoint
 from core.llm.request import CallRequest, ChatMessage, Reply
 from core.prompts import AgentPrompt
@@ -91,7 +92,7 @@ class Agent:
         self,
         prompt: str,
         *,
-        stream_callback: Callable[[str], None] | None = None,
+        stream_callback: StreamCallback | None = None,
         stream: bool = True,
         sampling: Sampling | None = None,
         scope: CallScope | None = None,
@@ -100,13 +101,16 @@ class Agent:
 
         Args:
             prompt: the user message; the agent's system prompt goes before it.
-            stream_callback: receives each new piece of text at once.
+            stream_callback: receives each new piece of text at once. One with a second parameter is also told
+                `restarted=True`, with no text, when what it has received is void because an attempt starts again.
             stream: ask the server to stream; LLM_STREAM_RESPONSES=false turns it off for every call.
             sampling: overrides of temperature, length and stops for this call.
             scope: the run and step the call belongs to; None makes one of its own.
 
         Raises:
             LLMCallError: no whole answer came; `.kind`, `.attempts`, `.partial` and `.hint` say more.
+            UsageError: the stream callback is async, or no function.
+            Exception: whatever the stream callback raises, which ends the call.
             QuintetError: the scope admits no further call.
         """
         if scope is not None and scope.admit is not None:

@@ -161,7 +161,10 @@ class AttemptFailed(_CallEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptReset(_CallEventBase):
-    """What `attempt - 1` had streamed is void; `attempt` starts from an empty text."""
+    """What the call has streamed is void; `attempt` starts from an empty text.
+
+    It begins a new attempt, or comes within one, when what was taken for the answer has turned out to be thoughts.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

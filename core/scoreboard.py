@@ -119,7 +119,7 @@ class Scoreboard:
                     line.first_token_at = event.at
             case ReasoningReceived():
                 line = self._line(event.agent_id)
-                if line.is_current(event) and line.state != "streaming":
+                if line.is_current(event) and not line.live_tokens:
                     line.enter("thinking", "reasoning")
             case AttemptFailed():
                 self._fail_attempt(event)

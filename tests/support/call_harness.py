@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -13,6 +13,7 @@ from core.errors import LLMCallError
 from core.events import Event
 from core.llm.call.cache import ResponseCache
 from core.llm.call.caller import Caller
+from core.llm.call.stream_listener import StreamCallback
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage, Reply
@@ -81,7 +82,7 @@ class CallHarness:
         system: str = "You are terse.",
         endpoint: Endpoint | None = None,
         fallbacks: tuple[Endpoint, ...] = (),
-        stream_callback: Callable[[str], None] | None = None,
+        stream_callback: StreamCallback | None = None,
         **request: Any,
     ) -> Reply:
         messages = (ChatMessage.of_text("system", system), ChatMessage.of_text("user", text))

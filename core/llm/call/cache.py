@@ -22,7 +22,7 @@ from core.llm.endpoint import Endpoint
 from core.llm.request import CallRequest
 from core.telemetry.logs import log
 
-SCHEMA_VERSION = 2  # raised when a key or an answer means something else than before
+SCHEMA_VERSION = 3  # raised when a key or an answer means something else than before
 LIFETIME_SECONDS = 24 * 60 * 60.0
 MAX_BYTES = 64 * 1024 * 1024
 BUSY_TIMEOUT_MS = 2000

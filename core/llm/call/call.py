@@ -15,9 +15,9 @@ from core.llm.call.cache import CachedAnswer, ResponseCache, cache_key
 from core.llm.call.call_events import CallEvents
 from core.llm.call.endpoint_call import EndpointCall
 from core.llm.call.services import CallServices, RouteEndpoint
+from core.llm.call.stream_listener import StreamCallback
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
-from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import OUT_OF_SERVICE_SECONDS
 from core.resilience.gate import GateFullError
@@ -47,7 +47,7 @@ class Call:
         route: tuple[Endpoint, ...],
         services: CallServices,
         *,
-        stream_callback: Callable[[str], None] | None = None,
+        stream_callback: StreamCallback | None = None,
         refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> None:
         self.id = uuid4().hex
@@ -136,8 +136,7 @@ class Call:
         if answer is None:
             return None
         self._events.start_attempt(self.endpoint)
-        self._events.received(StreamDelta(answer.text, answer.reasoning))
-        self._events.ended()
+        self._events.replayed(answer.text, answer.reasoning)
         usage = Usage(answer.input_tokens, answer.output_tokens, answer.estimated)
         return CallResult(answer.finish_reason, usage, cached=True)
 

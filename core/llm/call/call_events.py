@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypedDict
 
 from core.clock import Clock
@@ -26,11 +25,12 @@ from core.events import (
 )
 from core.kinds import BreakerState, QueueReason
 from core.llm.call.continuation import OverlapJoiner, PrefillJoiner
+from core.llm.call.stream_listener import StreamCallback, StreamListener
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
+from core.llm.http.answer_splitter import AnswerSplitter, Split
 from core.llm.http.stream_decoder import StreamDelta
 from core.llm.request import CallRequest
-from core.telemetry.logs import log
 
 SAME_TIME_SECONDS = 0.05  # two ends of one wait that differ by less are the same wait
 
@@ -46,6 +46,8 @@ class _Ids(TypedDict):
 class CallEvents:
     """Keeps the text of the current attempt, emits the call's events, and calls the stream callback.
 
+    What a server sends as the answer is split here, before anything else sees it: into the answer and the thoughts.
+
     Attributes:
         attempt: number of the current attempt, from 1; 0 before the first.
         first_token_seconds: of the current attempt; None while nothing came.
@@ -58,13 +60,13 @@ class CallEvents:
         *,
         emit: EventSink,
         clock: Clock,
-        stream_callback: Callable[[str], None] | None = None,
+        stream_callback: StreamCallback | None = None,
     ) -> None:
         self.attempt = 0
         self.first_token_seconds: float | None = None
         self._emit = emit
         self._clock = clock
-        self._stream_callback = stream_callback
+        self._listener = StreamListener(stream_callback) if stream_callback is not None else None
         self._ids = _Ids(
             run_id=request.run_id,
             correlation_id=request.correlation_id,
@@ -75,6 +77,8 @@ class CallEvents:
         self._started = clock.monotonic()
         self._request_started = self._started
         self._prefill = request.prefill
+        self._text_so_far = ""
+        self._splitter = AnswerSplitter()
         self._joiner: PrefillJoiner | OverlapJoiner | None = None
         self._is_attempting = False
         self._has_received = False
@@ -138,7 +142,7 @@ class CallEvents:
         if not again:
             self.attempt += 1
         if self._chars or self._reasoning:
-            self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
+            self._reset()
         self._texts, self._reasoning, self._chars, self._seq = [], [], 0, 0
         self._emitted_wait = None
         self._emit(
@@ -159,10 +163,14 @@ class CallEvents:
         self.first_token_seconds = None
         self._is_attempting = True
         self._request_started = self._now()
-        if text_so_far:
-            self._joiner = OverlapJoiner(text_so_far)
-        else:
-            self._joiner = PrefillJoiner(self._prefill) if self._prefill else None
+        self._text_so_far = text_so_far
+        self._splitter = AnswerSplitter(text_so_far or self._prefill)
+        self._joiner = self._new_joiner()
+
+    def _new_joiner(self) -> PrefillJoiner | OverlapJoiner | None:
+        if self._text_so_far:
+            return OverlapJoiner(self._text_so_far)
+        return PrefillJoiner(self._prefill) if self._prefill else None
 
     def received(self, delta: StreamDelta) -> None:
         """Pass on what one read of the stream brought."""
@@ -174,18 +182,50 @@ class CallEvents:
                 ttft = self.first_token_seconds
                 self._emit(FirstTokenReceived(**self._ids, at=now, attempt=self.attempt, ttft=ttft))
         if delta.reasoning:
-            self._reasoning.append(delta.reasoning)
-            self._emit(
-                ReasoningReceived(**self._ids, at=now, attempt=self.attempt, seq=self._seq, text=delta.reasoning)
-            )
-            self._seq += 1
+            self._show_reasoning(delta.reasoning)
         if delta.text:
-            self._show(delta.text if self._joiner is None else self._joiner.feed(delta.text))
+            split = self._splitter.feed(delta.text)
+            if split is None:
+                self._show(delta.text if self._joiner is None else self._joiner.feed(delta.text))
+            else:
+                self._show_split(split)
+
+    def replayed(self, text: str, reasoning: str) -> None:
+        """Pass on an answer that was given before: it was split then."""
+        self._has_received = True
+        self.first_token_seconds = 0.0
+        self._emit(FirstTokenReceived(**self._ids, at=self._now(), attempt=self.attempt, ttft=0.0))
+        if reasoning:
+            self._show_reasoning(reasoning)
+        self._show(text)
 
     def ended(self) -> None:
         """Pass on what was held back: the stream of this attempt has come to its end."""
+        self._show_split(self._splitter.end())
         if self._joiner is not None:
             self._show(self._joiner.end())
+
+    def _show_split(self, split: Split) -> None:
+        if split.is_restarted:
+            if self._chars > len(self._text_so_far):
+                self._reset()
+                self._texts, self._chars, self._seq = [], 0, 0
+                self._show(self._text_so_far, call_back=False)
+            self._joiner = self._new_joiner()
+        if split.reasoning:
+            self._show_reasoning(split.reasoning)
+        if split.text:
+            self._show(split.text if self._joiner is None else self._joiner.feed(split.text))
+
+    def _show_reasoning(self, reasoning: str) -> None:
+        self._reasoning.append(reasoning)
+        self._emit(ReasoningReceived(**self._ids, at=self._now(), attempt=self.attempt, seq=self._seq, text=reasoning))
+        self._seq += 1
+
+    def _reset(self) -> None:
+        self._emit(AttemptReset(**self._ids, at=self._now(), attempt=self.attempt))
+        if self._listener is not None:
+            self._listener.restarted()
 
     def attempt_failed(self, fault: Fault, *, will_retry: bool, wait_seconds: float = 0.0) -> None:
         """Emit how the current attempt failed; nothing if that is done, or no attempt is under way."""
@@ -288,15 +328,8 @@ class CallEvents:
         )
         self._seq += 1
         self._chars += len(text)
-        if self._stream_callback is not None and call_back:
-            self._call_back(self._stream_callback, text)
-
-    def _call_back(self, callback: Callable[[str], None], text: str) -> None:
-        try:
-            callback(text)
-        except Exception as error:  # noqa: BLE001 - a caller's function; its bug must not cost the answer
-            self._stream_callback = None
-            log("ERROR", "a stream callback raised and is not called again", exception=error)
+        if self._listener is not None and call_back:
+            self._listener.received(text)
 
     def _now(self) -> float:
         return self._clock.monotonic()

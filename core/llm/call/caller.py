@@ -19,6 +19,7 @@ from core.llm.call.accounting import CallAccounting
 from core.llm.call.cache import ResponseCache
 from core.llm.call.call import Call, CallResult
 from core.llm.call.services import CallServices
+from core.llm.call.stream_listener import StreamCallback, StreamCallbackError
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
@@ -85,7 +86,7 @@ class Caller:
         endpoint: Endpoint,
         *,
         fallbacks: tuple[Endpoint, ...] = (),
-        stream_callback: Callable[[str], None] | None = None,
+        stream_callback: StreamCallback | None = None,
         refresh: Callable[[], Awaitable[Endpoint]] | None = None,
     ) -> Reply:
         """Return the whole answer of a model.
@@ -94,11 +95,13 @@ class Caller:
             request: what to send.
             endpoint: where to send it first.
             fallbacks: where to send it, in this order, when the endpoint cannot answer and has not begun to.
-            stream_callback: takes each piece of text as it comes, also those of attempts that fail later.
+            stream_callback: takes each piece of text as it comes, also those of attempts that fail later; with a second
+                parameter, `restarted`, it is told when the text so far is void. What it raises ends the call.
             refresh: gives the endpoint anew before every further attempt; for a server that may come back elsewhere.
 
         Raises:
             LLMCallError: there is no whole answer; its kind says why.
+            UsageError: the stream callback is async, or no function.
         """
         if not self._settings.llm.stream_responses:
             request = replace(request, stream=False)
@@ -111,6 +114,9 @@ class Caller:
             result = await task
         except Fault as fault:
             raise call.failed(fault) from None
+        except StreamCallbackError as raised:
+            call.cancelled()
+            raise raised.error from None
         except Exception as bug:
             unexpected = Fault(bug_kind(bug), call.endpoint)
             self._accounting.call_broke(call.request, unexpected, bug, call.id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.events import (
+    AttemptReset,
     AttemptStarted,
     CallCancelled,
     CallEvent,
@@ -112,7 +113,7 @@ class JournalLines:
             return
         if isinstance(event, CallEvent) and event.call_id in self._calls:
             yield from self._held(self._calls[event.call_id])
-            if isinstance(event, AttemptStarted):
+            if isinstance(event, AttemptStarted | AttemptReset):
                 del self._calls[event.call_id]
         match event:
             case CallFinished():

@@ -18,7 +18,6 @@ MAX_NOTES_CHARS = 800
 MAX_DESCRIBED_BLOCKS = 10
 MAX_DESCRIBED_CHARS = 80
 
-_THINKING = re.compile(r"^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL | re.IGNORECASE)
 _GREETING = re.compile(
     r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)|below is|the following)\b", re.IGNORECASE
 )
@@ -60,7 +59,6 @@ class _FileAnswer:
     text: str
     path: PurePosixPath
     stopped: bool
-    thoughts: str
 
     @property
     def is_document(self) -> bool:
@@ -80,11 +78,7 @@ def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
             f"the answer for {path} was cut off at its length limit",
             hint="raise LLM_MAX_TOKENS, or ask for a shorter file",
         )
-    text = storable(answer)
-    thinking = _THINKING.match(text)
-    if thinking is not None:
-        text = text[thinking.end() :]
-    parsed = _FileAnswer(text, PurePosixPath(path), finish_reason == "stop", thinking[1] if thinking else "")
+    parsed = _FileAnswer(storable(answer), PurePosixPath(path), finish_reason == "stop")
     return _read_document(parsed) if parsed.is_document else _read_code(parsed)
 
 
@@ -181,7 +175,7 @@ def _accept(answer: _FileAnswer, text: str, declared: str | None, notes: str) ->
     text = _without_path_line(text, answer)
     if not text.strip() and answer.path.name not in EMPTY_FILE_NAMES:
         raise ArtifactError("empty", f"the answer for {answer.path} holds an empty file", hint="ask for the file again")
-    around = plain_paragraphs(f"{answer.thoughts}\n\n{notes}", limit=MAX_NOTES_CHARS)
+    around = plain_paragraphs(notes, limit=MAX_NOTES_CHARS)
     return ReadFile(text.rstrip("\n") + "\n", declared, around)
 
 

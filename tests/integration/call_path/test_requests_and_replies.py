@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
-from core.errors import LLMCallError
+from core.errors import LLMCallError, UsageError
+from core.events import CallCancelled
 from tests.support.call_harness import MODEL, CallHarness
 from tests.support.fault_server import (
     error,
     ok,
     status,
+    stream,
+    token,
 )
 
 
@@ -34,21 +38,49 @@ async def test_the_request_carries_everything_that_was_asked_for(harness: CallHa
     }
 
 
-async def test_the_stream_callback_gets_the_text_and_may_not_harm_the_call(harness: CallHarness) -> None:
+async def test_the_stream_callback_gets_the_text(harness: CallHarness) -> None:
     heard: list[str] = []
 
-    def listen(text: str) -> None:
-        heard.append(text)
-        raise RuntimeError("the listener is broken")
-
     reply = await harness.call(stream_callback=heard.append)
+
     assert "".join(heard) == reply.text
-    heard.clear()
 
-    reply = await harness.call(stream_callback=listen)
 
-    assert reply.text == "Hello there"
-    assert len(heard) == 1
+@pytest.mark.parametrize("raised", [RuntimeError("mine"), TimeoutError("mine"), httpx2.ReadError("mine")], ids=type)
+async def test_what_a_stream_callback_raises_ends_the_call(harness: CallHarness, raised: Exception) -> None:
+    def listen(_text: str) -> None:
+        raise raised
+
+    with pytest.raises(type(raised), match="mine") as seen:
+        await harness.call(stream_callback=listen)
+
+    assert seen.value is raised
+    assert len(harness.server.journal) == 1
+    assert len(harness.recorder.of(CallCancelled)) == 1
+    assert harness.counted_failures == 0
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_an_async_stream_callback_is_refused(harness: CallHarness, is_async: bool) -> None:
+    async def listen(_text: str) -> None:
+        raise AssertionError("nobody awaits this")
+
+    with pytest.raises(UsageError, match="async"):
+        await harness.call(stream_callback=listen if is_async else lambda text: listen(text.upper()))
+
+    assert len(harness.server.journal) == (0 if is_async else 1)
+
+
+async def test_a_stream_callback_is_told_that_an_answer_starts_again(harness: CallHarness) -> None:
+    harness.server.script([stream(token("Hel"), then="reset"), status(503), ok("Hello there")])
+    heard: list[tuple[str, bool]] = []
+
+    def listen(text: str, restarted: bool = False) -> None:
+        heard.append((text, restarted))
+
+    await harness.call(stream_callback=listen)
+
+    assert heard == [("Hel", False), ("", True), ("Hello there", False)]
 
 
 async def test_the_key_is_in_no_message_even_if_the_server_repeats_it(harness: CallHarness) -> None:

@@ -40,7 +40,6 @@ FORMS = {
     "closing fence glued to the code": f"```python\n{CODE.rstrip()}```",
     "no fence at all": CODE,
     "only the closing fence": f"{CODE}```\nThis adds two numbers.",
-    "thinking first": f"<think>a ```python\nx = 1\n``` would do</think>\n```python\n{CODE}```",
     "trailing blank lines": f"```python\n{CODE}\n\n\n```",
 }
 

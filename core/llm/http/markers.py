@@ -1,0 +1,160 @@
+"""The marks that chat templates and reasoning models put around an answer, as they leak into its text: one table of spellings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+MarkerKind = Literal[
+    "thoughts_begin", "thoughts_end", "answer_begin", "answer_end", "turn_begin", "turn_end", "channel", "message"
+]
+"""thoughts_*: around reasoning; answer_*: around what follows it; turn_*: around one speaker's words.
+
+channel and message: around the name of a Harmony channel (analysis, commentary, final).
+"""
+
+MAX_ATTRIBUTES_CHARS = 160
+
+_THOUGHTS = (
+    "think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "inner_thoughts",
+    "inner_monologue", "internal_monologue", "chain_of_thought", "seed:think", "mm:think", "ant:thinking", "antthinking",
+    "longcat_think",
+)  # fmt: skip
+_THOUGHTS_BEGIN = (
+    "begin_of_thought", "begin_of_thinking", "start_thinking", "start_of_thought", "start_of_thinking", "think_start",
+)  # fmt: skip
+_THOUGHTS_END = (
+    "end_of_thought", "end_of_thinking", "end_thinking", "think_end",
+)  # fmt: skip
+_ANSWER_BEGIN = ("begin_of_solution", "start_response", "begin_of_answer")
+_ANSWER_END = ("end_of_solution", "end_response", "end_of_answer")
+_TURN_BEGIN = (
+    "im_start", "start", "start_header_id", "end_header_id", "start_of_turn", "start_of_role", "end_of_role", "assistant",
+    "user", "system", "begin_of_text", "begin_of_sentence", "start_of_turn_token", "chatbot_token", "user_token",
+    "system_token", "im_middle", "im_sep",
+)  # fmt: skip
+_TURN_END = (
+    "im_end", "eot_id", "eom_id", "end", "endoftext", "end_of_text", "end_of_turn", "endofturn", "end_of_turn_token",
+    "end_of_sentence", "end_of_message", "return", "call", "eot", "eos", "eod", "eos_token", "endofpiece", "role_end",
+    "assistant_end", "end_of_document",
+)  # fmt: skip
+
+# As `_spelled` writes them: lower case, no white space, no attributes, ASCII bars and brackets.
+_KINDS: dict[str, MarkerKind] = {
+    **{f"<{name}>": "thoughts_begin" for name in _THOUGHTS},
+    **{f"</{name}>": "thoughts_end" for name in _THOUGHTS},
+    **{f"[{name}]": "thoughts_begin" for name in _THOUGHTS[:5]},
+    **{f"[/{name}]": "thoughts_end" for name in _THOUGHTS[:5]},
+    **{f"<|{name}|>": "thoughts_begin" for name in (*_THOUGHTS[:5], *_THOUGHTS_BEGIN)},
+    **{f"<|/{name}|>": "thoughts_end" for name in _THOUGHTS[:5]},
+    **{f"<|{name}|>": "thoughts_end" for name in _THOUGHTS_END},
+    **{f"<|{name}|>": "answer_begin" for name in _ANSWER_BEGIN},
+    **{f"<|{name}|>": "answer_end" for name in _ANSWER_END},
+    "<answer>": "answer_begin",
+    "</answer>": "answer_end",
+    **{f"<|{name}|>": "turn_begin" for name in _TURN_BEGIN},
+    **{f"[|{name}|]": "turn_begin" for name in ("assistant", "user", "system")},
+    "<start_of_turn>": "turn_begin",
+    "<|turn>": "turn_begin",
+    "[inst]": "turn_begin",
+    **{f"<|{name}|>": "turn_end" for name in _TURN_END},
+    **{f"[|{name}|]": "turn_end" for name in ("endofturn", "im_end")},
+    **{f"<{name}>": "turn_end" for name in ("end_of_turn", "end_of_utterance", "eos", "eot", "eod", "endoftext", "im_end")},
+    "</s>": "turn_end",
+    "<turn|>": "turn_end",
+    "[/inst]": "turn_end",
+    "[eos]": "turn_end",
+    "<|channel|>": "channel",
+    "<|message|>": "message",
+}  # fmt: skip
+TAKES_ROLE = frozenset({"<|im_start|>", "<|start|>", "<|start_header_id|>", "<start_of_turn>", "<|turn>", "<|start_of_role|>"})  # fmt: skip
+DETAILS_BEGIN, DETAILS_END = "<details>", "</details>"  # marks of thoughts only as some web front ends write them
+
+_TRIGGER = re.compile(r"[<\[◁]")
+_MARKER = re.compile(
+    r"(?P<open>[<\[◁])[ \t]?(?P<bar>[|\uff5c]?/?)[ \t]?(?P<name>[\w:.\u2581-]*)"
+    rf"(?P<attributes>[ \t][^<>\[\]◁▷|\uff5c\n]{{0,{MAX_ATTRIBUTES_CHARS}}})?(?P<end_bar>[|\uff5c]?)(?P<close>[>\]▷])"
+)
+_BEGINNING = re.compile(
+    r"(?P<open>[<\[◁])[ \t]?(?P<bar>[|\uff5c]?/?)[ \t]?(?P<name>[\w:.\u2581-]*)"
+    rf"(?P<attributes>[ \t][^<>\[\]◁▷|\uff5c\n]{{0,{MAX_ATTRIBUTES_CHARS}}})?(?P<end_bar>[|\uff5c]?)\Z"
+)
+_ASCII = str.maketrans("\uff5c\u2581\u25c1\u25b7", "|_<>")
+_QUOTES = frozenset("`\"'")
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A mark in a text, from `start` to `end`; `spelling` is as the table has it."""
+
+    kind: MarkerKind
+    start: int
+    end: int
+    spelling: str
+
+
+def may_hold_marker(text: str) -> bool:
+    """Return whether a mark may begin in a piece of a text: what every piece of an answer is asked."""
+    return "<" in text or "[" in text or (not text.isascii() and "◁" in text)
+
+
+def next_marker(text: str, start: int, *, before: str = "", is_end: bool = False) -> Marker | int | None:
+    """Return the first mark from `start` on, the place of what may yet become one, or None if there is neither.
+
+    Args:
+        text: a part of an answer.
+        start: where to look from.
+        before: the character before the text.
+        is_end: nothing follows the text.
+    """
+    for trigger in _TRIGGER.finditer(text, start):
+        at = trigger.start()
+        marker = _marker_at(text, at)
+        if marker is None:
+            if not is_end and _may_become_marker(text, at):
+                return at
+            continue
+        if marker.end == len(text) and not is_end:
+            return at  # the next character tells whether it is quoted, or a link
+        previous = text[at - 1] if at else before
+        following = text[marker.end : marker.end + 1]
+        is_quoted = previous in _QUOTES and previous == following
+        is_link = marker.spelling.startswith("[") and following in {"(", "[", ":"}
+        if not is_quoted and not is_link:
+            return marker
+    return None
+
+
+def _marker_at(text: str, at: int) -> Marker | None:
+    found = _MARKER.match(text, at)
+    if found is None:
+        return None
+    spelling = _spelled(found["open"] + found["bar"] + found["name"]) + _spelled(found["end_bar"] + found["close"])
+    if found["attributes"] and found["attributes"].strip():
+        if spelling == DETAILS_BEGIN and 'type="reasoning"' in found["attributes"]:
+            return Marker("thoughts_begin", at, found.end(), spelling)
+        if found["bar"] or found["attributes"].rstrip().endswith("/"):
+            return None
+    if spelling == DETAILS_END:
+        return Marker("thoughts_end", at, found.end(), spelling)
+    kind = _KINDS.get(spelling)
+    return Marker(kind, at, found.end(), spelling) if kind is not None else None
+
+
+def _may_become_marker(text: str, at: int) -> bool:
+    found = _BEGINNING.match(text, at)
+    if found is None:
+        return False
+    begun = _spelled(found["open"] + found["bar"] + found["name"])
+    if found["attributes"] or found["end_bar"]:
+        begun += _spelled(found["end_bar"])
+        return any(known.startswith(begun) and known[len(begun)] in "|>]" for known in _BEGINNINGS)
+    return any(known.startswith(begun) for known in _BEGINNINGS)
+
+
+def _spelled(text: str) -> str:
+    return text.translate(_ASCII).lower()
+
+
+_BEGINNINGS = (*_KINDS, DETAILS_BEGIN, DETAILS_END)
