@@ -62,7 +62,8 @@ def warnings(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     setup_logging(log_file=log_file)
 
     def read() -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
+        text = log_file.read_text(encoding="utf-8") if log_file.exists() else ""  # it begins with its first line
+        lines = [json.loads(line) for line in text.splitlines()]
         return [line for line in lines if line["level"] == "WARNING"]
 
     yield read
