@@ -203,14 +203,14 @@ class ServerError:
     Attributes:
         status: HTTP status, or the number that an error inside a stream named; None if there was none.
         retry_after_seconds: the wait that it asks for; None if it names none.
-        repeat_key: equal for errors that only repeat; "" if the next one may differ.
+        blames_request: it says that the request is at fault, not the server.
         adaptation: the change of the request that it asks for.
         window: what it said of its context window.
     """
 
     status: int | None = None
     retry_after_seconds: float | None = None
-    repeat_key: str = ""
+    blames_request: bool = False
     adaptation: Adaptation | None = None
     window: RefusedWindow | None = None
 

@@ -10,7 +10,7 @@ from tenacity.wait import wait_base
 
 MAX_DOUBLINGS = 64  # beyond it only the cap counts, and a float would overflow
 
-CAPACITY = 50  # ten retries at once; every success pays some back
+CAPACITY = 50  # at least: ten retries at once; every success pays some back
 RETRY_COST = 5
 RATE_LIMIT_COST = 1  # the server is well and said when to come back
 
@@ -52,11 +52,20 @@ class WaitBackoff(wait_base):
 
 
 class RetryBudget:
-    """Retries draw from it and successes fill it again, so that a sick server is not asked by every agent again and again."""
+    """Retries draw from it and successes fill it again, so that a sick server is not asked again and again for ever.
+
+    Args:
+        capacity: what it holds when it is full.
+    """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._tokens = capacity
+
+    @classmethod
+    def for_team(cls, agents: int, retries: int) -> RetryBudget:
+        """Return one from which every agent can pay all the retries of one call: a short burst of faults ends none."""
+        return cls(max(CAPACITY, agents * retries * RETRY_COST))
 
     @property
     def tokens(self) -> int:

@@ -22,7 +22,7 @@ from tests.support.fault_server import DONE, Step, error, event, http_chunk, sta
 from tests.support.loopback_server import BUFFER_BYTES, LoopbackServer, reset_on_close
 
 BROKEN_SHARE = 0.3
-MOST_IN_A_ROW = 2  # of one request: with three retries, and two restarts of a stream, a run must get through
+MOST_IN_A_ROW = 2  # of one request: with three retries a run must get through
 MOST_EVENTS = 4  # that are let through before an answer breaks
 
 REFUSALS: dict[str, Step] = {

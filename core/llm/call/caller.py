@@ -186,7 +186,9 @@ class Caller:
                 pool=self._pool,
                 servers=self._servers,
                 breakers=breakers,
-                retry_budget=RetryBudget(),
+                retry_budget=RetryBudget.for_team(
+                    self._settings.team.max_concurrent_agents, self._settings.llm.max_retries
+                ),
                 accounting=self._accounting,
                 cache=self._cache,
                 emit=self._emit,

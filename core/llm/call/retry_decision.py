@@ -13,8 +13,6 @@ from core.llm.endpoint import Endpoint
 from core.llm.faults import Adaptation, Fault
 from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
 
-MAX_STREAM_RESTARTS = 2  # an answer that breaks half-way three times will break again
-
 AttemptReason = Literal[
     "first", "retry", "trial", "reconnect", "adapted", "shortened", "loading", "continuation", "none"
 ]
@@ -81,8 +79,7 @@ class RetryDecision:
         self._adaptations: set[Adaptation] = set()
         self._has_reconnected = False
         self._has_retried_once = False
-        self._restarts = 0
-        self._last_repeat_key = ""
+        self._was_blamed = False
 
     def counted_fault(self, fault: Fault, endpoint: Endpoint) -> Fault:
         """Return the fault that counts: a server that closes a second connection at once does not close idle ones."""
@@ -92,7 +89,7 @@ class RetryDecision:
 
     def decide(self, failed: FailedAttempt) -> tuple[AttemptOutcome, NextAttempt]:
         """Return what the circuit breaker counts for an attempt that has failed, and what the next one is."""
-        repeats = self._repeats_last(failed.fault)
+        repeats = self._repeats_blame(failed.fault)
         outcome: AttemptOutcome = "neutral" if repeats else failed.fault.outcome
         return outcome, self._next_attempt(failed, outcome, repeats=repeats)
 
@@ -129,7 +126,7 @@ class RetryDecision:
                 if failed.was_trial and is_still_away and failed.may_wait_for_breaker:
                     # It costs the call no retry: the waits between trials have an end.
                     return NextAttempt("trial", waits_for_server)
-                if not repeats and self._may_pass(failed):
+                if not repeats and self._may_pass(fault):
                     return NextAttempt("retry", waits_for_server)
                 return NextAttempt("none")
             case "fail":
@@ -137,18 +134,15 @@ class RetryDecision:
             case _:
                 assert_never(fault.action)
 
-    def _repeats_last(self, fault: Fault) -> bool:
-        """Whether the server only repeats its last error, word for word; the breaker counts it once."""
-        repeats = bool(fault.error.repeat_key) and fault.error.repeat_key == self._last_repeat_key
-        self._last_repeat_key = fault.error.repeat_key
+    def _repeats_blame(self, fault: Fault) -> bool:
+        """Whether the server says for the second time running that the request is at fault; the breaker counts one."""
+        repeats = fault.error.blames_request and self._was_blamed
+        self._was_blamed = fault.error.blames_request
         return repeats
 
-    def _may_pass(self, failed: FailedAttempt) -> bool:
+    def _may_pass(self, fault: Fault) -> bool:
         """Whether another attempt may end better than the ones so far."""
-        if failed.fault.rule.is_retried_once:
-            is_first, self._has_retried_once = not self._has_retried_once, True
-            return is_first
-        if failed.had_received:
-            self._restarts += 1
-            return self._restarts <= MAX_STREAM_RESTARTS
-        return True
+        if not fault.rule.is_retried_once:
+            return True
+        is_first, self._has_retried_once = not self._has_retried_once, True
+        return is_first

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from core.kinds import BugKind, FaultKind, bug_kind
 from core.llm.endpoint import Endpoint
+from core.llm.errors.blamed_request import blames_request
 from core.llm.errors.refused_window import refused_window
 from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import Adaptation, Fault, ServerError, clean_detail, fault_rule
@@ -26,6 +26,10 @@ _QUOTA = re.compile(
 _SYSTEM_ROLE = re.compile(
     r"system role (?:is )?not supported|system.{0,20}(?:message|role).{0,40}(?:not |un)support|"
     r"(?:not |un)support.{0,40}system.{0,20}(?:message|role)|only user and assistant roles",
+    re.IGNORECASE,
+)
+_DEAD_MODEL = re.compile(  # LM Studio reports with status 400 that the model is gone
+    r"model (?:has )?(?:crashed|(?:was )?unloaded|(?:is )?not loaded)|process has terminated|unexpectedly stopped",
     re.IGNORECASE,
 )
 _KIND_BY_TYPE: dict[str, FaultKind] = {
@@ -51,6 +55,7 @@ _KIND_BY_STATUS: dict[int, FaultKind] = {
     408: "http_408",
     409: "http_409",
     425: "http_425",
+    424: "server",  # TGI: the generation has failed
     429: "rate_limit",
 }
 
@@ -126,7 +131,7 @@ def classify_answer(
     said = ServerError(
         status=code,
         retry_after_seconds=retry_after_seconds(headers, now) if may_name_wait else None,
-        repeat_key=_fingerprint(message) if code == 500 and error.get("message") else "",
+        blames_request=kind in {"server", "stream_error"} and blames_request(error, message),
         adaptation=_adaptation(error, text) if may_name_change else None,
         window=window,
     )
@@ -159,7 +164,7 @@ def _kind_of_status(code: int, text: str) -> FaultKind:
         return _KIND_BY_STATUS[code]
     if code == 503 and re.search(r"loading model|model is loading", text, re.IGNORECASE):
         return "loading"
-    if code >= 500 and code != 501:
+    if (code >= 500 and code != 501) or (code == 400 and _DEAD_MODEL.search(text)):
         return "server"
     return "bad_request"
 
@@ -181,11 +186,6 @@ def _adaptation(error: Mapping[str, Any], text: str) -> Adaptation | None:
     if _SYSTEM_ROLE.search(text):
         return "fold_system"
     return None
-
-
-def _fingerprint(message: str) -> str:
-    # Not the words themselves: a server may have put the key among them.
-    return sha256(message.encode("utf-8", "replace")).hexdigest()
 
 
 def _body_text(error: Any) -> str:  # openai.APIStatusError, whose response may not have been read

@@ -103,23 +103,29 @@ async def test_waiting_calls_hear_their_place_in_the_line(harness: CallHarness) 
     assert [queued.position for queued in harness.recorder.of(CallQueued)] == [0, 1, 0]
 
 
-async def test_109_when_the_teams_retries_are_used_up_a_call_fails_at_once(harness: CallHarness) -> None:
-    harness.configure(max_retries=10, breaker={"threshold": 100})
-    harness.server.script([status(503)] * 20)
+TEAM = ("business_analyst", "developer", "qa_engineer", "devops_engineer", "technical_writer")
 
-    assert (await harness.fail()).attempts == 11
+
+async def test_109_every_agent_may_use_all_its_retries_and_then_a_call_fails_at_once(harness: CallHarness) -> None:
+    harness.configure(max_retries=10, breaker={"threshold": 100})
+    harness.server.script([status(503)] * 60)
+
+    for agent_id in TEAM:
+        assert (await harness.fail(agent_id=agent_id)).attempts == 11
     harness.server.journal.clear()
+    harness.recorder.events.clear()
     other = await harness.fail(agent_id="qa_engineer")
     assert (other.kind, other.attempts, len(harness.server.journal)) == ("retry_budget", 1, 1)
     assert "503" in other.message
-    [told] = [failed for failed in harness.recorder.of(AttemptFailed) if failed.agent_id == "qa_engineer"]
+    [told] = harness.recorder.of(AttemptFailed)
     assert (told.kind, told.will_retry) == ("server", False)
 
 
 async def test_109_successes_fill_the_teams_retries_again(harness: CallHarness) -> None:
     harness.configure(max_retries=10, breaker={"threshold": 100})
-    harness.server.script([status(503)] * 11)
-    await harness.fail()
+    harness.server.script([status(503)] * 55)
+    for agent_id in TEAM:
+        await harness.fail(agent_id=agent_id)
 
     for _ in range(5):
         await harness.call()

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from core.events import AttemptFailed, AttemptStarted
 from core.llm.http.pool import ClientPool
 from tests.integration.call_path.scripts import HELLO
@@ -15,6 +17,7 @@ from tests.support.fault_server import (
     DONE,
     FaultServer,
     Step,
+    Then,
     finish,
     hang_up,
     http_chunk,
@@ -40,12 +43,25 @@ async def test_90_a_restarted_answer_holds_no_character_of_the_first_one(harness
     ]  # fmt: skip
 
 
-async def test_91_an_answer_that_always_breaks_is_given_up_after_two_restarts(harness: CallHarness) -> None:
-    harness.server.script([stream(*HELLO, then="reset")] * 4)
+@pytest.mark.parametrize(("then", "kind"), [("reset", "cut"), ("close", "truncated_stream"), ("hold", "stall")])
+async def test_91_an_answer_that_always_breaks_is_given_up_after_all_attempts(
+    harness: CallHarness, then: Then, kind: str
+) -> None:
+    harness.configure(stall_timeout=0.5)
+    harness.server.script([stream(*HELLO, then=then, framing="close")] * 9)
 
     failed = await harness.fail()
 
-    assert (failed.kind, failed.attempts, failed.partial) == ("cut", 3, "Hello there")
+    assert (failed.kind, failed.attempts, failed.partial) == (kind, 4, "Hello there")
+    assert len(harness.server.journal) == 4
+
+
+async def test_91_an_answer_that_breaks_three_times_is_whole_at_the_fourth_attempt(harness: CallHarness) -> None:
+    harness.server.script([*[stream(*HELLO, then="reset")] * 3, ok("whole")])
+
+    reply = await harness.call()
+
+    assert (reply.text, reply.attempts) == ("whole", 4)
 
 
 async def test_92_a_connection_the_server_had_closed_costs_nothing(harness: CallHarness) -> None:

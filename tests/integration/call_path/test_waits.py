@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from core.events import AttemptFailed, BreakerChanged, RateLimited
 from tests.support.call_harness import CallHarness
-from tests.support.fault_server import Step, error, ok, status
+from tests.support.fault_server import Step, error, event, ok, status, stream
 
 
 @pytest.mark.parametrize(
@@ -110,9 +111,48 @@ async def test_46_a_server_that_has_loaded_its_model_tells_its_size(harness: Cal
     assert harness.caller.pool_status().slots == 2
 
 
-async def test_47_an_error_that_only_repeats_itself_is_not_tried_a_third_time(harness: CallHarness) -> None:
-    harness.server.script([error(500, "Failed to parse messages")] * 5)
+@pytest.mark.parametrize(
+    "blame",
+    [
+        error(500, "Failed to parse messages: Missing 'role' in message", type="server_error"),
+        error(503, "Unsupported value", param="temperature"),
+        stream(event({"error": {"message": "Conversation roles must alternate user/assistant", "code": 500}})),
+    ],
+    ids=["47 words", "47 param", "47 in a stream"],
+)
+async def test_47_what_blames_the_request_is_asked_once_more_and_no_third_time(
+    harness: CallHarness, blame: Step
+) -> None:
+    harness.server.script([blame] * 5)
 
     failed = await harness.fail()
 
     assert (failed.kind, len(harness.server.journal), harness.counted_failures) == ("server", 2, 1)
+
+
+@pytest.mark.parametrize("max_retries", [0, 1, 3, 6])
+async def test_44_the_same_ordinary_error_again_and_again_uses_all_retries(
+    harness: CallHarness, max_retries: int
+) -> None:
+    harness.configure(max_retries=max_retries, breaker={"threshold": 50})
+    harness.server.answer_by(lambda _body: error(500, "Internal server error", type="server_error"))
+
+    failed = await harness.fail()
+
+    assert (failed.kind, failed.attempts, len(harness.server.journal)) == ("server", max_retries + 1, max_retries + 1)
+
+
+async def test_44_five_agents_outlive_three_seconds_of_internal_errors(harness: CallHarness) -> None:
+    harness.configure(max_concurrency=5)
+    ill_until = harness.clock.monotonic() + 3
+
+    def answer(_body: dict[str, Any]) -> str | Step:
+        if harness.clock.monotonic() < ill_until:
+            return error(500, "Internal server error", type="server_error")
+        return "well again"
+
+    harness.server.answer_by(answer)
+    calls = [asyncio.create_task(harness.call(f"call {number}")) for number in range(5)]
+    await asyncio.wait(calls)
+
+    assert [call.result().text for call in calls] == ["well again"] * 5

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from core.kinds import FaultKind
-from core.llm.call.retry_decision import MAX_STREAM_RESTARTS, AttemptReason, FailedAttempt, NextAttempt, RetryDecision
+from core.llm.call.retry_decision import AttemptReason, FailedAttempt, NextAttempt, RetryDecision
 from core.llm.endpoint import make_endpoint
 from core.llm.faults import FAULT_RULES, Fault, FaultAction, ServerError
 from core.resilience.retry import RATE_LIMIT_COST, RETRY_COST, RetryBudget
@@ -112,34 +112,29 @@ def test_a_server_that_may_be_gone_is_waited_for_where_that_is_possible(trial: b
     assert not decision().decide(failed("server", trial=trial))[1].waits_for_server
 
 
-def test_an_error_that_only_repeats_itself_is_counted_once_and_not_retried() -> None:
+def test_what_blames_the_request_twice_running_is_counted_once_and_not_retried() -> None:
     decides = decision()
-    attempts = [failed(repeat_key=key) for key in ("a", "b", "b", "a")]
+    attempts = [failed(blames_request=blames) for blames in (True, False, True, True)]
 
     assert [decides.decide(attempt) for attempt in attempts] == [
         ("failure", NextAttempt("retry")),
         ("failure", NextAttempt("retry")),
-        ("neutral", NextAttempt("none")),
         ("failure", NextAttempt("retry")),
+        ("neutral", NextAttempt("none")),
     ]
 
 
-def test_errors_without_a_text_to_compare_never_repeat_themselves() -> None:
-    assert reasons(failed(), failed(), failed()) == ["retry"] * 3
+def test_what_does_not_blame_the_request_is_retried_however_often_it_comes() -> None:
+    assert reasons(*[failed()] * 20) == ["retry"] * 20
 
 
 def test_an_empty_answer_is_asked_for_once_more() -> None:
     assert reasons(failed("empty"), failed("server"), failed("empty")) == ["retry", "retry", "none"]
 
 
-def test_an_answer_that_breaks_half_way_is_restarted_only_so_often() -> None:
-    broken = failed("cut", received=True)
-
-    assert reasons(*[broken] * MAX_STREAM_RESTARTS, failed("cut"), broken) == [
-        *["retry"] * MAX_STREAM_RESTARTS,
-        "retry",
-        "none",
-    ]
+@pytest.mark.parametrize("kind", ["cut", "stall", "truncated_stream", "malformed", "stream_error", "server"])
+def test_an_answer_that_breaks_half_way_is_retried_like_any_other(kind: FaultKind) -> None:
+    assert reasons(*[failed(kind, received=True)] * 20) == ["retry"] * 20
 
 
 def test_retries_are_paid_until_nothing_is_left_and_given_back_after_an_answer() -> None:
