@@ -26,6 +26,8 @@ from core.kinds import (
     VerdictValue,
 )
 
+SCHEMA_VERSION = 1  # raised when a type or a field means something else than before; both may be added without
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

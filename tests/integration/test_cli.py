@@ -89,7 +89,8 @@ async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, variables):
         ended = await quintet(tmp_path, "run", "Reverse a text", "--json", variables=variables)
 
-    events = [json.loads(line) for line in ended.out.splitlines()]
+    schema, *events = [json.loads(line) for line in ended.out.splitlines()]
+    assert schema == {"type": "schema", "version": 1}
     assert [next(iter(event)) for event in events] == ["type"] * len(events)
     assert (events[0]["type"], events[-1]["type"]) == ("run_started", "run_finished")
     assert (events[-1]["status"], events[-1]["verdict"]) == ("passed", "pass")

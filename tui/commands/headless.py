@@ -14,7 +14,7 @@ from core.doctor import examine, terminal_finding
 from core.engine import Engine
 from core.errors import ConfigValidationError, ModelUnavailableError, QuintetError
 from core.events import Event
-from core.sessions.journal import JournalLines
+from core.sessions.journal import JournalLines, schema_line
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
@@ -78,6 +78,7 @@ async def _run(run: HeadlessRun, settings: Settings) -> int:
     engine = Engine(settings, emit=sink.receive, when_budget_is_reached="go_on" if run.approve_all else "fail")
     sink.on_lost_reader = engine.cancel_run
     sink.titles = {agent.id: agent.title for agent in engine.agents.values()}
+    sink.start()
     with _Interrupts(engine):
         async with engine:
             for warning in engine.warnings:
@@ -102,6 +103,11 @@ class _Sink:
         # The lines of the journal: a server that repeats a key it was sent must not bring it into a script's log.
         self._json_lines = JournalLines()
         self.on_lost_reader: Callable[[], bool] = _nothing
+
+    def start(self) -> None:
+        """Print which schema the lines follow, for scripts."""
+        if self._as_json:
+            self._write([schema_line().decode("ascii").rstrip("\n")])
 
     def receive(self, event: Event) -> None:
         if self._as_json:

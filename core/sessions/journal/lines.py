@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.events import (
+    SCHEMA_VERSION,
     AttemptReset,
     AttemptStarted,
     CallCancelled,
@@ -25,6 +26,7 @@ from core.events import (
 )
 from core.redaction import cover, equal_but_for_cover, redact, split_before_begun_secret
 
+SCHEMA_TYPE = "schema"
 MAX_LINE_CHARS = 65_536
 EVENT_CHARS = 300  # what an event takes beside its text, roughly
 
@@ -98,6 +100,11 @@ class _CallText:
 
     written: list[str] = field(default_factory=list)
     held: TokensReceived | ReasoningReceived | None = None
+
+
+def schema_line() -> bytes:
+    """Return the first line of a journal, and of what a script is given: which schema the lines after it follow."""
+    return json.dumps({"type": SCHEMA_TYPE, "version": SCHEMA_VERSION}).encode("ascii") + b"\n"
 
 
 class JournalLines:

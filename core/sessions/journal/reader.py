@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import WorkspaceError
-from core.events import uses_known_words
+from core.events import SCHEMA_VERSION, uses_known_words
 from core.sessions.journal.call_contract import CallContract
+from core.sessions.journal.lines import SCHEMA_TYPE
 
 DAMAGED = "journal_damaged"
 
@@ -22,13 +23,15 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:  # JSON values, `type`
     {"type": "journal_incomplete", "lost_events": how many, "why": a sentence}.
 
     Raises:
-        WorkspaceError: there is no such file, or it cannot be read.
+        WorkspaceError: there is no such file, it cannot be read, or a newer Quintet wrote it by another schema.
     """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 event = _event_of(line)
-                if event is not None:
+                if event is not None and event["type"] == SCHEMA_TYPE:
+                    _check_schema(event.get("version"), path)
+                elif event is not None:
                     yield event
                 elif line.endswith(b"\n"):
                     yield {"type": DAMAGED, "line": number}
@@ -60,6 +63,14 @@ def check_journal(path: Path) -> tuple[str, ...]:
             case _:
                 contract.see_record(event)
     return tuple(contract.violations)
+
+
+def _check_schema(version: object, path: Path) -> None:
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"the journal {path} follows schema {version}, and this Quintet reads schemas up to {SCHEMA_VERSION}",
+            hint="read it with the Quintet that wrote it, or a newer one",
+        )
 
 
 def _event_of(line: bytes) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from core.events import CallCancelled, CallFailed, CallFinished, Event, RunFinished, StepFinished
-from core.sessions.journal.lines import JournalLines, PendingEvents
+from core.sessions.journal.lines import JournalLines, PendingEvents, schema_line
 from core.telemetry.logs import log
 
 BLOCK_BYTES = 65_536
@@ -109,6 +109,8 @@ class Journal:
     def _keep(self) -> None:
         lines = JournalLines()
         with JournalFile(self._path) as file:
+            if file.is_empty:
+                file.append(schema_line())
             while (batch := self._next()) is not None:
                 events, count = batch
                 file.append(b"".join(line for event in events for line in lines.of(event)))
@@ -162,6 +164,10 @@ class JournalFile:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
+
+    @property
+    def is_empty(self) -> bool:
+        return self._whole_bytes == 0
 
     def append(self, lines: bytes) -> None:
         left = memoryview(lines)
