@@ -1,11 +1,14 @@
 """The schema and loader of prompts/: agents and common texts as data, checked when they are loaded.
 
-Templates are those of string.Template: `$name` is replaced, `$$` is a dollar sign. Values are inserted verbatim.
+Templates are those of string.Template: `$name` is replaced, `$$` is a dollar sign. Values are inserted as they are, but
+for what would read as a tag of a template or as a turn of the conversation: see core/text/structure.py.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
@@ -17,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from core.errors import PromptError
 from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
+from core.text.structure import mark_structure
 from core.text.suggest import suggest
 
 KNOWN_VARIABLES: Mapping[str, str] = {
@@ -58,6 +62,8 @@ Output = Literal["file", "text", "list", "verdict"]
 
 NOTES_OF_AGENTS = frozenset({"receives", "yields"})
 """Fields that an agent's file may have for those who read it; nothing depends on them."""
+
+_TAG = re.compile(r"</?([a-z][a-z0-9_]*)>")
 
 TemplateText = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -167,11 +173,33 @@ class CommonPrompts(_Prompt):
 
 
 def render(template: str, variables: Mapping[str, str], where: str) -> str:
-    """Return the template with its variables replaced in one pass; PromptError names a missing one and `where`."""
-    try:
-        return Template(template).substitute(variables)
-    except KeyError as error:
-        raise PromptError(f"{where}: the variable ${error.args[0]} has no value") from None
+    """Return the template with its variables replaced in one pass; PromptError names a missing one and `where`.
+
+    No value can open or close a tag of a template, or a turn of the conversation.
+    """
+    parts: list[str] = []
+    foreign: list[tuple[int, int]] = []
+    end, length = 0, 0
+    for match in Template.pattern.finditer(template):
+        parts.append(template[end : match.start()])
+        length += len(parts[-1])
+        end = match.end()
+        name = match["named"] or match["braced"]
+        if name is not None and name not in variables:
+            raise PromptError(f"{where}: the variable ${name} has no value")
+        parts.append("$" if name is None else variables[name])
+        if name is not None and parts[-1]:
+            foreign.append((length, length + len(parts[-1])))
+        length += len(parts[-1])
+    text = "".join([*parts, template[end:]])
+    return mark_structure(text, foreign, shipped_tags() | frozenset(_TAG.findall(template))) if foreign else text
+
+
+@cache
+def shipped_tags() -> frozenset[str]:
+    """Return the names of the tags in which the texts that are installed with Quintet put what comes from elsewhere."""
+    files = [*shipped_yaml_files("prompts", "agents"), shipped_folder("prompts") / "common.yaml"]
+    return frozenset(name for file in files for name in _TAG.findall(file.read_text(encoding="utf-8")))
 
 
 def load_agents(prompts_dir: Path | None = None) -> dict[str, AgentPrompt]:

@@ -30,7 +30,7 @@ _JOINERS = "\u200c\u200d"
 _HARMFUL = re.compile(f"[{_CONTROLS}{_HIDING}]")
 _HARMFUL_IN_LINE = re.compile(f"[\n{_CONTROLS}{_HIDING}]")
 _HARMFUL_IN_LOG = re.compile(f"[\t\n{_CONTROLS}{_HIDING}]")
-_INVISIBLE = re.compile(f"[{_CONTROLS}{_HIDING}{_JOINERS}]")
+INVISIBLE = re.compile(f"[{_CONTROLS}{_HIDING}{_JOINERS}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPE_SEQUENCES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|.)?"
@@ -56,7 +56,7 @@ def strip_escape_sequences(text: str) -> str:
 
 def strip_controls(text: str) -> str:
     """Return `text` without terminal escape sequences and invisible characters; newlines and tabs stay."""
-    return _INVISIBLE.sub("", strip_escape_sequences(storable(text)))
+    return INVISIBLE.sub("", strip_escape_sequences(storable(text)))
 
 
 def plain_line(text: str, *, limit: int) -> str:

@@ -15,6 +15,7 @@ from core.agents import Agent, Sampling
 from core.errors import ArtifactError, LLMCallError
 from core.llm.request import Reply
 from core.prompts import render
+from core.text.structure import unmark_structure
 from core.workflow.definition import StepSpec
 from core.workflow.graph import ArtifactRef, RunState
 from core.workflow.prompt_context import PromptContext, static_report
@@ -105,14 +106,14 @@ class StepInProgress:
         )
 
     async def answer(self, prompt: str, sampling: Sampling, *, made: str) -> Reply:
-        """Return one answer of the agent; its tokens are the step's."""
+        """Return one answer of the agent, what it quotes as it stood before the prompt; its tokens are the step's."""
         reply = await self.agent.execute_llm_task(
             self._with_user_words(prompt), sampling=sampling, scope=self.run.scope(self.spec.id, made)
         )
         self.run.has_been_answered = True
         self.progress.input_tokens += reply.usage.input_tokens
         self.progress.output_tokens += reply.usage.output_tokens
-        return reply
+        return replace(reply, text=unmark_structure(reply.text))
 
     def sampling(
         self, job_name: str, variables: Mapping[str, str], *, draw: int = 0, keep_prefill: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -221,4 +222,5 @@ def _listed(findings: Sequence[str]) -> list[str]:
 
 
 def _titled(path: str, text: str) -> str:
-    return f"{path}:\n```\n{text.rstrip()}\n```"
+    fence = "`" * max((len(run) + 1 for run in re.findall("`{3,}", text)), default=3)  # none in the text closes it
+    return f"{path}:\n{fence}\n{text.rstrip()}\n{fence}"
