@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from core.arguments import checked_name, checked_text
 from core.llm.call.caller import Caller
 from core.llm.call.stream_listener import StreamCallback
 from core.llm.endpoint import Endpoint
@@ -38,6 +40,13 @@ class Sampling:
     may_continue: bool = True  # whether the model is asked to go on when a token limit has cut its answer off
 
 
+class Team(dict[str, "Agent"]):
+    """The agents by id, in the team's order; a name that is not one of theirs is a mistake of the caller's."""
+
+    def __missing__(self, agent_id: object) -> Agent:
+        return self[checked_name("agent", agent_id, self, list_as="the team")]
+
+
 class Agent:
     """One member of the team.
 
@@ -47,6 +56,7 @@ class Agent:
         find_route: gives the endpoint at the time of a call, and after it its fallbacks; starts the embedded model on
             first need.
         find_again: gives the endpoint anew; for one that is restarted at another address when it has died.
+        at_work: surrounds every call; raises UsageError when the engine takes none.
         new_scope: makes the scope of a call that belongs to no run.
         continue_with: the words that ask a model to go on with an answer that was cut off.
         defaults: what the settings say; their length also bounds what a call asks for.
@@ -59,6 +69,7 @@ class Agent:
         caller: Caller,
         find_route: Callable[[], Awaitable[tuple[Endpoint, ...]]],
         find_again: Callable[[], Awaitable[Endpoint]],
+        at_work: Callable[[], AbstractContextManager[None]],
         new_scope: Callable[[], CallScope],
         continue_with: str,
         defaults: Sampling,
@@ -68,6 +79,7 @@ class Agent:
         self._caller = caller
         self._find_route = find_route
         self._find_again = find_again
+        self._at_work = at_work
         self._new_scope = new_scope
         self._continue_with = continue_with
         self._defaults = defaults
@@ -109,10 +121,23 @@ class Agent:
 
         Raises:
             LLMCallError: no whole answer came; `.kind`, `.attempts`, `.partial` and `.hint` say more.
-            UsageError: the stream callback is async, or no function.
+            UsageError: the prompt is no text, the stream callback is async or no function, or the engine is not open.
             Exception: whatever the stream callback raises, which ends the call.
             QuintetError: the scope admits no further call.
         """
+        checked_text("the task", prompt, hint="give execute_llm_task a text")
+        with self._at_work():
+            return await self._answer(prompt, stream_callback, stream=stream, sampling=sampling, scope=scope)
+
+    async def _answer(
+        self,
+        prompt: str,
+        stream_callback: StreamCallback | None,
+        *,
+        stream: bool,
+        sampling: Sampling | None,
+        scope: CallScope | None,
+    ) -> Reply:
         if scope is not None and scope.admit is not None:
             await scope.admit()
         endpoint, *fallbacks = await self._find_route()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from platformdirs import user_cache_path, user_log_path
 
-from core.agents import Agent, CallScope, Sampling
+from core.agents import Agent, CallScope, Sampling, Team
+from core.arguments import checked_name, checked_path, checked_text
 from core.clock import Clock, SystemClock
 from core.errors import UsageError
 from core.events import BreakerChanged, Event, EventSink, SteeringReceived
@@ -30,7 +32,9 @@ from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import current_correlation_id, listening_for_faults, log
-from core.telemetry.metrics import quantiles, total
+from core.telemetry.metrics import record_for_engine
+from core.telemetry.metrics.engine import EngineMetrics
+from core.telemetry.metrics.registry import MetricsSnapshot
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
 from core.workflow.layout import load_layouts
@@ -39,6 +43,8 @@ from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 
 TASK_MAX_BYTES = 256 * 1024
 CACHE_FILE = "answers.sqlite"
+SAY_THE_TASK = "say what the team shall build"
+MAKE_ANOTHER = "make another one: an engine is opened once"
 
 
 @dataclass(slots=True)
@@ -64,7 +70,7 @@ class Engine:
 
     Raises:
         PromptError: a prompt or workflow file cannot be used.
-        UsageError: the settings name an agent or an alert that does not exist.
+        UsageError: an argument is not what it has to be, or the settings name an agent or an alert that does not exist.
     """
 
     def __init__(
@@ -74,9 +80,10 @@ class Engine:
         emit: EventSink,
         clock: Clock | None = None,
         rng: random.Random | None = None,
-        sessions_folder: Path | None = None,
+        sessions_folder: Path | str | None = None,
         when_budget_is_reached: WhenReached = "ask",
     ) -> None:
+        _check_engine_arguments(settings, emit)
         clock = clock or SystemClock()
         rng = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
         self._emit = emit
@@ -98,7 +105,8 @@ class Engine:
         prompts = load_agents(prompts_dir)
         self._workflows = load_workflows(prompts, prompts_dir)
         load_layouts()  # here, with the other data files: a run reads none
-        agents: dict[str, Agent] = {}
+        agents = Team()
+        self._metrics = EngineMetrics(enabled=settings.telemetry.enable_metrics, clock=clock)
         self._deps = RunDeps(
             settings=settings,
             agents=agents,
@@ -111,7 +119,7 @@ class Engine:
             rng=rng,
             ledger=self._caller.ledger,
             when_budget_is_reached=when_budget_is_reached,
-            sessions_folder=sessions_folder,
+            sessions_folder=None if sessions_folder is None else checked_path("sessions_folder", sessions_folder),
         )
         agents.update((agent_id, self._make_agent(prompt)) for agent_id, prompt in prompts.items())
         for agent_id in settings.team.off:
@@ -123,12 +131,29 @@ class Engine:
             publish=self._publish,
             stamp=self._alert_stamp,
             is_local=lambda: self._deps.source.status().kind != "remote",
+            recorder=self._metrics.current,
         )
-        self._exporters = Exporters(settings, clock=clock)
+        self._exporters = Exporters(settings, recorder=self._metrics.current, clock=clock)
+        self._state: Literal["new", "open", "closed"] = "new"
         self._current: _CurrentRun | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise UsageError(
+                f"this engine is {'open already' if self._state == 'open' else 'closed'}", hint=MAKE_ANOTHER
+            )
+        self._state = "open"
+        try:
+            with record_for_engine(self._metrics):
+                await self._open()
+        except BaseException:
+            self._state = "closed"
+            await self._exit.aclose()
+            raise
+        return self
+
+    async def _open(self) -> None:
         self._exit.push_async_callback(self._exporters.stop)
         await self._exporters.start()
         self._exit.enter_context(listening_for_faults(self._exporters.report))
@@ -139,12 +164,31 @@ class Engine:
         self._exit.push_async_callback(self._caller.close)
         self._exit.push_async_callback(self._end_run)
         await self._exit.enter_async_context(self._alerts)
-        return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._exit.aclose()
+        try:
+            with record_for_engine(self._metrics):
+                await self._exit.aclose()
+        finally:
+            self._state = "closed"
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Let the engine's numbers grow by what a block records.
+
+        Raises:
+            UsageError: the engine is not open.
+        """
+        if self._state == "new":
+            raise UsageError(
+                "the engine is not open", hint="use it as `async with Engine(settings, emit=...) as engine:`"
+            )
+        if self._state == "closed":
+            raise UsageError("the engine is closed", hint=MAKE_ANOTHER)
+        with record_for_engine(self._metrics):
+            yield
 
     @property
     def settings(self) -> Settings:
@@ -153,7 +197,7 @@ class Engine:
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """The team by id, in its order."""
+        """The team by id, in its order; UsageError for an id that is not there."""
         return self._deps.agents
 
     @property
@@ -166,7 +210,7 @@ class Engine:
         task: str,
         *,
         workflow: str | None = None,
-        output_dir: Path | None = None,
+        output_dir: Path | str | None = None,
         agents: Sequence[str] | None = None,
     ) -> RunOutcome:
         """Let the team work through one task and return how it ended.
@@ -178,14 +222,26 @@ class Engine:
             agents: the agents that take part in this run if they are on; None means all.
 
         Raises:
-            UsageError: the task is empty or too long, a name is unknown, or a run is on already.
+            UsageError: the task is no text, empty or too long, a name is unknown, a run is on already, or the engine is
+                not open.
             WorkspaceError: a folder cannot be used.
             ModelUnavailableError: there is no model to talk to.
         """
-        spec = self._workflow(workflow)
-        words = self._clean_task(task)
+        with self._at_work():
+            return await self._run(
+                self._clean_task(task),
+                self._workflow(workflow),
+                None if output_dir is None else checked_path("output_dir", output_dir),
+                agents,
+            )
+
+    async def _run(
+        self, words: str, spec: WorkflowSpec, output_dir: Path | None, agents: Sequence[str] | None
+    ) -> RunOutcome:
         if self._current is not None:
             raise UsageError("a run is on already", hint="stop it first, or send it words")
+        if isinstance(agents, str):
+            raise UsageError(f"agents is the text {agents!r}", hint=f"give a list: agents=[{agents!r}]")
         for agent_id in agents or ():
             self._agent(agent_id)
         team = frozenset(spec.agents() if agents is None else agents)
@@ -245,7 +301,9 @@ class Engine:
         """Give words of the user to one agent or to all, from their next prompt on; False when no run is on."""
         if agent_id is not None:
             self._agent(agent_id)
-        words = strip_controls(text).strip()
+        words = strip_controls(
+            checked_text("the text", text, hint="say something to the team", may_be_empty=True)
+        ).strip()
         run = self._current_run()
         if run is None or not words:
             return False
@@ -285,13 +343,18 @@ class Engine:
         Raises:
             ModelUnavailableError: the embedded model cannot be served.
         """
-        await self._deps.source.resolve()
+        with self._at_work():
+            await self._deps.source.resolve()
+
+    def metrics(self) -> MetricsSnapshot:
+        """Return what this engine alone has recorded, in the form of `get_metrics`, which is of the whole process."""
+        return self._metrics.snapshot()
 
     def status(self) -> EngineStatus:
         """Return the state of the whole; cheap enough to be asked twice a second."""
         now = self._deps.clock.monotonic()
         run = self._current_run()
-        board, ledger = self._scoreboard, self._caller.ledger
+        board, ledger, numbers = self._scoreboard, self._caller.ledger, self._metrics.current()
         agents = board.agents({agent.id: agent.enabled for agent in self.agents.values()}, now)
         started_at = board.run_started_at
         ended_at = board.run_ended_at if board.run_ended_at is not None else now
@@ -300,10 +363,10 @@ class Engine:
             agents=tuple(replace(agent, cost=ledger.agent(agent.agent_id).cost) for agent in agents),
             breakers=self._caller.breakers(),
             pool=self._caller.pool_status(),
-            latency=LatencyStatus(*(_seconds(value) for value in quantiles("llm.request", (0.5, 0.95, 0.99)))),
-            requests=round(total("llm.requests")),
-            errors=round(total("llm.errors")),
-            retries=round(total("llm.retries")),
+            latency=LatencyStatus(*map(_seconds, numbers.quantiles("llm.request", (0.5, 0.95, 0.99)))),
+            requests=round(numbers.total("llm.requests")),
+            errors=round(numbers.total("llm.errors")),
+            retries=round(numbers.total("llm.retries")),
             input_tokens=sum(agent.input_tokens for agent in agents),
             output_tokens=sum(agent.output_tokens for agent in agents),
             tokens_per_second=sum(agent.tokens_per_second for agent in agents if agent.state == "streaming"),
@@ -359,6 +422,7 @@ class Engine:
             caller=self._caller,
             find_route=deps.source.route,
             find_again=deps.source.resolve,
+            at_work=self._at_work,
             new_scope=self._new_scope,
             continue_with=render(deps.common.continuation, {}, "continuation"),
             defaults=Sampling(temperature=llm.temperature, max_tokens=llm.max_tokens),
@@ -372,27 +436,31 @@ class Engine:
         return self._current.lifecycle.run if self._current is not None else None
 
     def _agent(self, agent_id: str) -> Agent:
-        if agent_id not in self.agents:
-            raise UsageError(f"there is no agent {agent_id!r}", hint=f"the team: {', '.join(self.agents)}")
         return self.agents[agent_id]
 
     def _workflow(self, workflow: str | None) -> WorkflowSpec:
-        name = workflow or self.settings.team.workflow
-        if name not in self._workflows:
-            raise UsageError(f"there is no workflow {name!r}", hint=f"known workflows: {', '.join(self._workflows)}")
-        return self._workflows[name]
+        given = self.settings.team.workflow if workflow is None else workflow
+        return self._workflows[checked_name("workflow", given, self._workflows, list_as="known workflows")]
 
     @staticmethod
     def _clean_task(task: str) -> str:
+        checked_text("the task", task, hint=SAY_THE_TASK)
         words = strip_controls(task).strip()
         if not words:
-            raise UsageError("the task is empty", hint="say what the team shall build")
+            raise UsageError("the task is empty", hint=SAY_THE_TASK)
         if len(words.encode()) > TASK_MAX_BYTES:
             raise UsageError(
                 f"the task has {len(words.encode()) // 1024} KiB, more than {TASK_MAX_BYTES // 1024}",
                 hint="shorten it, or put long material into files and name them",
             )
         return words
+
+
+def _check_engine_arguments(settings: object, emit: object) -> None:
+    if not isinstance(settings, Settings):
+        raise UsageError(f"an Engine takes settings, not {settings!r:.80}", hint="give it what load_config() returns")
+    if not callable(emit) or inspect.iscoroutinefunction(emit):
+        raise UsageError(f"emit is {emit!r:.80}", hint="give a function of one event that is not async, such as print")
 
 
 def _seconds(milliseconds: float | None) -> float | None:

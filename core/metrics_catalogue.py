@@ -1,6 +1,6 @@
 """Every metric, one row each: recording, alerts, exporters and the documentation read this table.
 
-A name or a tag without a row is a programming error.
+In our own code a name without a row is a programming error; other names belong to the caller of the stable API.
 """
 
 from __future__ import annotations
@@ -52,6 +52,17 @@ class Metric:
     otel_name: str = ""
     otel_operation: OtelOperation | None = None
     bucket_bounds_seconds: tuple[float, ...] = ()
+
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether it is known to be 0 before anything was recorded: a cost, a speed and a memory are not."""
+        match self.kind:
+            case "counter":
+                return self.unit != "USD"
+            case "gauge":
+                return self.alert_extremes is None and not self.name.startswith("process.")
+            case "timing":
+                return False
 
 
 @dataclass(frozen=True, slots=True)

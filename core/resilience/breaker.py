@@ -280,12 +280,19 @@ class BreakerFactory:
             await _publish(CircuitBreakerCreated(name, context.threshold, context.ttl), name, library)
         return Breaker(context, self.purgatory, on_change)
 
-    def add_state_listener(self, listener: Callable[[str, BreakerState], None]) -> None:
-        """Have the name and the new state of every breaker that changes handed to `listener`, whichever call caused it."""
+    def add_state_listener(
+        self, listener: Callable[[str, BreakerState], None], *, on_created: Callable[[str], None] | None = None
+    ) -> None:
+        """Have the name and the new state of every breaker that changes handed to `listener`, whichever call caused it.
+
+        `on_created` takes the name of a breaker that is made, closed.
+        """
 
         def hook(name: str, _what: str, message: Event) -> None:
             if isinstance(message, ContextChanged):
                 listener(name, _STATES[message.state])
+            elif isinstance(message, CircuitBreakerCreated) and on_created is not None:
+                on_created(name)
 
         self.purgatory.add_listener(hook)
 

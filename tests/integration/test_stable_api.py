@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.errors import UsageError
 from core.events import event_to_json
+from core.telemetry import metrics
 from core.telemetry.logs import current_correlation_id, stop_logging
-from quintet import set_correlation_id, setup_logging
-from tests.support.fault_server import error
-from tests.support.team import CODE, engine_harness
+from core.telemetry.metrics.registry import Registry
+from quintet import Engine, get_metrics, increment, load_config, set_correlation_id, setup_logging
+from tests.support.fault_server import FaultServer, error
+from tests.support.team import CODE, engine_harness, team_settings, write_team
 
 
 @pytest.fixture
@@ -74,3 +79,149 @@ async def test_an_id_that_no_header_can_carry_is_sent_in_another_spelling(
     assert {event_to_json(event)["correlation_id"] for event in b.events.events} == {given}
     assert b.server.journal[-1].headers["x-client-request-id"] == sent
     set_correlation_id("")
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    with metrics.use_registry(registry):
+        yield registry
+
+
+MISTAKES: dict[str, tuple[Callable[[Engine], Awaitable[object]], str]] = {
+    "no task": (lambda engine: engine.run(None), "the task is None, and no text - say what the team shall build"),  # type: ignore[arg-type]
+    "a number": (lambda engine: engine.run(42), "the task is 42, and no text"),  # type: ignore[arg-type]
+    "no words": (lambda engine: engine.run("  "), "the task is empty"),
+    "workflow": (
+        lambda engine: engine.run("x", workflow="delivry"),
+        "there is no workflow 'delivry' (did you mean delivery?) - known workflows: ",
+    ),
+    "no workflow": (lambda engine: engine.run("x", workflow=""), "there is no workflow ''"),
+    "a workflow's number": (lambda engine: engine.run("x", workflow=1), "there is no workflow 1"),  # type: ignore[arg-type]
+    "an agent": (
+        lambda engine: engine.run("x", agents=["dev"]),
+        "there is no agent 'dev' (did you mean developer or devops_engineer?) - the team: business_analyst, developer",
+    ),
+    "agents as text": (lambda engine: engine.run("x", agents="developer"), "give a list: agents=['developer']"),
+    "agents of none": (lambda engine: engine.run("x", agents=[]), "nobody of workflow delivery is on"),
+    "a folder": (lambda engine: engine.run("x", output_dir=3), "output_dir is 3 - give a path"),  # type: ignore[arg-type]
+    "an empty folder": (lambda engine: engine.run("x", output_dir=""), "output_dir is ''"),
+    "a NUL in a folder": (lambda engine: engine.run("x", output_dir="a\0b"), "output_dir holds a NUL character"),
+    "a call's number": (
+        lambda engine: engine.agents["developer"].execute_llm_task(42),  # type: ignore[arg-type]
+        "the task is 42, and no text - give execute_llm_task a text",
+    ),
+    "a call's nothing": (lambda engine: engine.agents["developer"].execute_llm_task(""), "the task is empty"),
+    "dev": (lambda engine: engine.agents["dev"].execute_llm_task("x"), "there is no agent 'dev' (did you mean"),
+    "the first agent": (lambda engine: engine.agents[0].execute_llm_task("x"), "there is no agent 0"),  # type: ignore[index]
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_in_a_script_is_a_usage_error_that_says_what_to_do(tmp_path: Path, mistake: str) -> None:
+    do, words = MISTAKES[mistake]
+    async with engine_harness(tmp_path) as b:
+        with pytest.raises(UsageError, match=re.escape(words)) as raised:
+            await do(b.engine)
+        assert "\n" not in str(raised.value)
+        assert b.events.events == []
+        assert ("dev" in b.engine.agents, b.engine.agents.get("dev")) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (({}, print), "an Engine takes settings, not {} - give it what load_config() returns"),
+        ((None, print), "an Engine takes settings, not None"),
+        (("config.toml", print), "an Engine takes settings, not 'config.toml'"),
+        ((..., None), "emit is None - give a function"),
+        ((..., asyncio.sleep), "give a function of one event that is not async"),
+    ],
+)
+def test_an_engine_that_cannot_be_made_says_what_it_takes(arguments: tuple[Any, Any], words: str) -> None:
+    settings, emit = arguments
+    with pytest.raises(UsageError, match=re.escape(words)):
+        Engine(load_config(env={}) if settings is ... else settings, emit=emit)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_engine_that_is_not_open_says_so(tmp_path: Path, when: str) -> None:
+    write_team(tmp_path / "team")
+    engine = Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1"), emit=lambda _: None)
+    words = "the engine is not open - use it as `async with Engine"
+    if when == "after":
+        async with engine:
+            with pytest.raises(UsageError, match="this engine is open already"):
+                await engine.__aenter__()
+        words = "the engine is closed - make another one"
+        with pytest.raises(UsageError, match="this engine is closed"):
+            await engine.__aenter__()
+
+    for use in (engine.run("x"), engine.agents["developer"].execute_llm_task("x"), engine.warm_up()):
+        with pytest.raises(UsageError, match=words):
+            await use
+    assert not engine.status().running
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_every_path_may_be_text(tmp_path: Path, kind: Callable[[Path], str | Path]) -> None:
+    async with FaultServer() as server:
+        write_team(tmp_path / "team")
+        settings = load_config(
+            overrides={
+                "llm.base_url": server.base_url,
+                "llm.model": "m",
+                "team.prompts_dir": kind(tmp_path / "team"),
+                "workspace.output_dir": kind(tmp_path / "output"),
+                "logging.file": kind(tmp_path / "x.log"),
+            },
+            cwd=tmp_path,
+            env={},
+            user_config=tmp_path / "none.toml",
+        )
+        sessions = kind(tmp_path / "sessions")
+        async with Engine(settings, emit=lambda _: None, sessions_folder=sessions) as engine:
+            outcome = await engine.run("Reverse", workflow="roundtable", output_dir=kind(tmp_path / "out"))
+
+    assert outcome.output_dir == tmp_path / "out"
+    assert outcome.output_dir.is_dir()
+    assert any((tmp_path / "sessions").iterdir())
+
+
+async def test_two_engines_in_one_process_show_each_its_own_numbers(tmp_path: Path, registry: Registry) -> None:
+    async with (
+        engine_harness(tmp_path / "one", {"": "Hello"}) as one,
+        engine_harness(tmp_path / "two", {"": [error(500, "x"), "Hello"]}) as two,
+    ):
+        await one.engine.agents["developer"].execute_llm_task("hi")
+        for _ in range(2):
+            await two.engine.agents["developer"].execute_llm_task("hi")
+        first, second = one.engine.status(), two.engine.status()
+
+        assert (first.requests, first.retries) == (1, 0)
+        assert (second.requests, second.retries) == (2, 1)
+        assert one.engine.metrics()["counters"]["llm.retries"] == 0
+    assert registry.total("llm.requests") == 3
+    assert (one.engine.status().requests, two.engine.status().requests) == (1, 2)
+
+
+async def test_metrics_that_are_off_hold_for_an_engine_of_a_script(tmp_path: Path, registry: Registry) -> None:
+    async with engine_harness(tmp_path, {"": "Hello"}, telemetry__enable_metrics=False) as b:
+        await b.engine.agents["developer"].execute_llm_task("hi")
+        status = b.engine.status()
+
+    assert not [series for series in registry.totals() if series.count]
+    assert (status.requests, status.latency.p50_seconds, b.engine.metrics()["counters"]) == (0, None, {})
+
+
+async def test_what_the_design_writes_down_counts(tmp_path: Path, registry: Registry) -> None:
+    async with engine_harness(tmp_path, {"": "Hello"}) as b:
+        await b.engine.agents["developer"].execute_llm_task("hi", stream_callback=lambda _: increment("my.pieces"))
+        increment("llm.request", tags={"agent": "developer"})
+        increment("my.own.thing")
+        status = b.engine.status()
+
+    snapshot = get_metrics()
+    assert snapshot["counters"]["llm.request{agent=developer}"] == 1
+    assert snapshot["own"]["counters"] == {"my.pieces": 1, "my.own.thing": 1}
+    assert status.requests == registry.total("llm.requests") == 1

@@ -93,6 +93,9 @@ class CallAccounting:
         metrics.increment("breaker.transitions", tags={"endpoint": name, "to": new})
         metrics.gauge("breaker.state", BREAKER_LEVELS[new], tags={"endpoint": name})
 
+    def breaker_created(self, name: str) -> None:
+        metrics.gauge("breaker.state", BREAKER_LEVELS["closed"], tags={"endpoint": name})
+
     def _charge(self, request: CallRequest, endpoint: Endpoint, events: CallEvents, usage: Usage | None) -> None:
         """Enter what a call has cost; of one that broke off, what had come is paid for too."""
         if usage is None:

@@ -180,7 +180,7 @@ class Caller:
                 successes_to_close=breaker.half_open,
                 clock=self._clock,
             )
-            breakers.add_state_listener(self._accounting.breaker_changed)
+            breakers.add_state_listener(self._accounting.breaker_changed, on_created=self._accounting.breaker_created)
             self._services = CallServices(
                 settings=self._settings,
                 pool=self._pool,

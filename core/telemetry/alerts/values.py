@@ -80,7 +80,7 @@ class AlertValues:
         if recorder is not self._recorder:  # metrics were switched off and on: counting began anew
             self._recorder = recorder
             self._readings.clear()
-        totals = recorder.totals()
+        totals = [series for series in recorder.totals() if series.count]  # a level that was never set fires nothing
         counts = counter_totals(totals)
         readings = self._readings
         readings.append((now, counts))

@@ -13,8 +13,9 @@ from core.kinds import AlertSeverity, LogLevel
 from core.telemetry.alerts.board import AlertBoard, AlertStamp, AlertStatus
 from core.telemetry.alerts.values import AlertValues
 from core.telemetry.logs import log
-from core.telemetry.metrics import current_registry, gauge, increment
+from core.telemetry.metrics import gauge, increment
 from core.telemetry.metrics.process import record_process_gauges
+from core.telemetry.metrics.registry import MetricsRecorder
 
 if TYPE_CHECKING:
     from core.settings import AlertSettings
@@ -33,6 +34,7 @@ class AlertWatch:
         publish: receives every alert that begins or ends.
         stamp: gives the time and the ids of the run that is on.
         is_local: whether the model runs on this machine or its network.
+        recorder: gives the engine's metrics; asked each time, because they can be switched off and on.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class AlertWatch:
         publish: EventSink,
         stamp: Callable[[], AlertStamp],
         is_local: Callable[[], bool],
+        recorder: Callable[[], MetricsRecorder],
     ) -> None:
         self._board = AlertBoard(given)
         self._values = AlertValues(self._board.numbers)
@@ -51,11 +54,12 @@ class AlertWatch:
         self._publish = publish
         self._stamp = stamp
         self._is_local = is_local
+        self._recorder = recorder
         self._firing: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._values.read(current_registry(), self._clock.monotonic())
+        self._values.read(self._recorder(), self._clock.monotonic())
         self._task = asyncio.create_task(self._watch(), name="alerts")
         return self
 
@@ -78,8 +82,8 @@ class AlertWatch:
         stamp = self._stamp()
         self._measure_breakers(stamp["at"])
         if self._measures_process:
-            record_process_gauges(current_registry())
-        values = self._values.read(current_registry(), stamp["at"])
+            record_process_gauges(self._recorder())
+        values = self._values.read(self._recorder(), stamp["at"])
         for alert in self._board.evaluate(values, stamp, is_local=self._is_local()):
             if isinstance(alert, AlertResolved):
                 self._firing.discard(alert.name)

@@ -13,27 +13,35 @@ from core.telemetry.metrics.registry import MetricsRecorder, MetricsSnapshot, Nu
 
 _process_wide: MetricsRecorder = Registry()
 _scoped: ContextVar[MetricsRecorder | None] = ContextVar("metrics_registry", default=None)
+_engines: ContextVar[MetricsRecorder | None] = ContextVar("engines_metrics", default=None)
 
 
 def increment(name: str, value: float = 1, tags: Tags | None = None) -> None:
-    """Add to a counter; raises ValueError for a name or tag without a row in core/metrics_catalogue.py."""
-    current_registry().record(name, "counter", value, tags)
+    """Add to a counter.
+
+    Names outside core/metrics_catalogue.py are the caller's own. Under the name of a timing, such as llm.request, the
+    caller's count stands beside the timing.
+
+    Raises:
+        ValueError: a value, a kind or a tag that the metric does not take.
+    """
+    _recorder().record(name, "counter", value, tags)
 
 
 def gauge(name: str, value: float, tags: Tags | None = None) -> None:
-    """Set the level of a gauge."""
-    current_registry().record(name, "gauge", value, tags)
+    """Set the level of a gauge; names and errors as of `increment`."""
+    _recorder().record(name, "gauge", value, tags)
 
 
 def timing(name: str, duration_ms: float, tags: Tags | None = None) -> None:
-    """Record one duration in milliseconds."""
-    current_registry().record(name, "timing", duration_ms, tags)
+    """Record one duration in milliseconds; names and errors as of `increment`."""
+    _recorder().record(name, "timing", duration_ms, tags)
 
 
 @contextmanager
 def timer_context(name: str, tags: Tags | None = None) -> Iterator[None]:
     """Time a block; where the metric has an `outcome` tag it becomes ok, error or cancelled unless given."""
-    clock = current_registry().monotonic
+    clock = _recorder().monotonic
     started = clock()
     outcome = "ok"
     try:
@@ -62,9 +70,10 @@ def total(name: str, **match: str) -> float:
 
 
 def get_metrics() -> MetricsSnapshot:
-    """Return all metrics as JSON values: counters, gauges, histograms (of the window), window_s, uptime_s.
+    """Return all metrics of the process, all its engines together, as JSON values.
 
-    Series are named "llm.errors{agent=developer,kind=stall}".
+    These are counters, gauges, histograms (of the window), window_s, uptime_s, and under own what was recorded under
+    names outside the catalogue. Series are named "llm.errors{agent=developer,kind=stall}".
     """
     registry = current_registry()
     if not isinstance(registry, NullRegistry):
@@ -80,6 +89,20 @@ def current_registry() -> MetricsRecorder:
 def process_registry() -> MetricsRecorder:
     """Return the registry that is current outside of every `use_registry`."""
     return _process_wide
+
+
+def _recorder() -> MetricsRecorder:
+    return _engines.get() or current_registry()
+
+
+@contextmanager
+def record_for_engine(recorder: MetricsRecorder) -> Iterator[None]:
+    """Let what is recorded in a block, and in the tasks started in it, count for an engine too; reading is not changed."""
+    token = _engines.set(recorder)
+    try:
+        yield
+    finally:
+        _engines.reset(token)
 
 
 def set_metrics_enabled(enabled: bool) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
 
@@ -18,6 +18,7 @@ from core.telemetry.metrics.series import SeriesKey, SeriesTotals, series_name
 WINDOW_SECONDS = 300.0
 MAX_SAMPLES = 4096  # per series; older ones leave first
 MAX_TAG_VALUES = 50  # per tag key of a metric; a server that invents names must not fill the memory
+MAX_OWN_SERIES = 1000  # of names outside the catalogue; a script that puts a number into a name must not fill it either
 OTHER = "_other"
 
 Tags = Mapping[str, str]
@@ -35,12 +36,21 @@ class TimingSummary(TypedDict):
     p99: float | None
 
 
+class OwnMetrics(TypedDict):
+    """What was recorded under names of the caller's own, by the names of the series."""
+
+    counters: dict[str, float]
+    gauges: dict[str, float]
+    histograms: dict[str, TimingSummary]
+
+
 class MetricsSnapshot(TypedDict):
     """All metrics as JSON values by the names of their series: "llm.errors{agent=developer,kind=stall}"."""
 
     counters: dict[str, float]
     gauges: dict[str, float]
     histograms: dict[str, TimingSummary]
+    own: OwnMetrics
     window_s: float
     uptime_s: float
 
@@ -69,7 +79,7 @@ class MetricsRecorder(Protocol):
         ...
 
     def totals(self) -> Sequence[SeriesTotals]:
-        """Return every series with its totals since the start."""
+        """Return every series of the catalogue with its totals since the start."""
         ...
 
 
@@ -91,13 +101,20 @@ class _Series:
 
 
 class Registry:
-    """Keeps every series of one process; safe to feed from any thread."""
+    """Keeps series; safe to feed from any thread.
+
+    Names outside the catalogue are the caller's own: they are kept apart, at most `MAX_OWN_SERIES` of them, and no
+    exporter and no alert reads them. The caller may also count under the name of a timing, which changes nothing of it.
+    """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._started = self._clock.monotonic()
         self._lock = threading.Lock()
         self._series: dict[str, dict[SeriesKey, _Series]] = {}
+        self._counted_timings: dict[str, dict[SeriesKey, _Series]] = {}
+        self._own: dict[tuple[MetricKind, str], dict[SeriesKey, _Series]] = {}
+        self._own_count = 0
         self._tag_values: dict[tuple[str, str], set[str]] = {}
 
     def monotonic(self) -> float:
@@ -105,15 +122,12 @@ class Registry:
 
     def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
         tags = tags or {}
-        metric = _declared(name, kind, tags)
-        if not math.isfinite(value) or (kind == "counter" and value < 0):
-            raise ValueError(f"metric {name!r} cannot take {value!r}")
+        metric = _checked(name, kind, value, tags)
         with self._lock:
-            key = tuple((tag, self._capped(name, tag, str(tags[tag]))) for tag in sorted(tags))
-            by_tags = self._series.setdefault(name, {})
-            series = by_tags.get(key)
+            key = tuple((tag, self._capped(name, tag, str(tags[tag]))) for tag in sorted(tags, key=str))
+            series = self._own_series(kind, name, key) if metric is None else self._series_of(metric, kind, key)
             if series is None:
-                series = by_tags[key] = _new_series(metric)
+                return
             series.count += 1
             series.total += value
             series.last = value
@@ -122,24 +136,23 @@ class Registry:
             series.window.append((self._clock.monotonic(), value))
 
     def snapshot(self) -> MetricsSnapshot:
-        counters: dict[str, float] = {}
-        gauges: dict[str, float] = {}
+        counters = dict.fromkeys(_still_zero("counter", self._series), 0.0)
+        gauges = dict.fromkeys(_still_zero("gauge", self._series), 0.0)
         histograms: dict[str, TimingSummary] = {}
+        own: OwnMetrics = {"counters": {}, "gauges": {}, "histograms": {}}
         with self._lock:
             oldest = self._oldest()
             for name, by_tags in self._series.items():
-                for key, series in by_tags.items():
-                    match METRICS[name].kind:
-                        case "counter":
-                            counters[series_name(name, key)] = series.total
-                        case "gauge":
-                            gauges[series_name(name, key)] = series.last
-                        case "timing":
-                            histograms[series_name(name, key)] = _summary(series, oldest)
+                _put(METRICS[name].kind, name, by_tags, oldest, counters, gauges, histograms)
+            for name, by_tags in self._counted_timings.items():
+                _put("counter", name, by_tags, oldest, counters, gauges, histograms)
+            for (kind, name), by_tags in self._own.items():
+                _put(kind, name, by_tags, oldest, own["counters"], own["gauges"], own["histograms"])
         return {
             "counters": counters,
             "gauges": gauges,
             "histograms": histograms,
+            "own": own,
             "window_s": WINDOW_SECONDS,
             "uptime_s": self._clock.monotonic() - self._started,
         }
@@ -155,11 +168,27 @@ class Registry:
 
     def totals(self) -> Sequence[SeriesTotals]:
         with self._lock:
-            return [
+            known = [
                 SeriesTotals(name, key, series.count, series.total, series.last, tuple(series.buckets))
                 for name, by_tags in self._series.items()
                 for key, series in by_tags.items()
             ]
+            zeros = [*_still_zero("counter", self._series), *_still_zero("gauge", self._series)]
+            return [*known, *(SeriesTotals(name, (), 0, 0.0, 0.0) for name in zeros)]
+
+    def _series_of(self, metric: Metric, kind: MetricKind, key: SeriesKey) -> _Series:
+        by_tags = (self._series if metric.kind == kind else self._counted_timings).setdefault(metric.name, {})
+        series = by_tags.get(key)
+        if series is None:
+            series = by_tags[key] = _new_series(metric) if metric.kind == kind else _Series()
+        return series
+
+    def _own_series(self, kind: MetricKind, name: str, key: SeriesKey) -> _Series | None:
+        series = self._own.get((kind, name), {}).get(key)
+        if series is None and self._own_count < MAX_OWN_SERIES:
+            series = self._own.setdefault((kind, name), {})[key] = _Series()
+            self._own_count += 1
+        return series
 
     def _window(self, name: str, match: Tags) -> Iterator[float]:
         oldest = self._oldest()
@@ -193,12 +222,17 @@ class NullRegistry:
         return time.monotonic()
 
     def record(self, name: str, kind: MetricKind, value: float, tags: Tags | None) -> None:
-        del value
-        # A wrong name shows up whether metrics are on or off.
-        _declared(name, kind, tags or {})
+        _checked(name, kind, value, tags or {})  # a mistake shows up whether metrics are on or off
 
     def snapshot(self) -> MetricsSnapshot:
-        return {"counters": {}, "gauges": {}, "histograms": {}, "window_s": WINDOW_SECONDS, "uptime_s": 0.0}
+        return {
+            "counters": {},
+            "gauges": {},
+            "histograms": {},
+            "own": {"counters": {}, "gauges": {}, "histograms": {}},
+            "window_s": WINDOW_SECONDS,
+            "uptime_s": 0.0,
+        }
 
     def quantiles(self, name: str, qs: Sequence[float], **match: str) -> tuple[float | None, ...]:
         del name, match
@@ -212,17 +246,55 @@ class NullRegistry:
         return ()
 
 
-def _declared(name: str, kind: MetricKind, tags: Tags) -> Metric:
-    """Return the row of a metric; raises ValueError when name, kind or a tag is not declared."""
+def _checked(name: object, kind: MetricKind, value: object, tags: object) -> Metric | None:
+    """Return the row of a metric, None for a name of the caller's own; raises ValueError for what cannot be recorded."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"{name!r} is no name of a metric - give it a text, such as 'my.own.thing'")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"metric {name!r} cannot take {value!r} - give it a finite number")
+    if kind != "gauge" and value < 0:
+        raise ValueError(f"metric {name!r} cannot take {value!r} - a {kind} takes no negative number")
+    if not isinstance(tags, Mapping):
+        raise ValueError(  # noqa: TRY004 - every mistake is the same error
+            f"metric {name!r} cannot take the tags {tags!r} - they are a mapping, such as {{'agent': 'qa'}}"
+        )
     metric = METRICS.get(name)
     if metric is None:
-        raise ValueError(f"metric {name!r} is not in core/metrics_catalogue.py - add a row for it")
-    if metric.kind != kind:
+        return None
+    if metric.kind != kind and (metric.kind, kind) != ("timing", "counter"):
         raise ValueError(f"metric {name!r} is a {metric.kind}, not a {kind}")
     if not metric.tags.issuperset(tags):
-        unknown = ", ".join(sorted(set(tags) - metric.tags))
-        raise ValueError(f"metric {name!r} has no tag {unknown} - its row in core/metrics_catalogue.py lists them")
+        unknown = ", ".join(sorted(set(map(str, tags)) - metric.tags))
+        raise ValueError(
+            f"metric {name!r} has no tag {unknown} - its tags are {', '.join(sorted(metric.tags)) or 'none'}"
+        )
     return metric
+
+
+def _still_zero(kind: MetricKind, recorded: Container[str]) -> Iterator[str]:
+    """Yield the metrics of a kind that nothing was recorded of, and whose 0 is a fact."""
+    for metric in METRICS.values():
+        if metric.kind == kind and metric.starts_at_zero and metric.name not in recorded:
+            yield metric.name
+
+
+def _put(
+    kind: MetricKind,
+    name: str,
+    by_tags: Mapping[SeriesKey, _Series],
+    oldest: float,
+    counters: dict[str, float],
+    gauges: dict[str, float],
+    histograms: dict[str, TimingSummary],
+) -> None:
+    for key, series in by_tags.items():
+        match kind:
+            case "counter":
+                counters[series_name(name, key)] = series.total
+            case "gauge":
+                gauges[series_name(name, key)] = series.last
+            case "timing":
+                histograms[series_name(name, key)] = _summary(series, oldest)
 
 
 def _new_series(metric: Metric) -> _Series:

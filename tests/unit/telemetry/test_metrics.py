@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextvars
 import json
 import math
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +18,16 @@ from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
 from core.telemetry import metrics
-from core.telemetry.metrics.registry import MAX_SAMPLES, MAX_TAG_VALUES, OTHER, NullRegistry, Registry
+from core.telemetry.metrics.engine import EngineMetrics
+from core.telemetry.metrics.registry import (
+    MAX_OWN_SERIES,
+    MAX_SAMPLES,
+    MAX_TAG_VALUES,
+    OTHER,
+    MetricsRecorder,
+    NullRegistry,
+    Registry,
+)
 from tests.support.clock import VirtualClock
 from tests.support.repository import ROOT
 
@@ -40,7 +51,8 @@ def test_counters_add_up_per_set_of_tags() -> None:
     metrics.increment("llm.retries", tags={"kind": "stall", "agent": "developer"})
     metrics.increment("llm.retries", 3, {"agent": "qa_engineer", "kind": "cut"})
 
-    assert metrics.get_metrics()["counters"] == {
+    counters = metrics.get_metrics()["counters"]
+    assert {name: count for name, count in counters.items() if count} == {
         "llm.retries{agent=developer,kind=stall}": 2,
         "llm.retries{agent=qa_engineer,kind=cut}": 3,
     }
@@ -62,7 +74,7 @@ def test_a_snapshot_is_plain_json_with_the_documented_keys(clock: VirtualClock) 
 
     snapshot = metrics.get_metrics()
 
-    assert list(snapshot) == ["counters", "gauges", "histograms", "window_s", "uptime_s"]
+    assert list(snapshot) == ["counters", "gauges", "histograms", "own", "window_s", "uptime_s"]
     assert snapshot["histograms"] == {
         "llm.request{agent=a,outcome=ok}": {
             "count": 2, "sum": 30, "min": 10, "max": 20, "p50": 10, "p95": 20, "p99": 20,
@@ -175,11 +187,126 @@ def test_a_timer_keeps_an_outcome_that_is_given_and_adds_none_where_there_is_non
     assert set(metrics.get_metrics()["histograms"]) == {"agent.task{outcome=partial}", "llm.first_token"}
 
 
-@pytest.mark.parametrize("record", [metrics.increment, metrics.gauge, metrics.timing])
-def test_an_undeclared_name_is_a_programming_error(record: object) -> None:
-    assert callable(record)
-    with pytest.raises(ValueError, match=r"'llm.nothing' is not in core/metrics_catalogue.py - add a row for it"):
-        record("llm.nothing", 1)
+def test_what_has_counted_nothing_is_there_with_its_zero_unless_that_is_not_known() -> None:
+    snapshot = metrics.get_metrics()
+
+    for name in ("llm.requests", "llm.errors", "llm.retries", "alerts.fired", "files.rejected"):
+        assert snapshot["counters"][name] == 0
+    for name in ("breaker.state", "breaker.open_seconds", "pool.waiting", "queue.depth", "agents.active"):
+        assert snapshot["gauges"][name] == 0
+    assert "llm.cost" not in snapshot["counters"]
+    assert "llm.tokens_per_second" not in snapshot["gauges"]
+    assert set(snapshot["counters"]) | set(snapshot["gauges"]) <= set(METRICS)
+
+    metrics.increment("llm.errors", tags={"agent": "developer", "kind": "stall"})
+    errors = [name for name in metrics.get_metrics()["counters"] if name.startswith("llm.errors")]
+    assert errors == ["llm.errors{agent=developer,kind=stall}"]
+
+
+def test_names_of_the_callers_own_are_kept_apart() -> None:
+    metrics.increment("my.own.thing")
+    metrics.increment("my.own.thing", 2)
+    metrics.increment("my.own.thing", tags={"any": "tag", "other": "x"})
+    metrics.gauge("my.own.thing", -3)
+    metrics.timing("ladezeit über alles", 12.5)
+    with metrics.timer_context("my.block"):
+        pass
+
+    own = metrics.get_metrics()["own"]
+    assert own["counters"] == {"my.own.thing": 3, "my.own.thing{any=tag,other=x}": 1}
+    assert own["gauges"] == {"my.own.thing": -3}
+    assert own["histograms"]["ladezeit über alles"]["p95"] == 12.5
+    assert own["histograms"]["my.block"]["count"] == 1
+    assert "my.own" not in str({**metrics.get_metrics(), "own": None})
+
+
+def test_no_exporter_and_no_alert_reads_the_callers_own_names(registry: Registry) -> None:
+    before = registry.totals()
+    metrics.increment("my.own.thing")
+    metrics.increment("llm.request")
+
+    assert registry.totals() == before
+
+
+def test_only_so_many_names_of_the_callers_own_are_kept() -> None:
+    for number in range(MAX_OWN_SERIES + 10):
+        metrics.increment(f"request-{number}")
+    metrics.increment("request-0")
+
+    counters = metrics.get_metrics()["own"]["counters"]
+    assert len(counters) == MAX_OWN_SERIES
+    assert counters["request-0"] == 2
+
+
+def test_the_caller_may_count_under_the_name_of_a_timing_and_changes_nothing_of_it() -> None:
+    metrics.timing("llm.request", 20, {"agent": "developer", "outcome": "ok"})
+    metrics.increment("llm.request", tags={"agent": "developer"})
+    metrics.increment("llm.request", tags={"agent": "developer"})
+
+    snapshot = metrics.get_metrics()
+    assert snapshot["counters"]["llm.request{agent=developer}"] == 2
+    assert snapshot["counters"]["llm.requests"] == 0  # what Quintet has counted itself
+    assert snapshot["histograms"]["llm.request{agent=developer,outcome=ok}"]["count"] == 1
+    assert metrics.quantiles("llm.request", (0.5,)) == (20,)
+
+
+@pytest.mark.parametrize("registry", [Registry(), NullRegistry()])
+@pytest.mark.parametrize(
+    ("name", "value", "tags", "words"),
+    [
+        ("", 1, None, "'' is no name of a metric"),
+        (None, 1, None, "None is no name"),
+        (7, 1, None, "7 is no name"),
+        ("my.own", "3", None, "'my.own' cannot take '3' - give it a finite number"),
+        ("my.own", None, None, "cannot take None"),
+        ("my.own", True, None, "cannot take True"),
+        ("my.own", math.nan, None, "cannot take nan"),
+        ("my.own", -1, None, "cannot take -1 - a counter takes no negative number"),
+        ("my.own", 1, "developer", "cannot take the tags 'developer' - they are a mapping"),
+        ("llm.request", 1, {"team": "x"}, "has no tag team - its tags are agent, model, outcome"),
+    ],
+)
+def test_a_mistake_of_the_caller_is_named(
+    registry: MetricsRecorder, name: Any, value: Any, tags: Any, words: str
+) -> None:
+    with metrics.use_registry(registry), pytest.raises(ValueError, match=re.escape(words)):
+        metrics.increment(name, value, tags)
+
+
+def test_two_engines_keep_their_numbers_apart_and_the_process_has_both(clock: VirtualClock) -> None:
+    one, other = EngineMetrics(enabled=True, clock=clock), EngineMetrics(enabled=True, clock=clock)
+    off = EngineMetrics(enabled=False, clock=clock)
+    for engine, retries in ((one, 1), (other, 2), (off, 4)):
+        with metrics.record_for_engine(engine):
+            metrics.increment("llm.retries", retries)
+            metrics.increment("my.own", retries)
+            metrics.timing("llm.request", retries)
+    metrics.increment("llm.retries", 8)
+
+    assert [engine.total("llm.retries") for engine in (one, other, off)] == [1, 2, 0]
+    assert [engine.quantiles("llm.request", (1.0,)) for engine in (one, other, off)] == [(1,), (2,), (None,)]
+    assert metrics.total("llm.retries") == 11
+    assert metrics.get_metrics()["own"]["counters"] == {"my.own": 3}
+
+
+def test_the_metrics_of_an_engine_follow_those_of_the_process(clock: VirtualClock) -> None:
+    context = contextvars.Context()  # outside of this test's own registry
+    wanted, unwanted = (context.run(EngineMetrics, enabled=enabled, clock=clock) for enabled in (True, False))
+
+    def totals() -> list[float]:
+        for engine in (wanted, unwanted):
+            engine.record("llm.retries", "counter", 1, None)
+        return [engine.total("llm.retries") for engine in (wanted, unwanted)]
+
+    try:
+        assert totals() == [1, 0]
+        metrics.set_metrics_enabled(False)
+        assert totals() == [0, 0]
+        metrics.set_metrics_enabled(True)
+        assert totals() == [1, 1]
+    finally:
+        metrics.set_metrics_enabled(False)
+        metrics.set_metrics_enabled(True)
 
 
 def test_an_undeclared_tag_or_another_kind_is_a_programming_error() -> None:
@@ -204,7 +331,8 @@ def test_a_flood_of_tag_values_ends_up_in_one_series() -> None:
 
     assert metrics.total("llm.errors", kind=OTHER) == 30
     assert metrics.total("llm.errors", kind="k0") == 2
-    assert len(metrics.get_metrics()["counters"]) == MAX_TAG_VALUES + 1
+    counters = metrics.get_metrics()["counters"]
+    assert len([name for name in counters if name.startswith("llm.errors")]) == MAX_TAG_VALUES + 1
 
 
 def test_metrics_that_are_off_take_everything_and_keep_nothing() -> None:
@@ -215,12 +343,13 @@ def test_metrics_that_are_off_take_everything_and_keep_nothing() -> None:
             pass
 
         assert metrics.get_metrics() == {
-            "counters": {}, "gauges": {}, "histograms": {}, "window_s": 300.0, "uptime_s": 0.0,
+            "counters": {}, "gauges": {}, "histograms": {}, "own": {"counters": {}, "gauges": {}, "histograms": {}},
+            "window_s": 300.0, "uptime_s": 0.0,
         }  # fmt: skip
         assert metrics.quantiles("agent.task", (0.5, 0.9)) == (None, None)
         assert metrics.total("llm.retries") == 0
-        with pytest.raises(ValueError, match="catalogue"):
-            metrics.increment("llm.nothing")
+        with pytest.raises(ValueError, match="no tag team"):
+            metrics.increment("llm.retries", tags={"team": "x"})
 
 
 def test_metrics_of_the_process_can_be_switched_off_and_on() -> None:

@@ -143,7 +143,8 @@ def faults(data: DashboardData, width: int) -> Iterator[Content]:
         return
     kinds = Counter[str]()
     for tags, number in series_of("llm.errors", counters):
-        kinds[tags.get("kind", "?")] += round(number)
+        if number:
+            kinds[tags.get("kind", "?")] += round(number)
     if not kinds:
         yield Content.styled("✓ none since the start", DIM)
     for kind, number in kinds.most_common(MOST_KINDS):
