@@ -31,6 +31,7 @@ FaultKind = Literal[
     "context",
     "empty",
     "content_filter",
+    "refused",
     "not_sse",
     "breaker_open",
     "unavailable",

@@ -146,6 +146,9 @@ FAULT_RULES: dict[FaultKind, FaultRule] = {
     "content_filter": FaultRule(
         "fail", "success", "the content filter of {host} stopped the answer", "word the task differently",
     ),
+    "refused": FaultRule(
+        "fail", "success", "{model!r} at {host} refused to answer", "word the task differently, or use another model",
+    ),
     "not_sse": FaultRule(
         "fail", "neutral", "{host} sent something that is no answer of a language model",
         "check LLM_BASE_URL: it must be the API's address (most end in /v1), not a web page", lasts=True,

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from core.clock import Clock
 from core.kinds import FaultKind
 from core.llm.call.call_events import CallEvents
+from core.llm.call.in_place_of_answer import fault_in_place_of_answer
 from core.llm.endpoint import Endpoint
 from core.llm.errors.classify import classify_exception, classify_stream
 from core.llm.faults import Fault, RefusedWindow, ServerError, clean_detail
@@ -40,16 +41,15 @@ REARM_SHARE = 0.01  # of the stall limit; setting a timer costs more than decodi
 MAX_REASON_CHARS = 40  # of a finish reason that is not in the table
 FULL_WINDOW_SHARE = 0.95  # an empty answer to a prompt this close to the window means that the prompt was too long
 
-# What servers write for the five ways an answer can end; other words are passed on and count as incomplete.
+# What servers write for the ways an answer can end; other words are passed on and count as incomplete.
 _USUAL_FINISH_REASONS = frozenset({"stop", "length", "tool_calls"})
 _FINISH_REASONS = {
     **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
     **dict.fromkeys(("max_tokens", "model_length"), "length"),
-    "function_call": "tool_calls",
-    **dict.fromkeys(("safety", "recitation", "sensitive"), "content_filter"),
+    **dict.fromkeys(("function_call", "tool_use"), "tool_calls"),
+    **dict.fromkeys(("safety", "recitation", "sensitive", "prohibited_content", "blocklist", "spii"), "content_filter"),
     **dict.fromkeys(("abort", "network_error", "insufficient_system_resource"), "stream_error"),
 }
-_FAULT_OF_REASON: dict[str, FaultKind] = {"content_filter": "content_filter", "stream_error": "stream_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +222,10 @@ def _exceeded_limit(total: bool, events: CallEvents, limits: TimeLimits, *, stre
 def _completion_of(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvents) -> Completion:
     given = decoder.finish_reason or "stop"
     reason = given if given in _USUAL_FINISH_REASONS else _translated(given, endpoint)
-    if (kind := _FAULT_OF_REASON.get(reason)) is not None:
-        raise Fault(kind, endpoint, detail=clean_detail(f"finish_reason {given}", endpoint.api_key))
+    if reason == "stream_error":
+        raise Fault("stream_error", endpoint, detail=clean_detail(f"finish_reason {given}", endpoint.api_key))
+    if (fault := fault_in_place_of_answer(decoder, reason, events.text, endpoint)) is not None:
+        raise fault
     if reason not in {"length", "tool_calls"} and not events.text.strip():
         window = endpoint.context_tokens
         if decoder.usage is not None and window and decoder.usage.input_tokens >= window * FULL_WINDOW_SHARE:

@@ -48,6 +48,16 @@ _KIND_BY_TYPE: dict[str, FaultKind] = {
     "api_error": "server",
 }
 
+# Codes and types by which servers say that a prompt or an answer was filtered; in lower case.
+_FILTER_NAMES = frozenset(
+    {
+        "content_filter", "content_filter_error", "content_policy_violation", "responsibleaipolicyviolation",
+        "data_inspection_failed", "datainspectionfailed", "invalid_prompt", "moderation_blocked", "content_moderation",
+        "prohibited_content", "safety", "sensitive_words_detected",
+    }
+)  # fmt: skip
+_FILTER_STATUSES = frozenset({None, 400, 403, 422, 451})
+
 _KIND_BY_STATUS: dict[int, FaultKind] = {
     401: "auth",
     403: "auth",
@@ -151,10 +161,18 @@ def classify_answer(
 
 
 def _kind_of_answer(code: int | None, error: Mapping[str, Any], text: str, default: FaultKind) -> FaultKind:
+    if code in _FILTER_STATUSES and _is_filtered(error):
+        return "content_filter"
     if code is not None:
         return _kind_of_status(code, text)
     names = (str(error.get("code", "")), str(error.get("type", "")))
     return next((_KIND_BY_TYPE[name] for name in names if name in _KIND_BY_TYPE), default)
+
+
+def _is_filtered(error: Mapping[str, Any]) -> bool:
+    inner = error.get("innererror")
+    names = [error.get("code"), error.get("type"), inner.get("code") if isinstance(inner, dict) else None]
+    return any(isinstance(name, str) and name.lower() in _FILTER_NAMES for name in names)
 
 
 def _kind_of_status(code: int, text: str) -> FaultKind:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 import msgspec
 
 from core.kinds import FaultKind
+from core.llm.http.content_parts import read_content
 
 MAX_COUNT = 1_000_000_000  # of tokens; a server that says more has miscounted
 MAX_EVENT_BYTES = 32 * 1024 * 1024  # a server that never ends a line must not eat the memory
@@ -64,6 +65,8 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    thinking: str | None = None
+    refusal: str | None = None
     tool_calls: Any = None
 
 
@@ -73,6 +76,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     index: int | None = None
     delta: Delta | None = None
     finish_reason: str | None = None
+    content_filter_results: Any = None
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -110,12 +114,16 @@ class StreamDecoder:
 
     Args:
         event_stream: whether the content type says text/event-stream; only used to name a fault rightly.
+
+    Attributes:
+        tool_name: of the tool that the answer calls first, "" if it has no name; None if it calls none.
+        filters: the names of the content filters that stopped the answer.
     """
 
     __slots__ = (
         "_body", "_body_bytes", "_carry", "_data", "_data_bytes", "_event", "_event_stream", "_fields_seen", "_mode",
-        "_reasoning", "_skip_line_feed", "_tail", "_tail_bytes", "_text", "_tool_calls",
-        "done", "fault", "finish_reason", "usage",
+        "_reasoning", "_refusal", "_skip_line_feed", "_tail", "_tail_bytes", "_text", "_tool_calls",
+        "done", "fault", "filters", "finish_reason", "tool_name", "usage",
     )  # fmt: skip
 
     def __init__(self, *, event_stream: bool = True) -> None:
@@ -123,6 +131,9 @@ class StreamDecoder:
         self.done = False  # [DONE] was seen
         self.usage: ReportedUsage | None = None
         self.fault: StreamFault | None = None
+        self.tool_name: str | None = None
+        self.filters: tuple[str, ...] = ()
+        self._refusal: list[str] = []
         self._event_stream = event_stream
         self._mode: Literal["unknown", "json", "sse"] = "unknown"
         self._body: list[bytes] = []
@@ -143,6 +154,11 @@ class StreamDecoder:
     def complete(self) -> bool:
         """Whether the answer is known to be whole."""
         return self.fault is None and (self.done or self.finish_reason is not None)
+
+    @property
+    def refusal(self) -> str:
+        """What the model says in place of an answer; "" if it does not refuse."""
+        return "".join(self._refusal)
 
     @property
     def finished(self) -> bool:
@@ -319,13 +335,17 @@ class StreamDecoder:
                 self._add_text(delta.content)
             else:
                 self._text.append(delta.content)
-        reasoning = delta.reasoning_content or delta.reasoning
+        reasoning = delta.reasoning_content or delta.reasoning or delta.thinking
         if reasoning:
             self._reasoning.append(reasoning)
         if delta.tool_calls:
-            self._tool_calls += _tool_calls(delta.tool_calls)
+            self._add_tool_calls(delta.tool_calls)
+        if delta.refusal:
+            self._refusal.append(delta.refusal)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
+        if choice.content_filter_results is not None:
+            self._add_filters(choice.content_filter_results)
 
     def _chunk(self, payload: dict[str, Any]) -> None:  # JSON of a foreign server
         error = payload.get("error")
@@ -351,6 +371,7 @@ class StreamDecoder:
             self._delta(delta)
         elif isinstance(choice.get("text"), str):
             self._add_text(choice["text"])
+        self._add_filters(choice.get("content_filter_results"))
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             if reason == "error":
@@ -359,19 +380,31 @@ class StreamDecoder:
                 self.finish_reason = reason
 
     def _delta(self, delta: dict[str, Any]) -> None:  # JSON of a foreign server
-        content = delta.get("content")
-        if content:
-            if isinstance(content, list):
-                content = "".join(
-                    part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-                )
-            if isinstance(content, str):
-                self._add_text(content)
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if isinstance(reasoning, str) and reasoning:
+        content = read_content(delta.get("content"))
+        if content.text:
+            self._add_text(content.text)
+        field = delta.get("reasoning_content") or delta.get("reasoning") or delta.get("thinking")
+        reasoning = content.reasoning + (field if isinstance(field, str) else "")
+        if reasoning:
             self._reasoning.append(reasoning if reasoning.isascii() else _without_surrogates(reasoning))
+        field = delta.get("refusal")
+        refusal = content.refusal + (field if isinstance(field, str) else "")
+        if refusal:
+            self._refusal.append(refusal if refusal.isascii() else _without_surrogates(refusal))
         if delta.get("tool_calls"):
-            self._tool_calls += _tool_calls(delta["tool_calls"])
+            self._add_tool_calls(delta["tool_calls"])
+
+    def _add_tool_calls(self, value: object) -> None:
+        calls = _tool_calls(value)
+        self.tool_name = self.tool_name or next((call.name for call in calls if call.name), "")
+        self._tool_calls += calls
+
+    def _add_filters(self, results: object) -> None:
+        if isinstance(results, dict):
+            stopped = (
+                name for name, result in results.items() if isinstance(result, dict) and result.get("filtered") is True
+            )
+            self.filters = tuple(dict.fromkeys((*self.filters, *map(str, stopped))))
 
     def _add_text(self, text: str) -> None:
         if self._carry or not text.isascii():

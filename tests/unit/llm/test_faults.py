@@ -34,7 +34,7 @@ KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 def test_the_table_has_a_row_for_every_kind_and_for_no_other() -> None:
     assert set(FAULT_RULES) == set(KINDS)
-    assert len(KINDS) == 32
+    assert len(KINDS) == 33
 
 
 def kinds_with(column: str) -> set[FaultKind]:
@@ -52,7 +52,8 @@ def test_the_columns_of_the_table_name_the_kinds_that_the_rest_of_the_code_goes_
     assert kinds_with("lasts") == {"auth", "quota", "not_found", "not_sse"}
     assert kinds_with("concerns_endpoint") == kinds_with("lasts") | {"connect", "connect_timeout", "unavailable"}
     assert set(KINDS) - kinds_with("fallback_may_help") == {
-        "stale_connection", "stall", "total_timeout", "http_409", "bad_request", "empty", "content_filter", "cancelled",
+        "stale_connection", "stall", "total_timeout", "http_409", "bad_request", "empty", "content_filter", "refused",
+        "cancelled",
     }  # fmt: skip
 
 
