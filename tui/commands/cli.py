@@ -5,35 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from tui.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from core.text.suggest import suggest
+from tui.commands.parsers import COMMANDS, PLANNED_COMMANDS, app_parser
+from tui.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
+NEARLY_A_COMMAND = 0.75  # so much of a single word that is no command must be one
 STDIN_MAX_CHARACTERS = 1024 * 1024  # the engine's own limit is lower; this one bounds what is read
-
-RESERVED = ("resume", "sessions", "show", "export")
-
-EPILOG = """\
-commands:
-  quintet [TASK]     the app; with TASK the run starts at once
-  quintet run TASK   the same without a terminal: progress on stderr,
-                     the paths of the files on stdout
-  quintet doctor     what is configured, from where, and whether it answers
-  quintet config     show (every setting and its source), check, trust
-
-examples:
-  quintet
-  quintet "Write a Python function that reverses a string, with tests"
-  quintet run "Build a to-do CLI" --output todo
-  quintet run "What could go wrong here?" --workflow roundtable --json
-  LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b quintet
-
-Without a configured server the embedded demo model answers: real, tiny,
-often wrong. Set LLM_BASE_URL or OPENAI_API_KEY for real work.
-For a TASK that is the name of a command: quintet -- doctor
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,19 +22,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
     try:
-        if words and words[0] in RESERVED:
-            return _fail(f"the command {words[0]!r} does not exist yet", f"to use it as a task: quintet -- {words[0]}")
-        if words and words[0] == "run":
-            return _run(_run_parser().parse_args(words[1:]))
-        if words and words[0] == "doctor":
-            return _doctor(_doctor_parser().parse_args(words[1:]))
-        if words and words[0] == "config":
-            return _config(_config_parser().parse_args(words[1:]))
-        return _app(_app_parser().parse_args(words))
+        name = words[0] if words else ""
+        if name in COMMANDS:
+            return _COMMANDS[name](COMMANDS[name]().parse_args(words[1:]))
+        if problem := _no_task(name):
+            return _fail(*problem)
+        options = app_parser().parse_args(words)
+        if options.task is not None and "--" not in words and options.task in COMMANDS:
+            return _fail(
+                f"the command comes first: quintet {options.task} ...", f"as a task: quintet -- {options.task}"
+            )
+        return _app(options)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     finally:
         _flush()
+
+
+def _no_task(word: str) -> tuple[str, str] | None:
+    """Return what is wrong with a first word that is, or is nearly, the name of a command, and what to do."""
+    as_task = f"to use it as a task: quintet -- {word}"
+    if word.lower() in PLANNED_COMMANDS:
+        return f"the command {word!r} does not exist yet", as_task
+    if not word or word.startswith("-") or len(word.split()) > 1:
+        return None
+    meant = suggest(word.lower(), (*COMMANDS, *PLANNED_COMMANDS), cutoff=NEARLY_A_COMMAND)
+    return (f"there is no command {word!r} (did you mean {meant}?)", as_task) if meant else None
 
 
 def _open_closed_streams() -> None:
@@ -72,59 +66,6 @@ def _flush() -> None:
     except OSError:
         # The reader has gone: nothing more can be said, and the interpreter must not try at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _app_parser() -> argparse.ArgumentParser:
-    parser = _parser("quintet", "A team of five LLM specialists takes a software task to finished files.", EPILOG)
-    parser.add_argument("task", nargs="?", metavar="TASK", help="what the team shall do; starts at once")
-    parser.add_argument("--version", action="store_true", help="print the version and end")
-    _add_run_options(parser)
-    parser.add_argument("--plain", action="store_true", help="nothing moves on the screen but the text")
-    return parser
-
-
-def _run_parser() -> argparse.ArgumentParser:
-    about = "Run a task without a terminal.\nExit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."
-    parser = _parser("quintet run", about)
-    parser.add_argument("task", metavar="TASK", help="what the team shall do; - reads it from standard input")
-    _add_run_options(parser)
-    parser.add_argument("--json", action="store_true", help="print every event as one JSON object a line")
-    parser.add_argument("--yes", action="store_true", help="go on when a budget is used up, instead of ending the run")
-    return parser
-
-
-def _doctor_parser() -> argparse.ArgumentParser:
-    parser = _parser("quintet doctor", "Say what is configured, from which source, what answers and what is missing.")
-    _add_settings_options(parser)
-    return parser
-
-
-def _config_parser() -> argparse.ArgumentParser:
-    from tui.commands.config_command import add_commands
-
-    parser = _parser("quintet config", "Look at the settings; what there is to set is in docs/CONFIGURATION.md.")
-    options = argparse.ArgumentParser(add_help=False)
-    _add_settings_options(options)
-    add_commands(parser, options)
-    return parser
-
-
-def _parser(program: str, about: str, epilog: str = "") -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=program, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workflow", metavar="NAME", help="delivery (default), bugfix, review or roundtable")
-    parser.add_argument("--agents", metavar="A,B", help="who takes part, by id: developer,qa_engineer")
-    parser.add_argument("--output", metavar="DIR", type=Path, help="where the files go (default: output/<date>-<name>)")
-    _add_settings_options(parser)
-
-
-def _add_settings_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="MODEL", help="a model's name, or a GGUF file to serve here")
-    parser.add_argument("--profile", metavar="NAME", help="development, staging or production: a bundle of settings")
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:
@@ -151,10 +92,7 @@ def _agents(options: argparse.Namespace) -> tuple[str, ...] | None:
 
 def _app(options: argparse.Namespace) -> int:
     if options.version:
-        from core.doctor import version
-
-        print(f"quintet {version()}")  # noqa: T201 - this is what was asked for
-        return EXIT_OK
+        return _version(options)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return _fail(
             "the app needs a terminal for input, output and errors, and at least one is redirected",
@@ -206,13 +144,44 @@ def _piped_task() -> str:
 def _doctor(options: argparse.Namespace) -> int:
     from tui.commands.headless import run_doctor
 
-    return run_doctor(overrides=_overrides(options))
+    return run_doctor(overrides=_overrides(options), as_json=options.json)
 
 
 def _config(options: argparse.Namespace) -> int:
     from tui.commands.config_command import run_config
 
     return run_config(options, _overrides(options))
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from tui.commands.completion import completion_script
+    from tui.commands.output import print_text
+
+    return EXIT_OK if print_text([completion_script(options.shell)]) else EXIT_FAILED
+
+
+def _help(options: argparse.Namespace) -> int:
+    from tui.commands.output import print_text
+
+    parser = COMMANDS[options.command]() if options.command else app_parser()
+    return EXIT_OK if print_text([parser.format_help().rstrip()]) else EXIT_FAILED
+
+
+def _version(_: argparse.Namespace) -> int:
+    from core.doctor import version
+    from tui.commands.output import print_text
+
+    return EXIT_OK if print_text([f"quintet {version()}"]) else EXIT_FAILED
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "doctor": _doctor,
+    "config": _config,
+    "completion": _completion,
+    "help": _help,
+    "version": _version,
+}
 
 
 def _fail(message: str, hint: str) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.doctor import examine, terminal_finding
+from core.doctor import Finding, examine, terminal_finding
 from core.engine import Engine
 from core.errors import ConfigValidationError, ModelUnavailableError, QuintetError
 from core.events import Event
@@ -18,7 +19,7 @@ from core.sessions.journal import JournalLines, schema_line
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
-from tui.exit_codes import EXIT_BY_STATUS
+from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_OK
 from tui.words.narration import Narrator
 
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
@@ -50,19 +51,24 @@ def run_headless(run: HeadlessRun, *, overrides: Mapping[str, object]) -> int:
         return EXIT_BY_STATUS["cancelled"]
 
 
-def run_doctor(*, overrides: Mapping[str, object]) -> int:
+def run_doctor(*, overrides: Mapping[str, object], as_json: bool = False) -> int:
     """Print the findings; 0 when a run would work, else 1."""
     try:
-        settings = load_config(overrides=overrides)
+        findings = [*asyncio.run(examine(load_config(overrides=overrides))), terminal_finding()]
     except ConfigValidationError as error:
-        say(f"quintet: {error}")
-        return 1
-    findings = [*asyncio.run(examine(settings)), terminal_finding()]
+        if not as_json:
+            say(f"quintet: {error}")
+            return EXIT_FAILED
+        findings = [Finding("missing", "settings", problem) for problem in error.problems]
     missing = sum(finding.grade == "missing" for finding in findings)
-    lines = [f"{MARKS[finding.grade]} {finding.name}: {finding.detail}" for finding in findings]
-    lines.append("everything is there" if not missing else f"{missing} missing")
-    told = print_text(lines)
-    return 0 if told and not missing else 1
+    if as_json:
+        report = {"ok": not missing, "findings": [asdict(finding) for finding in findings]}
+        told = print_text([json.dumps(report, indent=2)])
+    else:
+        lines = [f"{MARKS[finding.grade]} {finding.name}: {finding.detail}" for finding in findings]
+        lines.append("everything is there" if not missing else f"{missing} missing")
+        told = print_text(lines)
+    return EXIT_OK if told and not missing else EXIT_FAILED
 
 
 def _settings(overrides: Mapping[str, object]) -> Settings:
