@@ -87,7 +87,8 @@ class Engine:
         clock = clock or SystemClock()
         rng = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
         self._emit = emit
-        self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=clock)
+        self._metrics = EngineMetrics(enabled=settings.telemetry.enable_metrics, clock=clock)
+        self._pool = ClientPool(max_age_seconds=settings.llm.pool_max_age, clock=clock, recorder=self._metrics)
         self._cache = (
             ResponseCache(user_cache_path("quintet", appauthor=False) / "answers" / CACHE_FILE, clock)
             if settings.llm.cache
@@ -106,7 +107,6 @@ class Engine:
         self._workflows = load_workflows(prompts, prompts_dir)
         load_layouts()  # here, with the other data files: a run reads none
         agents = Team()
-        self._metrics = EngineMetrics(enabled=settings.telemetry.enable_metrics, clock=clock)
         self._deps = RunDeps(
             settings=settings,
             agents=agents,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import redaction
+from core.llm.http import pool
 from core.settings.schema.catalogue import field_by_variable
 from tests.support.hypothesis_profiles import register_profiles
 
@@ -35,6 +36,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_known", set())
+
+
+@pytest.fixture(autouse=True)
+def _own_pool_totals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_ended", pool._Counts())
 
 
 @pytest.fixture(autouse=True)

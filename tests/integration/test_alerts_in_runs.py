@@ -13,13 +13,14 @@ import pytest
 from core.engine import Engine
 from core.errors import ConfigValidationError, LLMCallError
 from core.events import AlertFired, AlertResolved, BudgetReached, CallFinished, RunFinished
+from core.llm.http.pool import MAX_CONNECTIONS, get_llm_client
 from core.telemetry import metrics
 from core.telemetry.alerts.watch import EVALUATE_EVERY_SECONDS
 from core.telemetry.metrics.registry import Registry
 from tests.integration.test_cli import quintet, served
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder
-from tests.support.fault_server import FaultServer, error
+from tests.support.fault_server import FaultServer, error, silence
 from tests.support.team import ScriptedTeam, engine_harness, team_settings, write_team
 
 TOKENS_OF_A_CALL = 11 + 7
@@ -170,6 +171,27 @@ async def test_an_alert_of_the_users_own_looks_at_what_is_measured_here(tmp_path
 
         assert s.active() == ["large"]
         assert s.engine.status().alerts[0].message.endswith(" MB, above the limit of 0 MB")
+
+
+async def test_requests_that_wait_for_a_connection_exhaust_the_pool(tmp_path: Path, clock: VirtualClock) -> None:
+    async with service(tmp_path, clock) as s:
+        s.server.script([silence()] * (MAX_CONNECTIONS + 3))
+        client = await get_llm_client()
+        question = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        asking = [
+            asyncio.create_task(client.post("/chat/completions", body=question, cast_to=object))
+            for _ in range(MAX_CONNECTIONS + 3)
+        ]
+        await s.server.requests(MAX_CONNECTIONS)
+        await s.wait(2 * EVALUATE_EVERY_SECONDS)
+
+        assert s.active() == ["pool_exhausted"]
+        assert s.engine.status().alerts[0].message.startswith("3 requests wait for a connection")
+        for task in asking:
+            task.cancel()
+        await asyncio.wait(asking)
+        await s.wait(30 + EVALUATE_EVERY_SECONDS)
+        assert s.active() == []
 
 
 async def test_the_watch_ends_with_its_engine(tmp_path: Path, clock: VirtualClock) -> None:

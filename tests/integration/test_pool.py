@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from openai import AsyncOpenAI, OpenAIError
 
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.http.pool import ClientPool, get_llm_client, get_pool_stats
-from core.llm.servers.facts import offered_models
+from core.llm.servers.facts import ServerFacts, is_healthy, offered_models
 from tests.support.call_harness import CallHarness, open_call_harness
 from tests.support.clock import VirtualClock
-from tests.support.fault_server import DONE, FaultServer, error, finish, ok, stream, token
+from tests.support.fault_server import (
+    DONE,
+    FaultServer,
+    Step,
+    error,
+    finish,
+    hang_up,
+    ok,
+    silence,
+    stream,
+    token,
+    whole,
+)
 
 
 async def test_all_calls_to_a_server_share_one_client_and_its_connections() -> None:
@@ -182,6 +197,97 @@ def test_get_llm_client_reads_the_configuration_and_is_closed_with_its_loop(monk
     for _ in range(2):
         assert asyncio.run(use()) == 1
         assert get_pool_stats()["active_clients"] == 0
+
+
+@asynccontextmanager
+async def scripts_client(
+    monkeypatch: pytest.MonkeyPatch, steps: Sequence[Step] = ()
+) -> AsyncIterator[tuple[FaultServer, AsyncOpenAI]]:
+    """Be a script that asks a server itself, without an engine."""
+    async with FaultServer() as server:
+        server.script(steps)
+        monkeypatch.setenv("LLM_BASE_URL", server.base_url)
+        yield server, await get_llm_client()
+
+
+async def ask(client: AsyncOpenAI) -> str | None:
+    answer = await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+    return answer.choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    ("step", "figures"),
+    [
+        (whole(), (1, 1, 0)),
+        (error(500, "x"), (1, 0, 1)),
+        (error(503, "x"), (1, 0, 1)),
+        (error(401, "key"), (1, 0, 0)),
+        (error(429, "slow down"), (1, 0, 0)),
+        (hang_up(), (1, 0, 1)),
+    ],
+)
+async def test_what_a_script_sends_itself_is_counted(
+    monkeypatch: pytest.MonkeyPatch, step: Step, figures: tuple[int, int, int]
+) -> None:
+    async with scripts_client(monkeypatch, [step]) as (_, client):
+        with suppress(OpenAIError):
+            await ask(client)
+
+        stats = get_pool_stats()
+
+    [client_figures] = stats["clients"].values()
+    assert (client_figures["requests"], client_figures["successes"], client_figures["failures"]) == figures
+    assert client_figures["in_flight"] == 0
+    assert stats["total_requests"] == 1
+
+
+async def test_a_stream_of_a_script_is_in_flight_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = asyncio.Event()
+    async with scripts_client(monkeypatch, [stream(token("one"), go_on, token("two"), finish(), DONE)]) as (_, client):
+        pieces = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "hi"}], stream=True
+        )
+        assert [figures["in_flight"] for figures in get_pool_stats()["clients"].values()] == [1]
+        go_on.set()
+        assert len([piece async for piece in pieces]) == 3
+
+        assert [figures["in_flight"] for figures in get_pool_stats()["clients"].values()] == [0]
+        assert get_pool_stats()["success_rate"] == 1.0
+
+
+async def test_a_request_that_a_script_cancels_counts_neither_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripts_client(monkeypatch, [silence()]) as (server, client):
+        task = asyncio.create_task(ask(client))
+        await server.requests(1)
+        task.cancel()
+        await asyncio.wait([task])
+
+        assert (get_pool_stats()["total_requests"], get_pool_stats()["success_rate"]) == (1, None)
+
+
+async def test_the_figures_stay_when_a_pool_is_closed_and_those_of_two_add_up() -> None:
+    async with open_call_harness() as one:
+        await one.call()
+        async with open_call_harness() as two:
+            await two.call()
+            await two.call()
+            assert (one.pool.stats()["total_requests"], two.pool.stats()["total_requests"]) == (1, 2)
+            both = get_pool_stats()
+            assert (both["active_clients"], both["total_requests"], len(both["clients"])) == (2, 3, 2)
+        assert get_pool_stats()["total_requests"] == 3
+
+    after = get_pool_stats()
+    assert (after["active_clients"], after["total_requests"], after["success_rate"]) == (0, 3, 1.0)
+    assert after["clients"] == {}
+
+
+async def test_questions_of_our_own_are_not_counted() -> None:
+    async with open_call_harness() as harness:
+        await offered_models(harness.pool, harness.endpoint())
+        await is_healthy(harness.pool, harness.endpoint(), ServerFacts())
+
+        assert harness.server.connections
+        assert get_pool_stats()["total_requests"] == 0
 
 
 async def test_get_llm_client_without_a_server_says_what_to_set() -> None:

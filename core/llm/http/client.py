@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import httpx2
     from openai import AsyncOpenAI
+
+    from core.llm.http.counting_client import RequestEnd
 
 LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
 REMOTE_KEEPALIVE_SECONDS = 15.0
@@ -60,6 +62,24 @@ def watch_connection(trace: ConnectionTrace) -> Iterator[None]:
         yield
     finally:
         _watching.reset(token)
+
+
+_is_our_question: ContextVar[bool] = ContextVar("is_our_question", default=False)
+
+
+@contextmanager
+def uncounted_question() -> Iterator[None]:
+    """Let no statistics count what is asked inside the block: health, sizes, models, a count of tokens."""
+    token = _is_our_question.set(True)
+    try:
+        yield
+    finally:
+        _is_our_question.reset(token)
+
+
+def _is_callers_own() -> bool:
+    """Whether a request is made by somebody who holds the client, and not by a call or a question of ours."""
+    return _watching.get() is None and not _is_our_question.get()
 
 
 async def _attach_trace(request: httpx2.Request) -> None:
@@ -108,8 +128,10 @@ def load_sdk(base_url: str) -> SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # holds no certificates, and is never used
 
 
-def make_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: int) -> AsyncOpenAI:
-    """Return a new client.
+def make_client(
+    endpoint: Endpoint, ssl_context: SSLContext, max_connections: int, begin_request: Callable[[], RequestEnd]
+) -> AsyncOpenAI:
+    """Return a new client, which calls `begin_request` when somebody who holds it makes a request of his own.
 
     Raises:
         UsageError: the address, or the proxy that the environment names, cannot be used.
@@ -117,7 +139,7 @@ def make_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: in
     import httpx2
 
     try:
-        return _build_client(endpoint, ssl_context, max_connections)
+        return _build_client(endpoint, ssl_context, max_connections, begin_request)
     except (httpx2.InvalidURL, ValueError) as wrong:
         raise UsageError(
             f"the address {endpoint.host}, or the proxy for it, cannot be used "
@@ -126,12 +148,18 @@ def make_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: in
         ) from None
 
 
-def _build_client(endpoint: Endpoint, ssl_context: SSLContext, max_connections: int) -> AsyncOpenAI:
+def _build_client(
+    endpoint: Endpoint, ssl_context: SSLContext, max_connections: int, begin_request: Callable[[], RequestEnd]
+) -> AsyncOpenAI:
     import httpx2
     import openai
 
+    from core.llm.http.counting_client import CountingClient
+
     keepalive = LOCAL_KEEPALIVE_SECONDS if endpoint.is_local else REMOTE_KEEPALIVE_SECONDS
-    http_client = openai.DefaultAsyncHttpxClient(
+    http_client = CountingClient(
+        begin_request=begin_request,
+        is_counted=_is_callers_own,
         verify=ssl_context,
         follow_redirects=False,  # a redirected POST would become a GET without its body
         trust_env=not needs_no_proxy(endpoint.base_url),  # a proxy must not catch 127.0.0.1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,9 +13,14 @@ from core.errors import UsageError
 from core.llm.endpoint import Endpoint, configured_endpoint
 from core.llm.http.client import load_sdk, make_client
 from core.telemetry import metrics
+from core.telemetry.metrics.registry import MetricsRecorder
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from openai import AsyncOpenAI
+
+    from core.llm.http.counting_client import RequestEnd
 
 MAX_CONNECTIONS = 100
 UNHEALTHY_AFTER_FAILURES = 3  # in a row; what a client holds may be at fault: a dead connection, an old address
@@ -54,6 +59,17 @@ class _PooledClient:
     def is_healthy(self) -> bool:
         return not self.is_worn_out and not self.is_doubted
 
+    def figures(self, now: float) -> dict[str, Any]:  # JSON values
+        return {
+            "requests": self.counts.requests,
+            "successes": self.counts.successes,
+            "failures": self.counts.failures,
+            "in_flight": self.in_flight,
+            "age_seconds": now - self.created_at,
+            "latency": self.busy_seconds / self.counts.successes if self.counts.successes else None,
+            "healthy": self.is_healthy,
+        }
+
     def settle(self, *, succeeded: bool, seconds: float) -> None:
         if succeeded:
             self.counts.successes += 1
@@ -81,12 +97,14 @@ class ClientPool:
         max_age_seconds: age after which a client takes no new request, as one that keeps failing does; streams that run
             on it are not cut.
         resolve: gives the endpoint that get_llm_client() returns a client for; None without an engine.
+        recorder: the engine's metrics; None without an engine.
     """
 
     max_age_seconds: float = 3600.0
     clock: Clock = field(default_factory=SystemClock)
     resolve: Callable[[], Awaitable[Endpoint]] | None = None
     max_connections: int = MAX_CONNECTIONS
+    recorder: MetricsRecorder | None = None
     _clients: dict[tuple[str, str], _PooledClient] = field(default_factory=dict, repr=False)
     _retired: list[_PooledClient] = field(default_factory=list, repr=False)
     _closed: _Counts = field(default_factory=_Counts, repr=False)
@@ -101,6 +119,8 @@ class ClientPool:
         if self in _running:
             _running.remove(self)
         await self.close()
+        _ended.add(self._closed)
+        self._closed = _Counts()
 
     @property
     def in_flight(self) -> int:
@@ -114,22 +134,15 @@ class ClientPool:
             UsageError: the address, or the proxy that the environment names, cannot be used.
         """
         pooled = await self._client_of(endpoint)
-        pooled.in_flight += 1
-        pooled.counts.requests += 1
-        self._measure()
-        started = self.clock.monotonic()
+        end = self._begin_request(pooled)
         lease = Lease(pooled.client)
         try:
             yield lease
         finally:
-            pooled.in_flight -= 1
-            if lease.succeeded is not None:
-                pooled.settle(succeeded=lease.succeeded, seconds=self.clock.monotonic() - started)
-            self._close_idle_retired()
-            self._measure()
+            end(lease.succeeded)
 
     async def client(self, endpoint: Endpoint) -> AsyncOpenAI:
-        """Return the client of an endpoint, for requests that are not counted.
+        """Return the client of an endpoint; requests that are made with it are counted, but for questions of our own.
 
         Raises:
             UsageError: the address, or the proxy that the environment names, cannot be used.
@@ -138,31 +151,7 @@ class ClientPool:
 
     def stats(self) -> dict[str, Any]:  # JSON values
         """Return the figures of the pool; clients are named by their address, keys appear nowhere."""
-        total = _Counts()
-        total.add(self._closed)
-        now = self.clock.monotonic()
-        clients: dict[str, Any] = {}
-        for pooled in self._all():
-            total.add(pooled.counts)
-            name = pooled.name
-            while name in clients:
-                name += "'"  # the same address with another key, or its retired predecessor
-            clients[name] = {
-                "requests": pooled.counts.requests,
-                "successes": pooled.counts.successes,
-                "failures": pooled.counts.failures,
-                "in_flight": pooled.in_flight,
-                "age_seconds": now - pooled.created_at,
-                "latency": pooled.busy_seconds / pooled.counts.successes if pooled.counts.successes else None,
-                "healthy": pooled.is_healthy,
-            }
-        judged = total.successes + total.failures
-        return {
-            "active_clients": len(self._clients),
-            "total_requests": total.requests,
-            "success_rate": total.successes / judged if judged else None,
-            "clients": clients,
-        }
+        return _stats([self], _Counts())
 
     async def close(self) -> None:
         """Close all clients; streams that still run on them break."""
@@ -170,16 +159,35 @@ class ClientPool:
         self._clients.clear()
         self._retired.clear()
         for pooled in everyone:
+            self._closed.add(pooled.counts)
             self._close(pooled)
         while self._closing:
             await asyncio.wait(self._closing)
 
+    def _begin_request(self, pooled: _PooledClient) -> RequestEnd:
+        """Count a request as under way; what is returned takes whether it succeeded, None counts neither."""
+        pooled.in_flight += 1
+        pooled.counts.requests += 1
+        self._measure()
+        started = self.clock.monotonic()
+
+        def end(succeeded: bool | None) -> None:
+            pooled.in_flight -= 1
+            if succeeded is not None:
+                pooled.settle(succeeded=succeeded, seconds=self.clock.monotonic() - started)
+            self._close_idle_retired()
+            self._measure()
+
+        return end
+
     def _measure(self) -> None:
-        metrics.gauge("pool.size", len(self._clients))
-        metrics.gauge("pool.healthy", sum(pooled.is_healthy for pooled in self._clients.values()))
-        metrics.gauge("pool.in_flight", self.in_flight)
-        beyond = (pooled.in_flight - self.max_connections for pooled in self._all())
-        metrics.gauge("pool.waiting", sum(max(0, surplus) for surplus in beyond))
+        """Record the levels for the engine whose pool this is, whoever makes the request."""
+        with metrics.record_for_engine(self.recorder) if self.recorder is not None else nullcontext():
+            metrics.gauge("pool.size", len(self._clients))
+            metrics.gauge("pool.healthy", sum(pooled.is_healthy for pooled in self._clients.values()))
+            metrics.gauge("pool.in_flight", self.in_flight)
+            beyond = (pooled.in_flight - self.max_connections for pooled in self._all())
+            metrics.gauge("pool.waiting", sum(max(0, surplus) for surplus in beyond))
 
     def _all(self) -> list[_PooledClient]:
         return [*self._clients.values(), *self._retired]
@@ -198,10 +206,16 @@ class ClientPool:
             if pooled is None:
                 # Importing the SDK takes half a second: a thread keeps the screen alive meanwhile.
                 ssl_context = await asyncio.to_thread(load_sdk, endpoint.base_url)
-                client = make_client(endpoint, ssl_context, self.max_connections)
-                now = self.clock.monotonic()
-                pooled = self._clients[key] = _PooledClient(client, endpoint.shown_url, now, is_doubted)
+                pooled = self._clients[key] = self._new_client(endpoint, ssl_context, is_doubted=is_doubted)
             return pooled
+
+    def _new_client(self, endpoint: Endpoint, ssl_context: SSLContext, *, is_doubted: bool) -> _PooledClient:
+        def begin_request() -> RequestEnd:
+            return self._begin_request(pooled)
+
+        client = make_client(endpoint, ssl_context, self.max_connections, begin_request)
+        pooled = _PooledClient(client, endpoint.shown_url, self.clock.monotonic(), is_doubted)
+        return pooled
 
     def _is_spent(self, pooled: _PooledClient) -> bool:
         return pooled.is_worn_out or self.clock.monotonic() - pooled.created_at >= self.max_age_seconds
@@ -220,6 +234,7 @@ class ClientPool:
 
 
 _running: list[ClientPool] = []
+_ended = _Counts()  # of the pools that were closed
 
 
 async def get_llm_client() -> AsyncOpenAI:
@@ -254,8 +269,33 @@ async def get_llm_client() -> AsyncOpenAI:
 
 
 def get_pool_stats() -> dict[str, Any]:  # JSON values
-    """Return active_clients, total_requests, success_rate and clients{address: requests, successes, failures, ...}."""
-    return (_running[-1] if _running else ClientPool()).stats()
+    """Return active_clients, total_requests, success_rate and clients{address: requests, successes, failures, ...}.
+
+    They are those of all engines of the process, and of get_llm_client(); the totals keep what closed clients have sent.
+    """
+    return _stats(_running, _ended)
+
+
+def _stats(pools: Sequence[ClientPool], ended: _Counts) -> dict[str, Any]:  # JSON values
+    total = _Counts()
+    total.add(ended)
+    clients: dict[str, Any] = {}
+    for pool in pools:
+        total.add(pool._closed)
+        now = pool.clock.monotonic()
+        for pooled in pool._all():
+            total.add(pooled.counts)
+            name = pooled.name
+            while name in clients:
+                name += "'"  # the same address with another key or in another engine, or its retired predecessor
+            clients[name] = pooled.figures(now)
+    judged = total.successes + total.failures
+    return {
+        "active_clients": sum(len(pool._clients) for pool in pools),
+        "total_requests": total.requests,
+        "success_rate": total.successes / judged if judged else None,
+        "clients": clients,
+    }
 
 
 _keepers: dict[int, AsyncGenerator[None, None]] = {}

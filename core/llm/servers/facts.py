@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint
+from core.llm.http.client import uncounted_question
 from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
 
@@ -137,10 +138,13 @@ async def _ask(client: AsyncOpenAI, url: str, body: dict[str, Any] | None = None
     import openai
 
     try:
-        if body is None:
-            response = await client.get(url, cast_to=httpx2.Response, options={"headers": OWN_CONNECTION})
-        else:
-            response = await client.post(url, cast_to=httpx2.Response, body=body, options={"headers": OWN_CONNECTION})
+        with uncounted_question():
+            if body is None:
+                response = await client.get(url, cast_to=httpx2.Response, options={"headers": OWN_CONNECTION})
+            else:
+                response = await client.post(
+                    url, cast_to=httpx2.Response, body=body, options={"headers": OWN_CONNECTION}
+                )
     except openai.APIStatusError as refused:
         return _Response(refused.status_code)
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
@@ -200,7 +204,8 @@ async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...
     client = await pool.client(endpoint)
     try:
         async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
-            response = await client.models.with_raw_response.list()
+            with uncounted_question():
+                response = await client.models.with_raw_response.list()
     except (TimeoutError, openai.OpenAIError, httpx2.HTTPError):
         return ()
     return model_names(response.text) or ()

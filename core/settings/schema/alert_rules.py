@@ -159,7 +159,7 @@ RULES = (
         threshold=0.0,
         for_seconds=5.0,
         keep_seconds=30.0,
-        message="{value} requests wait for a connection (limit {limit}) - lower LLM_MAX_CONCURRENCY",
+        message="{value} requests wait for a connection (limit {limit}) - send fewer at once",
     ),
     AlertRule(
         name="queue_deep",
