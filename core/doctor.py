@@ -27,6 +27,7 @@ from core.llm.servers.resolver import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
 from core.settings.overview import json_value
+from core.text.install_hints import install_extra
 from core.text.sanitize import plain_line
 from core.workflow.definition import load_workflows
 
@@ -96,7 +97,9 @@ def _exporters(settings: Settings) -> list[Finding]:
     rows = _rows(settings, "telemetry.metrics_port", *EXTRAS)
     for name, (extra, module) in EXTRAS.items():
         if settings.value_of(name) is not None and not _is_installed(module):
-            rows.append(Finding("note", name, f"nothing is sent: quintet[{extra}] is not installed"))
+            rows.append(
+                Finding("note", name, f"nothing is sent: quintet[{extra}] is not installed - {install_extra(extra)}")
+            )
     return rows or [Finding("ok", "exporters", "none: nothing is reported to anybody")]
 
 

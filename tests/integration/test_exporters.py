@@ -27,6 +27,7 @@ from core.telemetry.export import otlp
 from core.telemetry.export.exporters import STOP_SECONDS, Exporters
 from core.telemetry.logs import setup_logging, stop_logging
 from core.telemetry.metrics.registry import Registry
+from core.text.install_hints import install_extra
 from tests.support.fault_server import Step, error
 from tests.support.otlp_receiver import OtlpReceiver, ReceivedRequest, attributes_of
 from tests.support.ports import free_port
@@ -498,7 +499,7 @@ asyncio.run(main())
     lines = run_python(program, tmp_path, **environment).stdout.splitlines()
 
     extra = "sentry" if missing == "sentry_sdk" else "otel"
-    assert lines == [f"{warning} is not installed - pip install 'quintet[{extra}]'" for warning in warnings]
+    assert lines == [f"{warning} is not installed - {install_extra(extra)}" for warning in warnings]
 
 
 async def test_a_variable_that_the_libraries_do_not_take_is_one_warning(

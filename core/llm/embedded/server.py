@@ -16,6 +16,7 @@ from core.errors import ModelUnavailableError
 from core.kinds import EndpointState
 from core.llm.embedded.model_file import ModelFile, ServerPlan, find_model_file, plan_for_this_machine
 from core.llm.embedded.process import STOP_LIMIT_SECONDS, ServerProcess
+from core.text.install_hints import install
 
 CHILD_PROGRAM = Path(__file__).with_name("child.py")
 LIBRARY = "xllamacpp"
@@ -211,7 +212,7 @@ def _library_folder() -> Path:
     if not folders:
         raise ModelUnavailableError(
             "The package xllamacpp, which runs the embedded model, is not installed",
-            hint="install it (pip install xllamacpp), or name a server in LLM_BASE_URL",
+            hint=f"install it ({install('xllamacpp')}), or name a server in LLM_BASE_URL",
         )
     return Path(folders[0]).absolute().parent
 

@@ -14,6 +14,7 @@ from core.clock import Clock, SystemClock
 from core.redaction import redact
 from core.telemetry.logs import log
 from core.telemetry.metrics import process_registry
+from core.text.install_hints import install_extra
 
 if TYPE_CHECKING:
     from core.events import Event
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from core.telemetry.metrics.registry import MetricsRecorder
 
 STOP_SECONDS = 1.4  # the app may be held up for 2 s; the rest is for its own end, on a busy machine too
-OTEL_EXTRA = "quintet[otel] is not installed - pip install 'quintet[otel]'"
-SENTRY_EXTRA = "quintet[sentry] is not installed - pip install 'quintet[sentry]'"
 
 
 class Exporters:
@@ -86,9 +85,9 @@ class Exporters:
             if value is not None
         ]
         if wants_otel:
-            await self._start(wants_otel, _import_otel, self._send_otlp, OTEL_EXTRA)
+            await self._start(wants_otel, _import_otel, self._send_otlp, "otel")
         if telemetry.sentry_dsn is not None:
-            await self._start(["SENTRY_DSN"], _import_sentry, self._report_to_sentry, SENTRY_EXTRA)
+            await self._start(["SENTRY_DSN"], _import_sentry, self._report_to_sentry, "sentry")
 
     def receive(self, event: Event) -> None:
         """Take an event of a run, on the event loop's thread; returns at once and never raises."""
@@ -119,14 +118,14 @@ class Exporters:
         await _run_aside(closers, limit_seconds)
 
     async def _start(
-        self, names: Sequence[str], load: Callable[[], object], begin: Callable[[], None], missing: str
+        self, names: Sequence[str], load: Callable[[], object], begin: Callable[[], None], extra: str
     ) -> None:
         try:
             await asyncio.to_thread(load)  # some of the libraries read their variables already now
             begin()
         except ImportError:
             for name in names:
-                self._warn(f"{name} is set but {missing}")
+                self._warn(f"{name} is set but quintet[{extra}] is not installed - {install_extra(extra)}")
         except Exception as error:  # noqa: BLE001 - a library may refuse its variables with any error, and the app works without it
             log("WARNING", "an exporter could not be started", exception=error)
             self._warn(f"nothing is exported for {' and '.join(names)}: {redact(str(error))} - correct it or unset it")
