@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from core.resources import shipped_folder
+from core.workspace.checks.shadowing import is_taken_name
 from core.workspace.files.listing import read_sources
 
 SLUG_WORDS = 3
@@ -131,7 +131,7 @@ def _name_words(plain: str, stop_words: set[str]) -> Iterator[str]:
 def _is_taken(module: str) -> bool:
     """A module of that name could not be imported, would hide one of the standard library or pytest, or is a device on Windows."""
     devices = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", module)
-    return devices is not None or keyword.iskeyword(module) or module in sys.stdlib_module_names | {"pytest", "main"}
+    return devices is not None or keyword.iskeyword(module) or module in {"main", "test"} or is_taken_name(module)
 
 
 def _is_named(language: LanguageLayout, words: list[str], running: str) -> bool:

@@ -1,0 +1,201 @@
+"""Files on which a tool acts without being asked, because of their name or of what is in them; each with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from core.text.sanitize import plain_line
+from core.workspace.checks.script_dangers import script_danger
+
+_SHELL_START = "a shell runs it when it starts"
+_EDITOR_OPENS = "an editor obeys it when the folder is opened"
+_AGENT_OPENS = "an AI tool obeys it when the folder is opened"
+_PACKAGES = "it changes where a package manager takes packages from, and what it runs"
+_PYTHON_START = "Python runs it at every start"
+_BUILD = "a build reads it without being told to"
+_DEBUGGER = "a debugger or interpreter runs it when it starts"
+_GIT = "git obeys it, and it can name programs to run"
+_DESKTOP = "a desktop runs it, or shows it as something else"
+_PROGRAMS = "tools run the programs in it"
+
+ACTING_NAMES: tuple[tuple[str, str], ...] = (
+    (".envrc", "direnv runs it when a shell enters the folder"),
+    (".autoenv*", "autoenv runs it when a shell enters the folder"),
+    ("mise.toml", "mise obeys it when a shell enters the folder"),
+    (".mise*.toml", "mise obeys it when a shell enters the folder"),
+    (".bashrc", _SHELL_START),
+    (".bash_*", _SHELL_START),
+    (".profile", _SHELL_START),
+    (".zsh*", _SHELL_START),
+    (".zlog*", _SHELL_START),
+    (".zprofile", _SHELL_START),
+    (".inputrc", _SHELL_START),
+    (".tmux.conf", _SHELL_START),
+    (".screenrc", _SHELL_START),
+    ("conftest.py", "pytest runs it before every test"),
+    ("sitecustomize.py", _PYTHON_START),
+    ("usercustomize.py", _PYTHON_START),
+    ("*.pth", _PYTHON_START),
+    ("*.egg-link", _PYTHON_START),
+    ("pyvenv.cfg", "it makes the folder an environment whose programs tools run"),
+    (".npmrc", _PACKAGES),
+    (".yarnrc*", _PACKAGES),
+    (".pnpmfile.*", _PACKAGES),
+    (".pnp.*", "Node loads it in the place of packages"),
+    ("bunfig.toml", _PACKAGES),
+    ("pip.conf", _PACKAGES),
+    ("pip.ini", _PACKAGES),
+    (".pypirc", _PACKAGES),
+    (".netrc", "it sends its credentials to servers"),
+    (".curlrc", "every curl obeys it"),
+    (".wgetrc", "every wget obeys it"),
+    ("nuget.config", _PACKAGES),
+    (".gemrc", _PACKAGES),
+    (".condarc", _PACKAGES),
+    (".gitattributes", _GIT),
+    (".gitmodules", _GIT),
+    (".gitconfig", _GIT),
+    (".lfsconfig", _GIT),
+    (".pre-commit-config.yaml", _GIT),
+    ("lefthook.y*ml", _GIT),
+    ("*.code-workspace", _EDITOR_OPENS),
+    (".vimrc", _EDITOR_OPENS),
+    (".exrc", _EDITOR_OPENS),
+    (".nvimrc", _EDITOR_OPENS),
+    (".nvim.lua", _EDITOR_OPENS),
+    (".dir-locals.el", _EDITOR_OPENS),
+    (".sublime-*", _EDITOR_OPENS),
+    (".mcp.json", _AGENT_OPENS),
+    (".cursorrules", _AGENT_OPENS),
+    (".windsurfrules", _AGENT_OPENS),
+    (".clinerules", _AGENT_OPENS),
+    ("directory.build.*", _BUILD),
+    ("directory.packages.props", _BUILD),
+    (".bazelrc", _BUILD),
+    ("*.user.ini", "PHP obeys it, and it can name a file to run first"),
+    (".user.ini", "PHP obeys it, and it can name a file to run first"),
+    (".gdbinit", _DEBUGGER),
+    (".lldbinit*", _DEBUGGER),
+    (".pdbrc*", _DEBUGGER),
+    (".pythonrc*", _DEBUGGER),
+    (".rprofile", _DEBUGGER),
+    (".irbrc", _DEBUGGER),
+    (".pryrc", _DEBUGGER),
+    (".psqlrc", _DEBUGGER),
+    (".sqliterc", _DEBUGGER),
+    ("autorun.inf", _DESKTOP),
+    ("desktop.ini", _DESKTOP),
+    ("*.desktop", _DESKTOP),
+    ("*.lnk", _DESKTOP),
+    ("*.url", _DESKTOP),
+    ("*.scf", _DESKTOP),
+    ("*.webloc", _DESKTOP),
+)
+"""Patterns of file names, in any folder and any case."""
+
+ACTING_FOLDERS: tuple[tuple[str, str], ...] = (
+    (".vscode", _EDITOR_OPENS),
+    (".vscode-*", _EDITOR_OPENS),
+    (".idea", _EDITOR_OPENS),
+    (".vs", _EDITOR_OPENS),
+    (".fleet", _EDITOR_OPENS),
+    (".zed", _EDITOR_OPENS),
+    (".devcontainer", _EDITOR_OPENS),
+    (".vim", _EDITOR_OPENS),
+    (".claude", _AGENT_OPENS),
+    (".cursor", _AGENT_OPENS),
+    (".gemini", _AGENT_OPENS),
+    (".codex", _AGENT_OPENS),
+    (".husky", _GIT),
+    (".githooks", _GIT),
+    (".hg", "Mercurial obeys it, and it can name programs to run"),
+    (".svn", "Subversion obeys it"),
+    (".cargo", _BUILD),
+    (".mvn", _BUILD),
+    (".bundle", _PACKAGES),
+    (".yarn", _PACKAGES),
+    (".pip", _PACKAGES),
+    (".direnv", "direnv runs it when a shell enters the folder"),
+    (".mise", "mise obeys it when a shell enters the folder"),
+    (".ipython", _DEBUGGER),
+    (".venv", _PROGRAMS),
+    ("venv", _PROGRAMS),
+    ("node_modules", "Node loads it in the place of real packages"),
+    ("site-packages", _PYTHON_START),
+    ("__pycache__", "Python runs it in the place of the source beside it"),
+)
+"""Patterns of folders on the way to a file."""
+
+ACTING_SCRIPTS: dict[str, tuple[str, frozenset[str]]] = {
+    "package.json": (
+        "npm",
+        frozenset(
+            [
+                "preinstall",
+                "install",
+                "postinstall",
+                "preprepare",
+                "prepare",
+                "postprepare",
+                "prepublish",
+                "preuninstall",
+                "uninstall",
+                "postuninstall",
+                "dependencies",
+            ]
+        ),
+    ),
+    "composer.json": (
+        "composer",
+        frozenset(
+            [
+                "pre-install-cmd",
+                "post-install-cmd",
+                "pre-update-cmd",
+                "post-update-cmd",
+                "pre-autoload-dump",
+                "post-autoload-dump",
+                "post-root-package-install",
+                "post-create-project-cmd",
+            ]
+        ),
+    ),
+}
+"""Files whose scripts of these names are run by installing."""
+
+
+def acting_name(path: str) -> str | None:
+    """Return what acts on a file because of where it is, or None."""
+    folded = PurePosixPath(path.casefold())
+    by_folder = (_first(ACTING_FOLDERS, folder) for folder in folded.parts[:-1])
+    return _first(ACTING_NAMES, folded.name) or next(filter(None, by_folder), None)
+
+
+def acts_unasked(path: str, text: str) -> str | None:
+    """Return why a file may not be put where it belongs before the user has seen it, or None."""
+    return acting_name(path) or _install_script(path, text) or script_danger(path, text)
+
+
+def _first(table: Iterable[tuple[str, str]], name: str) -> str | None:
+    return next((why for pattern, why in table if fnmatchcase(name, pattern)), None)
+
+
+def _install_script(path: str, text: str) -> str | None:
+    found = ACTING_SCRIPTS.get(PurePosixPath(path.casefold()).name)
+    if found is None:
+        return None
+    tool, names = found
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    scripts = document.get("scripts") if isinstance(document, dict) else None
+    acting = sorted(names.intersection(scripts)) if isinstance(scripts, dict) else []
+    if acting:
+        return f"{tool} runs its script {acting[0]!r} whenever it is installed"
+    commands = "\n".join(map(str, scripts.values())) if isinstance(scripts, dict) else ""
+    danger = script_danger("scripts.sh", commands)
+    return f"one of its scripts {plain_line(danger, limit=200)}" if danger else None
