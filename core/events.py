@@ -229,13 +229,18 @@ class FileWritten(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRejected(_RunEventBase):
-    """`rule` is what was broken; `asked_again`: that answer was not taken, and the file is asked for once more."""
+    """`rule` is what was broken.
+
+    `asked_again`: that answer was not taken, and the file is asked for once more. `held` is where a file is kept that acts
+    without being asked, until the user has seen it.
+    """
 
     path: str
     why: str
     agent_id: str
     rule: ArtifactFaultKind = "invalid"
     asked_again: bool = False
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,6 @@ ArtifactFaultKind = Literal[
     "elision",
     "unresolved_import",
     # what it is for
-    "not_asked_for",
     "other_language",
     "shadows",
     "acts",

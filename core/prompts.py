@@ -161,12 +161,14 @@ class CommonPrompts(_Prompt):
 
     Attributes:
         repair: asks again for a file, quoting the problem and the answer.
+        replan: asks again for the list of files, quoting the problems and the list.
         steering: what is added to a prompt when the user spoke during the run.
         absent: says that an agent was skipped.
         continuation: asks to go on after an answer that was cut off; it uses no variables.
     """
 
     repair: Variants
+    replan: TemplateText
     steering: TemplateText
     absent: TemplateText
     continuation: TemplateText
@@ -221,7 +223,7 @@ def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
             file = prompts_dir / "common.yaml"
             fields |= _read_fields(file)
     common = _validated(CommonPrompts, fields, file)
-    texts = {name: getattr(common, name) for name in ("steering", "absent", "continuation")}
+    texts = {name: getattr(common, name) for name in ("replan", "steering", "absent", "continuation")}
     _check_templates(file, [*texts.items(), *_variant_texts("repair", common.repair)])
     _check_fixed(file, [("continuation", common.continuation)], "take it out: it is sent as it is")
     return common

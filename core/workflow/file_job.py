@@ -9,7 +9,7 @@ from string import Template
 from typing import Self
 
 from core.errors import ArtifactError
-from core.events import FileRejected, FileWritten
+from core.events import FileWritten
 from core.prompts import render
 from core.redaction import holds_secret
 from core.telemetry.metrics import increment
@@ -19,6 +19,7 @@ from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import ReadFile, read_file
+from core.workspace.checks.acting_files import acting_name, acts_unasked
 from core.workspace.checks.file_check import check_file
 from core.workspace.checks.python_source import lost_definitions, unresolved_names
 
@@ -65,7 +66,7 @@ class FileJob(Job):
         answer = ""
         for draw in range(step.answers_allowed):
             if problem is not None:
-                await self._reject(step, path, problem, asked_again=True)
+                await step.reject(path, problem, asked_again=True)
             # A small model does not follow a quoted error; it gets the plain job again and a fresh draw.
             is_repair = problem is not None and run.size == "large"
             if problem is not None and is_repair:
@@ -82,10 +83,21 @@ class FileJob(Job):
                 return FileResult(path, await self._write(step, path, read))
             except ArtifactError as error:
                 problem = error
+                # Another answer may do without what is in a file; it can do nothing about the name.
+                if error.kind == "acts" and (acting_name(path) or draw == step.answers_allowed - 1):
+                    return await self._hold(step, path, read.text)
                 progress.truncated = progress.truncated or error.kind == "truncated"
         assert problem is not None  # noqa: S101 - an answer at least is allowed, and none was taken
-        await self._reject(step, path, problem, asked_again=False)
+        await step.reject(
+            path, ArtifactError(problem.kind, f"{problem.message} (after {step.answers_allowed} answers)")
+        )
         return FileResult(path, None, why=problem.message)
+
+    async def _hold(self, step: StepInProgress, path: str, text: str) -> FileResult:
+        why = f"{path} is kept apart until you have seen it: {acts_unasked(path, text)}"
+        held = await asyncio.to_thread(step.run.folder.hold, path, text, why)
+        await step.reject(path, ArtifactError("acts", why), held=held)
+        return FileResult(path, None, why=f"{why} ({held})")
 
     async def _write(self, step: StepInProgress, path: str, read: ReadFile) -> ArtifactRef:
         run, agent_id, round_number = step.run, step.agent.id, step.round_number
@@ -120,18 +132,6 @@ class FileJob(Job):
             role=self.file.role,
             agent=agent_id,
             round=round_number,
-        )
-
-    async def _reject(self, step: StepInProgress, path: str, problem: ArtifactError, *, asked_again: bool) -> None:
-        run, agent_id = step.run, step.agent.id
-        why = problem.message if asked_again else f"{problem.message} (after {step.answers_allowed} answers)"
-        await asyncio.to_thread(run.folder.reject, path, why, rule=problem.kind, asked_again=asked_again)
-        if not asked_again:
-            increment("files.rejected", tags={"agent": agent_id})
-        run.deps.emit(
-            FileRejected(
-                **run.stamp(), path=path, why=why, agent_id=agent_id, rule=problem.kind, asked_again=asked_again
-            )
         )
 
 

@@ -66,13 +66,14 @@ def merge_by_key(old: dict[str, _Value] | None, new: dict[str, _Value] | None) -
 class RunState(TypedDict, total=False):
     """The channels of the graph; one that nothing has been written to is missing.
 
-    The update that a step returns is a RunState as well, with the channels that change. `route` is set by the step
-    that gives the verdict.
+    The update that a step returns is a RunState as well, with the channels that change. `unmet` is what the plan named
+    and was not made, in whatever round. `route` is set by the step that gives the verdict.
     """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
     artifacts: Annotated[dict[str, ArtifactRef], merge_by_key]
     planned: list[str]
+    unmet: list[str]
     round: int
     route: Route
     verdict: VerdictValue

@@ -1,6 +1,6 @@
 """What an agent does in a step: each kind of job is a class, and leaves its result with the step's progress.
 
-Files are made in core.workflow.file_job; a new kind is one more subclass of Job, named in core.workflow.step.
+Files are made in core.workflow.file_job, planned in core.workflow.plan_job; a new kind is one more subclass of Job, named in core.workflow.step.
 """
 
 from __future__ import annotations
@@ -9,19 +9,24 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from core.agents import Agent, Sampling
 from core.errors import ArtifactError, LLMCallError
+from core.events import FileRejected
 from core.llm.request import Reply
 from core.prompts import render
+from core.telemetry.metrics import increment
+from core.text.sanitize import plain_line
 from core.text.structure import unmark_structure
 from core.workflow.definition import StepSpec
 from core.workflow.graph import ArtifactRef, RunState
 from core.workflow.prompt_context import PromptContext, static_report
 from core.workflow.run import Run
-from core.workspace.answers.structured import VerdictAnswer, read_file_list, read_verdict
+from core.workspace.answers.structured import VerdictAnswer, read_verdict
 
+MAX_SHOWN_PATH_CHARS = 300
 REPAIRS_LARGE = 1
 REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good
 REPAIR_TEMPERATURE_STEP = 0.2  # the same prompt at the same temperature gives the same fault again
@@ -40,10 +45,12 @@ class FileResult:
 class StepProgress:
     """What a step has done so far; what is in here stays true when the step is stopped half-way.
 
-    `endpoint_fault` is the end of a call that every other agent would meet as well.
+    `unmet` is what the plan named and cannot be made. `endpoint_fault` is the end of a call that every other agent would
+    meet as well.
     """
 
     files: list[FileResult] = field(default_factory=list)
+    unmet: list[FileResult] = field(default_factory=list)
     planned: list[str] = field(default_factory=list)
     text_reference: str | None = None
     verdict: VerdictAnswer | None = None
@@ -56,7 +63,7 @@ class StepProgress:
         return [file.artifact for file in self.files if file.artifact is not None]
 
     def rejected(self) -> list[FileResult]:
-        return [file for file in self.files if file.artifact is None]
+        return [*self.unmet, *(file for file in self.files if file.artifact is None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,10 @@ class StepInProgress:
         """How many answers a job may take before it is given up."""
         return 1 + (REPAIRS_SMALL if self.run.size == "small" else REPAIRS_LARGE)
 
-    async def whole_answer(self, job: str, variables: Mapping[str, str]) -> str:
+    async def whole_answer(self, job: str, variables: Mapping[str, str], *, more: str = "") -> str:
         """Return a whole answer; one that was cut off is drawn again, because incomplete text is never handed on.
+
+        `more` is what the prompt says beyond the job's own words.
 
         Raises:
             ArtifactError: every answer hit its length limit.
@@ -95,6 +104,7 @@ class StepInProgress:
         """
         for draw in range(self.answers_allowed):
             prompt = self.agent.prompt.render_job(job, self.run.variant, variables)
+            prompt = f"{prompt}\n\n{more}" if more else prompt
             reply = await self.answer(prompt, self.sampling(job, variables, draw=draw), made=job)
             if reply.finish_reason != "length":
                 return reply.text
@@ -114,6 +124,26 @@ class StepInProgress:
         self.progress.input_tokens += reply.usage.input_tokens
         self.progress.output_tokens += reply.usage.output_tokens
         return replace(reply, text=unmark_structure(reply.text))
+
+    async def reject(self, path: str, problem: ArtifactError, *, asked_again: bool = False, held: str = "") -> None:
+        """Record that a file was not put where it belongs, and tell it; one that is held has been recorded."""
+        run, agent_id = self.run, self.agent.id
+        if not held:
+            record = partial(run.folder.reject, path, problem.message, rule=problem.kind, asked_again=asked_again)
+            await asyncio.to_thread(record)
+        if not asked_again:
+            increment("files.rejected", tags={"agent": agent_id})
+        run.deps.emit(
+            FileRejected(
+                **run.stamp(),
+                path=plain_line(path, limit=MAX_SHOWN_PATH_CHARS),
+                why=problem.message,
+                agent_id=agent_id,
+                rule=problem.kind,
+                asked_again=asked_again,
+                held=held,
+            )
+        )
 
     def sampling(
         self, job_name: str, variables: Mapping[str, str], *, draw: int = 0, keep_prefill: bool = True
@@ -162,29 +192,6 @@ class Job(ABC):
             ArtifactError: the answer cannot be used.
             LLMCallError: a call ended without a whole answer.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class PlanJob(Job):
-    """Asks which files there shall be, once in a run; a small model gets the one file of the layout."""
-
-    job: str
-
-    @classmethod
-    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
-        return [cls(spec.plan)] if spec.plan is not None else []
-
-    async def work(self, step: StepInProgress) -> None:
-        if step.run.size == "small" or step.before.get("planned"):
-            return
-        try:
-            answer = await step.whole_answer(self.job, step.variables)
-        except ArtifactError:
-            return  # the layout's one file is a plan too
-        planned = [file.path for file in read_file_list(answer)]
-        sources = [path for path in planned if path.endswith(step.run.layout.suffixes)]
-        others = [path for path in planned if path not in sources and not path.lower().endswith((".md", ".txt"))]
-        step.progress.planned = sources + others if sources else []
 
 
 @dataclass(frozen=True, slots=True)

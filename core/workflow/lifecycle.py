@@ -22,6 +22,7 @@ TASK_CUT = "the task is longer than the model's context allows: its middle is le
 
 
 SHOWN_MISSING = 5
+SHOWN_UNMET = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ def _judged(run: Run, state: RunState) -> RunOutcome:
         step_id: result["notes"] for step_id, result in state.get("results", {}).items() if _fell_short(run, result)
     }
     reasons = [f"{step_id}: {notes}" for step_id, notes in fell_short.items()]
+    if state.get("unmet") and not fell_short:
+        reasons.append(f"the plan was not met: {'; '.join(state['unmet'][:SHOWN_UNMET])}")
     if verdict == "fail":
         why = state.get("stop_reason") or "the verdict is fail"
         reasons.append("; ".join([why, *state.get("findings", [])[:2]]))

@@ -20,7 +20,8 @@ from core.workflow.graph import (
     merge_by_key,
     paths_of_role,
 )
-from core.workflow.jobs import Job, PlanJob, StepInProgress, StepProgress, TextJob, VerdictJob
+from core.workflow.jobs import Job, StepInProgress, StepProgress, TextJob, VerdictJob
+from core.workflow.plan_job import PlanJob
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
 
@@ -134,7 +135,7 @@ class AgentStepRunner:
         if not rejected:
             return "ok", UNFOUNDED if progress.verdict is not None and progress.verdict.value == "unknown" else ""
         reason = "; ".join(f"{file.path}: {file.why}" for file in rejected)
-        return ("failed" if len(rejected) == len(progress.files) else "partial"), f"not accepted: {reason}"
+        return ("partial" if progress.accepted() else "failed"), f"not accepted: {reason}"
 
     async def _work(self, step: StepSpec, agent: Agent, state: RunState, progress: StepProgress) -> None:
         variables = await self._prompt_context.for_step(step, state)
@@ -148,6 +149,8 @@ class AgentStepRunner:
         update: RunState = {"results": {step.id: result}, "artifacts": artifacts}
         if progress.planned:
             update["planned"] = progress.planned
+        if progress.unmet:
+            update["unmet"] = [f"{file.path}: {file.why}" for file in progress.unmet]
         if step.once_per_manifest:
             update["packaged_manifest"] = await asyncio.to_thread(_manifest_digest, self._run, state)
         if step.verdict is not None:

@@ -45,6 +45,7 @@ from core.text.sanitize import one_line, plain_line
 from core.waits import countdown
 from tui.words.call_narration import CallNarrator
 from tui.words.event_words import NOTHING, WARNING_STYLE, EventWords, Note, TimelineEntry, Toast
+from tui.words.file_narration import file_rejected, file_written
 from tui.words.numbers import clock_time, counted
 from tui.words.shown_path import shown_path
 from tui.words.signs import OUTCOMES, SEVERITIES, Severity
@@ -129,17 +130,9 @@ class Narrator:
             case RunFinished():
                 return self._run_finished(event)
             case FileWritten():
-                return _file_written(event)
-            case FileRejected() if event.asked_again:
-                return EventWords(
-                    log=f"  - {event.path} is asked for again: {event.why}",
-                    note=Note(f"{event.path} is asked for again: {event.why}"),
-                )
+                return file_written(event)
             case FileRejected():
-                return EventWords(
-                    log=f"  - {event.path} not accepted: {event.why}",
-                    note=Note(f"file rejected: {event.path}: {event.why}", "warning"),
-                )
+                return file_rejected(event)
             case TestsRan():
                 return EventWords(timeline=TimelineEntry(f"✓ checks: {_report_words(event.report)}"))
             case BreakerChanged():
@@ -258,18 +251,6 @@ class Narrator:
             timeline=TimelineEntry(f"breaker {event.name}: {event.old} → {event.new}", style),
             toast=toast,
         )
-
-
-def _file_written(event: FileWritten) -> EventWords:
-    kept = f"what was there, and was not ours, is now {event.kept}" if event.kept else ""
-    ignored = f"left out of the answer: {', '.join(event.ignored)}" if event.ignored else ""
-    rest = "; ".join(filter(None, (kept, ignored)))
-    return EventWords(
-        log=f"  + {event.path} ({event.bytes} bytes)" + (f"; {rest}" if rest else ""),
-        note=Note(f"{event.path}: {rest}", "warning" if kept else "info") if rest else None,
-        timeline=TimelineEntry(f"! {event.path} was replaced: {kept}", WARNING_STYLE) if kept else None,
-        toast=Toast(f"{event.path} was replaced: {kept}") if kept else None,
-    )
 
 
 def _alert_fired(event: AlertFired) -> EventWords:

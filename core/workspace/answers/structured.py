@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import ArtifactError
-from core.kinds import VerdictValue
+from core.kinds import ArtifactFaultKind, VerdictValue
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.files.paths import looks_like_path, safe_relative_path
 
 MAX_PLANNED_FILES = 8
+MAX_REFUSED_PATHS = 50
 MAX_PURPOSE_CHARS = 200
 MAX_FINDINGS = 5
 MAX_FINDING_CHARS = 300
@@ -23,6 +24,9 @@ _BULLET = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.):]\s*|\[[ xX]\]\s*)+")
 _LABEL = re.compile(r"^(?:file(?:name)?|path|create|add)\s*:?\s+(?=\S+[./])", re.IGNORECASE)
 _PURPOSE_MARK = re.compile(r"^[\s:|(\-\u2013\u2014#=>*/`\"',]+")
 _FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
+
+# What other systems, or shells, take for a path: named in a plan, it is refused and not overlooked.
+_FOREIGN_PATH = re.compile(r"/\S|~/\S|[A-Za-z]:[\\/]\S|[\w.@-]+(?:\\[\w.@-]+)+\.\w")
 
 _VERDICT_WORD = r"(pass|fail)(?:ed|es|s|ing)?\b"
 _VERDICT_LINE = re.compile(
@@ -50,6 +54,23 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedPath:
+    """A file of a plan that cannot be made as it was named, and the rule that says so."""
+
+    path: str
+    why: str
+    rule: ArtifactFaultKind
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """What an answer plans: the files that can be made, in order, and those that cannot."""
+
+    files: tuple[PlannedFile, ...]
+    refused: tuple[RefusedPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictAnswer:
     """A verdict and what it is founded on; `unknown` means that the answer gave no verdict, or more than one."""
 
@@ -73,23 +94,31 @@ class _PlanLine:
     drawn: bool
 
 
-def read_file_list(answer: str) -> tuple[PlannedFile, ...]:
+def read_file_plan(answer: str) -> FilePlan:
     """Return the files of a plan, in order, at most 8: one path a line, a list, a table or a drawn tree.
 
-    Lines that name no file, paths the writer would refuse and repetitions are left out.
+    Lines that name no file, and repetitions, are left out. Paths that the writer would refuse, and files beyond the limit,
+    are refused; of those at most 50 are named.
     """
     lines = [line for line in map(_plan_line, _plain_lines(answer)) if line is not None]
     planned: dict[str, PlannedFile] = {}
+    refused: dict[str, RefusedPath] = {}
     for raw_path, rest in _with_folders(lines):
         try:
             path = str(safe_relative_path(raw_path))
-        except ArtifactError:
+        except ArtifactError as error:
+            shown = plain_line(raw_path, limit=MAX_PURPOSE_CHARS)
+            refused.setdefault(raw_path, RefusedPath(shown, error.message, error.kind))
+            continue
+        if path.casefold() in planned:
+            continue
+        if len(planned) == MAX_PLANNED_FILES:
+            why = f"a plan may have {MAX_PLANNED_FILES} files, and {path} is one more"
+            refused.setdefault(path.casefold(), RefusedPath(path, why, "too_many"))
             continue
         purpose = plain_line(_PURPOSE_MARK.sub("", rest).rstrip(" |*`)\"',"), limit=MAX_PURPOSE_CHARS)
-        planned.setdefault(path.casefold(), PlannedFile(path, purpose))
-        if len(planned) == MAX_PLANNED_FILES:
-            break
-    return tuple(planned.values())
+        planned[path.casefold()] = PlannedFile(path, purpose)
+    return FilePlan(tuple(planned.values()), tuple(refused.values())[:MAX_REFUSED_PATHS])
 
 
 def read_verdict(answer: str) -> VerdictAnswer:
@@ -150,7 +179,7 @@ def _plan_line(line: str) -> _PlanLine | None:
     label = _LABEL.match(rest)
     if label is not None:
         rest = rest[label.end() :].lstrip("*`\"'")
-    word = re.match(r"[^\s`\"'|,;:*<>()]+", rest)
+    word = re.match(r"(?:[A-Za-z]:(?=[\\/]))?[^\s`\"'|,;:*<>()]+", rest)
     if word is None:
         return None
     name = word[0].removeprefix("./")
@@ -172,7 +201,7 @@ def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
         if named_folder or (is_tree and deeper_follows and not line.rest.strip() and "." not in line.name[1:]):
             is_root = is_tree and not line.drawn
             folders.append((line.column, "" if is_root or line.name in {".", "./"} else line.name.rstrip("/")))
-        elif looks_like_path(line.name) or line.name.startswith("/"):
+        elif looks_like_path(line.name) or _FOREIGN_PATH.match(line.name):
             yield "/".join([folder for _, folder in folders if folder] + [line.name]), line.rest
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from core.errors import ArtifactError, WorkspaceError
 from core.kinds import ArtifactFaultKind
 from core.text.sanitize import plain_line, storable
-from core.workspace.file_kinds import EMPTY_FILE_NAMES
+from core.workspace.files.acceptance import check_acceptable
 from core.workspace.files.folder_faults import unusable, unusable_because
 from core.workspace.files.manifest import MANIFEST_NAME, Manifest, RejectedFile, WrittenFile, read_manifest
 from core.workspace.files.paths import safe_relative_path
@@ -35,7 +35,8 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 200
 MAX_KEPT_BYTES = 64 * 1024 * 1024  # a file of the user's that we compare with before it is replaced
 
-MAX_NAMED = 5
+HELD_PARTS = (".quintet", "held")
+HELD_SUFFIX = ".held"  # so that no tool knows it by its name, wherever it looks
 MAX_WHY_CHARS = 300
 
 
@@ -93,17 +94,7 @@ class OutputFolder:
     def describe(self, *, run_id: str, task: str, workflow: str) -> tuple[str, ...]:
         """Set what the manifest says about the run, stored with the next file; return what there is to say of the old one."""
         with self._lock:
-            notes = []
-            if others := [path for path, entry in self._manifest.files.items() if entry.run_id != run_id]:
-                count = f"{len(others)} file{'s' if len(others) > 1 else ''}"
-                notes.append(
-                    f"the output folder holds {count} of an earlier run: not shown to the team, not counted as its own"
-                )
-            if refused := self._manifest.refused_paths:
-                shown = ", ".join(map(repr, refused[:MAX_NAMED]))
-                notes.append(f"the folder's {MANIFEST_NAME} names what cannot be a file of ours; left out: {shown}")
-            self._manifest.begin_run(run_id=run_id, task=task, workflow=workflow)
-            return tuple(notes)
+            return self._manifest.begin_run(run_id=run_id, task=task, workflow=workflow)
 
     def write(
         self,
@@ -142,6 +133,25 @@ class OutputFolder:
                 self._store_manifest()
             except OSError as error:
                 raise unusable_because(self.root, error) from error
+
+    def hold(self, path: str, text: str, why: str) -> str:
+        """Keep a file that acts without being asked where nothing acts on it, and return where that is.
+
+        Raises:
+            ArtifactError: the path was refused; nothing was changed.
+            WorkspaceError: the disk failed.
+        """
+        name = safe_relative_path(path)
+        held = PurePosixPath(*HELD_PARTS, f"{name}{HELD_SUFFIX}")
+        with self._lock:
+            try:
+                with self._open(held.parts[:-1]) as opened:
+                    opened.replace(held.name, storable(text).encode(), mode=0o600)
+                self._manifest.reject(RejectedFile(path, plain_line(why, limit=MAX_WHY_CHARS), "acts", held=str(held)))
+                self._store_manifest()
+            except OSError as error:
+                raise unusable_because(self.root, error) from error
+        return str(held)
 
     def read(self, path: str) -> str:
         """Return the text of a file in the folder.
@@ -194,8 +204,10 @@ class OutputFolder:
                 "incomplete", f"{entry.path} is {entry.status}, not finished", hint="only whole files are written"
             )
         name = safe_relative_path(entry.path)
-        content = storable(text).encode()
-        self._check(name, content)
+        plain = storable(text)
+        known, limit = self._manifest.files, self._max_file_bytes
+        check_acceptable(name, plain, known, max_files=self._max_files, max_file_bytes=limit)
+        content = plain.encode()
         with self._open(name.parts[:-1]) as opened:
             present = opened.status(name.name)
             if present is not None and (stat.S_ISLNK(present.st_mode) or is_junction(present)):
@@ -221,22 +233,6 @@ class OutputFolder:
             return hashlib.sha256(opened.read(name.name, limit_bytes=MAX_KEPT_BYTES)).hexdigest() == entry.sha256
         except (OSError, ArtifactError):
             return False
-
-    def _check(self, name: PurePosixPath, content: bytes) -> None:
-        if str(name).casefold() == MANIFEST_NAME:
-            raise ArtifactError("own_file", f"{name} is the record of the output folder", hint="choose another path")
-        if not content.strip() and name.name not in EMPTY_FILE_NAMES:
-            raise ArtifactError("empty", f"{name} would be empty", hint="ask for the file again")
-        if len(content) > self._max_file_bytes:
-            raise ArtifactError("too_large", f"{name} has {len(content)} bytes; the limit is {self._max_file_bytes}")
-        known = self._manifest.files
-        if str(name) not in known and len(known) >= self._max_files:
-            raise ArtifactError(
-                "too_many", f"{name} would be file number {len(known) + 1}; the limit is {self._max_files}"
-            )
-        twin = next((path for path in known if path != str(name) and path.casefold() == str(name).casefold()), None)
-        if twin is not None:
-            raise ArtifactError("same_name", f"{name} and {twin} are one file on many systems", hint=f"use {twin}")
 
     def _holds(self, opened: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
         if present is None or not stat.S_ISREG(present.st_mode) or present.st_size != len(content):

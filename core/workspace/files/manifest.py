@@ -21,6 +21,7 @@ MAX_REJECTED = 200
 MAX_NOTE_CHARS = 300
 MAX_TASK_CHARS = 4000
 MAX_WORD_CHARS = 100
+MAX_NAMED = 5
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -51,12 +52,18 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that was not written, why, and the rule that it broke; `asked_again`: that was not the last word on it."""
+    """A file that was not put where it belongs, why, and the rule that it broke.
+
+    Attributes:
+        asked_again: that was not the last word on it.
+        held: where it is kept until the user has seen it; empty when it was not written at all.
+    """
 
     path: str
     why: str
     rule: ArtifactFaultKind = "invalid"
     asked_again: bool = False
+    held: str = ""
 
 
 @dataclass(slots=True)
@@ -70,10 +77,20 @@ class Manifest:
     rejected: list[RejectedFile] = field(default_factory=list)
     refused_paths: tuple[str, ...] = ()
 
-    def begin_run(self, *, run_id: str, task: str, workflow: str) -> None:
-        """Say what follows is of this run; what an earlier one was refused is not this one's."""
+    def begin_run(self, *, run_id: str, task: str, workflow: str) -> tuple[str, ...]:
+        """Make what follows this run's, and return what there is to say of what was there before it."""
+        notes = []
+        if others := sum(entry.run_id != run_id for entry in self.files.values()):
+            count = f"{others} file{'s' if others > 1 else ''}"
+            notes.append(
+                f"the output folder holds {count} of an earlier run: not shown to the team, not counted as its own"
+            )
+        if self.refused_paths:
+            shown = ", ".join(map(repr, self.refused_paths[:MAX_NAMED]))
+            notes.append(f"the folder's {MANIFEST_NAME} names what cannot be a file of ours; left out: {shown}")
         self.run_id, self.task, self.workflow = run_id, task, workflow
-        self.rejected = []
+        self.rejected = []  # what an earlier run was refused is not this one's
+        return tuple(notes)
 
     def reject(self, entry: RejectedFile) -> None:
         """Add a refused file; the oldest entries go first once there are too many."""

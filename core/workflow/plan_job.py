@@ -1,0 +1,108 @@
+"""The plan of a run: which files there shall be, asked for once more when it names what cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from string import Template
+from typing import Self
+
+from core.errors import ArtifactError
+from core.events import Warned
+from core.prompts import render
+from core.workflow.definition import StepSpec
+from core.workflow.jobs import FileResult, Job, StepInProgress
+from core.workspace.answers.structured import FilePlan, RefusedPath, read_file_plan
+from core.workspace.checks.shadowing import hidden_by, shadowed_module
+
+QUOTED_PROBLEMS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob(Job):
+    """Asks which files there shall be, once in a run; a small model gets the one file of the layout.
+
+    What a plan names and cannot be made is told, and makes the step fall short.
+    """
+
+    job: str
+
+    @classmethod
+    def of_step(cls, spec: StepSpec) -> Iterable[Self]:
+        return [cls(spec.plan)] if spec.plan is not None else []
+
+    async def work(self, step: StepInProgress) -> None:
+        if step.run.size == "small" or step.before.get("planned"):
+            return
+        plan = await self._plan(step)
+        if plan is None:
+            return
+        step.progress.planned = [file.path for file in plan.files]
+        for refused in plan.refused:
+            problem = ArtifactError(refused.rule, refused.why)
+            await step.reject(refused.path, problem)
+            step.progress.unmet.append(FileResult(refused.path, None, why=problem.message))
+
+    async def _plan(self, step: StepInProgress) -> FilePlan | None:
+        """Return what is planned; None for the one file of the layout, which is a plan too."""
+        try:
+            answer = await step.whole_answer(self.job, step.variables)
+        except ArtifactError as error:
+            _warn(step, f"there is no plan: {error.message}")
+            return None
+        first = _makeable(step, read_file_plan(answer))
+        if not first.files and not first.refused:
+            _warn(step, "the plan names no file")
+            return None
+        if not first.refused:
+            return first
+        for refused in first.refused:
+            await step.reject(refused.path, ArtifactError(refused.rule, refused.why), asked_again=True)
+        problem = "\n".join(f"- {refused.why}" for refused in first.refused[:QUOTED_PROBLEMS])
+        words = render(step.run.deps.common.replan, {"problem": problem, "answer": answer}, "replan")
+        try:
+            second = _makeable(step, read_file_plan(await step.whole_answer(self.job, step.variables, more=words)))
+        except ArtifactError:
+            return first
+        return second if second.files else first
+
+
+def _makeable(step: StepInProgress, plan: FilePlan) -> FilePlan:
+    """Take out what other agents make, and refuse what would do harm where it is, or is not of the language."""
+    run = step.run
+    elsewhere = _made_elsewhere(step)
+    files, refused = [], list(plan.refused)
+    for file in plan.files:
+        if file.path in elsewhere:
+            continue
+        if module := shadowed_module(file.path):
+            why = f"{hidden_by(file.path, module)}; choose another name"
+            refused.append(RefusedPath(file.path, why, "shadows"))
+        else:
+            files.append(file)
+    sources = [file for file in files if file.path.endswith(run.layout.suffixes)]
+    others = [file for file in files if file not in sources]
+    if files and not sources:
+        why = f"the program is in {run.layout.language}, and the plan names no file of it beside"
+        refused += [RefusedPath(file.path, f"{why} {file.path}", "other_language") for file in files]
+        files = []
+    return FilePlan((*sources, *others) if files else (), tuple(refused))
+
+
+def _made_elsewhere(step: StepInProgress) -> set[str]:
+    """Return the files that other steps make: who plans need not, and whoever makes them comes later."""
+    layout = step.run.layout
+    names = {"source": layout.source, "test": layout.test, "module": layout.module}
+    return {
+        str(PurePosixPath(Template(file.path).substitute(names)))
+        for other in step.run.workflow.steps
+        if other.id != step.spec.id
+        for file in other.files
+    }
+
+
+def _warn(step: StepInProgress, message: str) -> None:
+    run = step.run
+    hint = f"{run.layout.source} alone is made instead"
+    run.deps.emit(Warned(**run.stamp(), message=message, hint=hint))
