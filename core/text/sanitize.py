@@ -8,7 +8,7 @@ Choose by what becomes of the text:
     one_line            a line on the screen or in a message: what is harmful becomes a space
     printable_line      a server's or a program's words in an error: what is not printable becomes a space
     many_lines          a passage on the screen: what is harmful is left out
-    show_controls       an answer on the screen: what is harmful becomes a visible sign in its place
+    show_controls       an answer on the screen: what is harmful is shown as what it is, such as ␛ or ⟨U+202E⟩
     escape_controls     a line of a log: what is harmful is written as an escape
     escape_unprintable  a value of a configuration: whatever cannot be seen is written as an escape
 """
@@ -22,15 +22,24 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Every control character except tab and newline, whose treatment depends on where the text goes.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
-# Marks that reorder, break or hide text, invisible tags, halves of characters.
-_HIDING = "\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-# Scripts and emoji need them to hang together; in a quoted name they only hide a difference.
+# Marks that reorder, break or hide text, fillers without a shape, invisible tags, halves of characters.
+_HIDING = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+# Scripts and emoji need them to hang together; behind any other character they only hide a difference.
 _JOINERS = "\u200c\u200d"
+_JOINING_LETTERS = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18aa\ufb50-\ufdff\ufe70-\ufefc"
+_EMOJI = "\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
+_LONE = (
+    f"(?<![{_JOINING_LETTERS}])\u200c|(?<![{_JOINING_LETTERS}{_EMOJI}])\u200d"
+    "|(?<=[\\sA-Za-z\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+    "|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
+)
 
-_HARMFUL = re.compile(f"[{_CONTROLS}{_HIDING}]")
-_HARMFUL_IN_LINE = re.compile(f"[\n{_CONTROLS}{_HIDING}]")
-_HARMFUL_IN_LOG = re.compile(f"[\t\n{_CONTROLS}{_HIDING}]")
-INVISIBLE = re.compile(f"[{_CONTROLS}{_HIDING}{_JOINERS}]")
+_HARMFUL = re.compile(f"[{_CONTROLS}{_HIDING}]|{_LONE}")
+_HARMFUL_IN_LINE = re.compile(f"[\n{_CONTROLS}{_HIDING}]|{_LONE}")
+_HARMFUL_IN_ASCII_LINE = re.compile("[\n\x00-\x08\x0b-\x1f\x7f]")
+_HARMFUL_IN_LOG = re.compile(f"[\t\n{_CONTROLS}{_HIDING}]|{_LONE}")
+INVISIBLE = re.compile(f"[{_CONTROLS}{_HIDING}{_JOINERS}\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPE_SEQUENCES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|.)?"
@@ -56,7 +65,7 @@ def strip_escape_sequences(text: str) -> str:
 
 def strip_controls(text: str) -> str:
     """Return `text` without terminal escape sequences and invisible characters; newlines and tabs stay."""
-    return INVISIBLE.sub("", strip_escape_sequences(storable(text)))
+    return _HARMFUL.sub("", strip_escape_sequences(storable(text)))
 
 
 def plain_line(text: str, *, limit: int) -> str:
@@ -86,9 +95,11 @@ def many_lines(text: str, limit: int = 20_000) -> str:
 
 
 def show_controls(text: str) -> str:
-    """Return `text` with every acting or hiding character replaced, one sign for one character; tabs stay."""
+    """Return `text` with every acting or hiding character replaced by its sign or its number; tabs stay."""
     # An answer is drawn line by line while it streams, and hardly any line holds such a character.
-    return text if _HARMFUL_IN_LINE.search(text) is None else _HARMFUL_IN_LINE.sub(_sign, text)
+    if text.isascii() and _HARMFUL_IN_ASCII_LINE.search(text) is None:
+        return text
+    return _HARMFUL_IN_LINE.sub(_sign, text)
 
 
 def escape_controls(text: str, escape: Callable[[str], str] | None = None) -> str:
@@ -118,4 +129,4 @@ def _sign(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < 0x20:
         return chr(_PICTURES_FROM + code)
-    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else REPLACEMENT
+    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else f"⟨U+{code:04X}⟩"

@@ -46,7 +46,7 @@ SEVERAL_LINES: dict[str, Callable[[str], str]] = {
         (one_line, "a [31mb c d e f g h"),
         (printable_line, "a [31mb c d e f g h"),
         (many_lines, "a[31mb\nc\tdefgh"),
-        (show_controls, "a␛[31mb␇␍␊c\td\ufffde\ufffdf\ufffdg\ufffdh"),
+        (show_controls, "a␛[31mb␇␍␊c\td⟨U+202E⟩e⟨U+200B⟩f⟨U+D83D⟩g⟨U+E0041⟩h"),
         (escape_controls, r"a\x1b[31mb\x07\r\nc\td\u202ee\u200bf\ud83dg\U000e0041h"),
         (escape_unprintable, r"a\x1b[31mb\x07\r\nc\td\u202ee\u200bf\ud83dg\U000e0041h"),
     ],
@@ -55,9 +55,39 @@ def test_what_becomes_of_a_harmful_character_is_what_the_name_says(clean: Callab
     assert clean(ATTACK) == shown
 
 
-@pytest.mark.parametrize("clean", [one_line, many_lines, show_controls, escape_controls, storable])
-def test_what_belongs_together_stays_together(clean: Callable[[str], str]) -> None:
-    assert clean(FAMILY) == FAMILY
+READABLE = [
+    FAMILY,
+    "\u2764\ufe0f\u200d\U0001f525",
+    "\U0001f3f3\ufe0f\u200d\U0001f308 1\ufe0f\u20e3",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
+    "\u0915\u094d\u200d\u0937 \u0d28\u0d4d\u200d",  # Devanagari, Malayalam
+    "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",  # Hebrew, Arabic
+    "\u845b\U000e0100",  # a variant of an ideograph
+    "e\u0301 \u1100\u1161",
+]
+HIDDEN = [
+    "a\u200db",
+    "a\u200c",
+    "1\u200d2",
+    "\u200d",
+    "b\ufe00\ufe01",
+    "\U0001f600\U000e0101",
+    "x\u3164y",
+    "\u00ad",
+    "\u200f",
+]
+
+
+@pytest.mark.parametrize("clean", [strip_controls, one_line, many_lines, show_controls, escape_controls, storable])
+@pytest.mark.parametrize("text", READABLE, ids=ascii)
+def test_what_belongs_together_stays_together(clean: Callable[[str], str], text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize("text", HIDDEN, ids=ascii)
+def test_what_only_hides_a_difference_is_shown_by_its_number_and_left_out_of_plain_text(text: str) -> None:
+    assert "\u27e8U+" in show_controls(text)
+    assert strip_controls(text) != text
 
 
 @pytest.mark.parametrize("name", [*ONE_LINE, *SEVERAL_LINES])

@@ -77,7 +77,7 @@ def scan_line(source: str, state: ScanState, *, ends: bool = True) -> tuple[Line
         line, fence = _scan_code(source, shown, state.fence, continued=state.continued)
         return replace(line, ends=ends) if not ends else line, ScanState(fence=fence, continued=not ends)
     if state.continued or not ends:
-        line = _styled(source, shown.expandtabs(TAB_CELLS), 0) if state.continued else _scan_block(source, shown)
+        line = _scan_continued(source, shown) if state.continued else _scan_block(source, shown)
         return replace(line, ends=ends), ScanState(continued=not ends)
     if opening := _FENCE_OPEN.match(shown):
         fence = Fence(opening[2], len(opening[1]), opening[3])
@@ -109,7 +109,7 @@ def _scan_code(source: str, shown: str, fence: Fence, *, continued: bool) -> tup
         return Line(source, "", role="code-mark", first="╰", rest="", wrap="cells"), None
     indent = 0 if continued else min(fence.indent, _leading_spaces(shown))
     text = shown[indent:].expandtabs(TAB_CELLS)
-    source_column = NOT_IN_SOURCE if "\t" in shown else indent
+    source_column = indent if _has_columns_of(source, shown) else NOT_IN_SOURCE
     return Line(source, text, _whole(text, source_column), role="code", first="│ ", rest="│ ", wrap="cells"), fence
 
 
@@ -120,9 +120,9 @@ def code_of(line: Line, fence: Fence) -> str:
 
 
 def _scan_block(source: str, shown: str) -> Line:
-    if "\t" in shown:
-        return _without_source(_scan_expanded(source, shown.expandtabs(TAB_CELLS)))
-    return _scan_expanded(source, shown)
+    if _has_columns_of(source, shown):
+        return _scan_expanded(source, shown)
+    return _without_source(_scan_expanded(source, shown.expandtabs(TAB_CELLS)))
 
 
 def _without_source(line: Line) -> Line:
@@ -171,16 +171,23 @@ def _prefixed(source: str, shown: str, at: int, role: str, first: str, rest: str
     return Line(source, inline.text, inline.spans, role=role, first=first, rest=rest)
 
 
-def _styled(source: str, shown: str, at: int) -> Line:
-    inline = read_inline(shown, at)
-    return Line(source, inline.text, inline.spans)
+def _scan_continued(source: str, shown: str) -> Line:
+    inline = read_inline(shown.expandtabs(TAB_CELLS), 0)
+    line = Line(source, inline.text, inline.spans)
+    return line if _has_columns_of(source, shown) else _without_source(line)
 
 
 def plain_line(text: str, role: str, *, ends: bool = True) -> Line:
     """Give a line of ours (a heading, a note, a status) in which no mark means anything."""
-    shown = show_controls(text).expandtabs(TAB_CELLS)
-    inline: InlineText = plain(shown)
-    return Line(text, shown, inline.spans, role=role, ends=ends)
+    shown = show_controls(text)
+    inline: InlineText = plain(shown.expandtabs(TAB_CELLS))
+    line = Line(text, inline.text, inline.spans, role=role, ends=ends)
+    return line if _has_columns_of(text, shown) else _without_source(line)
+
+
+def _has_columns_of(source: str, shown: str) -> bool:
+    """Return whether each character is shown in one place; a tab takes several, and so does what is shown by its number."""
+    return "\t" not in shown and len(shown) == len(source.removesuffix("\r"))
 
 
 def _whole(text: str, source_column: int) -> tuple[TextSpan, ...]:

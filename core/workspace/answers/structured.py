@@ -1,4 +1,4 @@
-"""Lists and judgements out of an answer: the files of a plan, a verdict with its findings, the requirements of a brief."""
+"""Lists and judgements out of an answer: the files of a plan, a verdict with its findings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ MAX_REFUSED_PATHS = 50
 MAX_PURPOSE_CHARS = 200
 MAX_FINDINGS = 5
 MAX_FINDING_CHARS = 300
-MAX_REQUIREMENTS = 20
-MAX_REQUIREMENT_CHARS = 400
 
 _DRAWING = re.compile(r"^(?P<lead>(?:[|├└╰┬┌+`\\][─━-]+|[ \t\u00a0│|])*)(?P<rest>.*)$")
 _BULLET = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.):]\s*|\[[ xX]\]\s*)+")
@@ -38,10 +36,6 @@ _OTHER_CHOICE = re.compile(r"^\W*(?:or|/|\|)?\W*(?:pass|fail)(?:ed|es|s)?\b", re
 _LISTED = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.)]\s+|finding(?:\s*\d+)?\s*:\s*)(?P<text>.*)$", re.IGNORECASE)
 _NOTHING = re.compile(
     r"^\W*(?:none|no (?:findings|issues|problems)(?: found)?|n/?a|nothing|findings?|<.*>|\.\.\.|…)?\W*$", re.IGNORECASE
-)
-
-_REQUIREMENT = re.compile(
-    r"^[\s>|*+•#\-\d.)(\[`_]*?(?<![A-Za-z0-9])R[-_ ]?(?P<number>\d{1,3})(?P<mark>[\])*`_]*\s*[:.|)\-\u2013\u2014]+|[\])*`_]+)(?P<text>.*)$"
 )
 
 
@@ -76,14 +70,6 @@ class VerdictAnswer:
 
     value: VerdictValue
     findings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """`id` is R1, R2, ..."""
-
-    id: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +123,6 @@ def read_verdict(answer: str) -> VerdictAnswer:
     plain = (plain_line(finding.replace("**", ""), limit=MAX_FINDING_CHARS) for finding in findings)
     kept = dict.fromkeys(finding for finding in plain if not _NOTHING.match(finding))
     return VerdictAnswer(value, tuple(kept)[:MAX_FINDINGS])
-
-
-def read_requirements(brief: str) -> tuple[Requirement, ...]:
-    """Return the requirements of a brief, at most 20: "R1: text", "**R1** text", "| R1 | text |"; the first of an id wins."""
-    lines = _plain_lines(brief)
-    found: dict[str, Requirement] = {}
-    for number, line in enumerate(lines):
-        match = _REQUIREMENT.match(line)
-        if match is None:
-            continue
-        text = match["text"]
-        if "|" in match["mark"]:
-            text = text.split("|", 1)[0]
-        text = text.strip(" \t*_:`|-\u2013\u2014")
-        following = next((later for later in lines[number + 1 :] if later.strip()), "")
-        if not text and not _REQUIREMENT.match(following):
-            text = following.strip(" \t*_-•")
-        name = f"R{int(match['number'])}"
-        plain = plain_line(text.replace("**", ""), limit=MAX_REQUIREMENT_CHARS)
-        if plain:
-            found.setdefault(name, Requirement(name, plain))
-    return tuple(found.values())[:MAX_REQUIREMENTS]
 
 
 def _plain_lines(answer: str) -> list[str]:

@@ -13,10 +13,22 @@ from core.workspace.checks.python_source import python_problem
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 MAX_PROBLEM_CHARS = 300
+MIN_UNSPACED_CHARS = 4
 
-# The first can control the terminal that shows the file, the second make code read otherwise than it runs.
+# The first can control the terminal that shows the file; the second reorder code or are not seen in it, so that it reads
+# otherwise than it runs. Joiners stay where a script or an emoji needs them.
 _CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    "[\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\u3164\uffa0\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
+    "|(?<=[\\s!-~])[\u200c\u200d]|(?<=[\\s\\S])\ufeff|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+)
+_TEXT_DATA_SUFFIXES = frozenset({".csv", ".tsv", ".po", ".pot", ".srt", ".vtt"})  # no escapes there
+_BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Scripts that put no spaces between words: each character counts.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua980-\ua9df\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
 # Languages without `def name(` and `from name import` at the beginning of a line.
 _NEVER_PYTHON = frozenset(
     {".c", ".cpp", ".cs", ".go", ".h", ".java", ".js", ".jsx", ".mjs", ".php", ".rs", ".ts", ".tsx"}
@@ -89,11 +101,11 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
         line_number = text[: text.index("\0")].count("\n") + 1
         return f"line {line_number}: there is a null byte"
     control = _CONTROLS.search(text)
-    if control is None and path.suffix.lower() not in DOCUMENT_SUFFIXES:
-        control = _REORDERING.search(text)
+    if control is None and path.suffix.lower() not in DOCUMENT_SUFFIXES | _TEXT_DATA_SUFFIXES:
+        control = _UNSEEN.search(text)
     if control is not None:
         line_number = text[: control.start()].count("\n") + 1
-        return f"line {line_number}: there is the control character U+{ord(control[0]):04X}; write it as an escape"
+        return f"line {line_number}: there is {_kind_of(control[0])} U+{ord(control[0]):04X}; write it as an escape"
     if not text.strip():
         return None if path.name in EMPTY_FILE_NAMES else "line 1: the file is empty"
     suffix = path.suffix.lower()
@@ -110,6 +122,12 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
     if _is_shell(path, text):
         return _ops_problem(path, text)
     return _foreign_problem(suffix, text)
+
+
+def _kind_of(character: str) -> str:
+    if _BIDIRECTIONAL.match(character):
+        return "the bidirectional control"
+    return "the control character" if _CONTROLS.match(character) else "the invisible character"
 
 
 def _ops_problem(path: PurePosixPath, text: str) -> str | None:
@@ -167,7 +185,8 @@ def _toml_problem(text: str) -> str | None:
 
 def _markdown_problem(text: str) -> str | None:
     prose = [line for line in text.split("\n") if not line.lstrip().startswith(("#", "```", "~~~", "<!--"))]
-    if len(re.findall(r"\w+", " ".join(prose))) < 3:
+    words = " ".join(prose)
+    if len(re.findall(r"\w+", words)) < 3 and len(_UNSPACED.findall(words)) < MIN_UNSPACED_CHARS:
         return "line 1: the document has no sentence"
     return None
 

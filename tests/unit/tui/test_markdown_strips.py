@@ -143,12 +143,12 @@ def test_a_table_with_more_columns_than_room_is_shown_as_written() -> None:
     ("attack", "glyphs"),
     [
         ("\x1b[31mred\x1b]0;title\x07", "␛[31mred␛]0;title␇"),
-        ("\x9b2J", "\ufffd2J"),
+        ("\x9b2J", "⟨U+009B⟩2J"),
         ("a\x00b\x08c\x7f", "a␀b␈c␡"),
-        ("evil\u202etxt.exe\u2066", "evil\ufffdtxt.exe\ufffd"),
-        ("a\u200bb\ufeff\u2028c", "a\ufffdb\ufffd\ufffdc"),
-        ("hid\U000e0041\U000e007fden", "hid\ufffd\ufffdden"),
-        ("half \ud83d pair", "half \ufffd pair"),
+        ("evil\u202etxt.exe\u2066", "evil⟨U+202E⟩txt.exe⟨U+2066⟩"),
+        ("a\u200bb\ufeff\u2028c", "a⟨U+200B⟩b⟨U+FEFF⟩⟨U+2028⟩c"),
+        ("hid\U000e0041\U000e007fden", "hid⟨U+E0041⟩⟨U+E007F⟩den"),
+        ("half \ud83d pair", "half ⟨U+D83D⟩ pair"),
         ("over\rwritten", "over␍written"),
     ],
 )

@@ -224,7 +224,13 @@ def test_python_does_not_pass_for_another_language(path: str, text: str, problem
             "line 2: there is the control character U+001B",
         ),
         ("a.py", "x = '\x9b31m'\n", "line 1: there is the control character U+009B"),
-        ("a.py", "x = 1  # \u202e } if admin {\n", "line 1: there is the control character U+202E"),
+        ("a.py", "x = 1  # \u202e } if admin {\n", "line 1: there is the bidirectional control U+202E"),
+        ("a.js", "const a\u3164 = 1\n", "line 1: there is the invisible character U+3164"),
+        ("a.go", "package a\n\nvar x\u200b = 1\n", "line 3: there is the invisible character U+200B"),
+        ("a.py", "x = 'admin\u200d'\n", "line 1: there is the invisible character U+200D"),
+        ("a.html", "<p>a\U000e0041</p>\n", "line 1: there is the invisible character U+E0041"),
+        ("a.rs", "fn main() {} // \u2067\n", "line 1: there is the bidirectional control U+2067"),
+        ("a.ts", "let level = '\u061c'\n", "line 1: there is the bidirectional control U+061C"),
         ("README.md", "Das ist \u2067abc\u2069 als Text.\n", None),
         ("a.py", "x = '\\x1b[31m'\n\x0c\ny = 'a\tb'\r\n", None),
     ],
@@ -233,3 +239,27 @@ def test_no_file_holds_characters_that_steer_a_terminal(path: str, text: str, pr
     found = check_file(path, text)
 
     assert found is None if problem is None else (found or "").startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", "x = '\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f467'\n"),
+        ("a.md", "# Title\n\nA \u202equoted\u202c order of words.\n"),
+        ("a.csv", "\u200f\u05d0,1\n"),
+    ],
+)
+def test_what_a_script_or_a_document_needs_is_taken(path: str, text: str) -> None:
+    assert check_file(path, text) is None
+
+
+@pytest.mark.parametrize(
+    "sentence", ["将姓名列表排序。", "使い方を書く", "โปรแกรมนี้เรียงชื่อ", "ពិពណ៌នាកម្មវិធី", "ဤပရိုဂရမ်", "이름 목록을 정렬한다"]
+)
+def test_a_sentence_without_spaces_makes_a_document(sentence: str) -> None:
+    assert check_file("README.md", f"# 说明\n\n{sentence}\n") is None
+
+
+@pytest.mark.parametrize("text", ["# 说明\n", "# 说明\n\n好\n", "# Title\n\nok\n"])
+def test_a_heading_alone_makes_none_in_any_script(text: str) -> None:
+    assert check_file("README.md", text) == "line 1: the document has no sentence"
