@@ -45,6 +45,7 @@ class PtyApp:
             **environment,
         }
         self.shown = b""
+        self._is_open = True
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -66,7 +67,8 @@ class PtyApp:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if self._is_open:
+            os.close(self._master)
 
     @property
     def text(self) -> str:
@@ -85,6 +87,12 @@ class PtyApp:
         """Read until the program ends, and return its exit code."""
         while self._read():
             pass
+        return self.process.wait(WAIT_SECONDS)
+
+    def hang_up(self) -> int:
+        """Take the terminal away without a signal, and return the program's exit code."""
+        os.close(self._master)
+        self._is_open = False
         return self.process.wait(WAIT_SECONDS)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:

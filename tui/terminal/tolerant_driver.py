@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 from contextlib import suppress
 
 from textual._parser import ParseError
@@ -27,7 +28,12 @@ class TolerantDriver(LinuxDriver):
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(SELECT_SECONDS):
-                    text = decode(os.read(self.fileno, READ_BYTES))
+                    data = self._read()
+                    if not data:
+                        # A terminal that went away without a signal, as under a supervisor: do as if it had sent one.
+                        signal.raise_signal(signal.SIGHUP)
+                        return
+                    text = decode(data)
                     if text:  # none would mean the end of all input to the parser
                         for message in parser.feed(text):
                             self.process_message(message)
@@ -36,3 +42,9 @@ class TolerantDriver(LinuxDriver):
         with suppress(EOFError, ParseError):
             for _ in parser.feed(""):
                 pass
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, READ_BYTES)
+        except OSError:
+            return b""

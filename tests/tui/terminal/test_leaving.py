@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_a_crash_is_one_line_with_an_exit_code_and_shows_no_locals(tmp_path: Pat
         assert "Traceback" not in app.text
         assert "sk-a-key-among-the-locals" not in app.text
     assert "the app crashed" in (tmp_path / "quintet.log").read_text()
+
+
+def test_a_terminal_that_goes_away_without_a_signal_ends_the_app(tmp_path: Path) -> None:
+    with PtyApp(tmp_path) as app:
+        app.read_until("127.0.0.1")
+
+        assert app.hang_up() == 128 + signal.SIGHUP
