@@ -121,9 +121,9 @@ _ROWS = (
     Metric("files.rejected", "counter", _words("agent"), "files", "files of answers that were refused"),
     Metric("alerts.fired", "counter", _words("name"), "alerts", "alerts that began to fire"),
     # Alerts look at calls that were answered: one that fails at once must not make the answers look fast.
-    Metric("llm.request", "timing", _words("agent model outcome"), "ms", "a whole call, all its attempts together",
+    Metric("llm.request", "timing", _words("agent model outcome"), "ms", "a whole call, all its attempts together, without its waits",
            otel_name="gen_ai.client.inference.duration", otel_operation="chat", bucket_bounds_seconds=CALL_BUCKETS_SECONDS,
-           alert_description="a call that was answered, all its attempts together", alert_outcomes=_words("ok")),
+           alert_description="a call that was answered, all its attempts together, without its waits", alert_outcomes=_words("ok")),
     Metric("llm.first_token", "timing", _words("agent model"), "ms", "from sending a request to its first token",
            otel_name="gen_ai.client.inference.time_to_first_chunk", otel_operation="chat",
            bucket_bounds_seconds=CALL_BUCKETS_SECONDS),

@@ -25,7 +25,7 @@ class AgentStatus:
         in_call: whether that call has not ended yet.
         is_fallback: the attempt goes to another endpoint than the first choice.
         tokens_per_second: of the call that streams now, else of the last one.
-        cost: in this run.
+        cost: in the current or last run, and of calls outside of runs since it began.
     """
 
     agent_id: str
@@ -86,7 +86,7 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class LatencyStatus:
-    """Exact percentiles in seconds over the sliding window; None while there is no sample."""
+    """Exact percentiles in seconds of answered calls, without their waits, over the window; None while there is none."""
 
     p50_seconds: float | None = None
     p95_seconds: float | None = None
@@ -102,8 +102,9 @@ class EngineStatus:
     breakers: tuple[BreakerStatus, ...] = ()
     pool: PoolStatus = field(default_factory=PoolStatus)
     latency: LatencyStatus = field(default_factory=LatencyStatus)
-    requests: int = 0
-    errors: int = 0
+    requests: int = 0  # calls that ended
+    errors: int = 0  # calls that failed
+    failed_attempts: int = 0  # of all calls, also of those that were answered in the end
     retries: int = 0
     input_tokens: int = 0
     output_tokens: int = 0

@@ -125,7 +125,7 @@ class Spent:
 
 
 class Ledger:
-    """Adds up what calls cost; calls outside of a run belong to the session alone."""
+    """Adds up what calls cost; calls outside of a run belong to the session and to their agent."""
 
     def __init__(self) -> None:
         self._session = Spent()
@@ -152,10 +152,11 @@ class Ledger:
         self._session += spent
         if run_id and run_id == self._run_id:
             self._run += spent
+        if run_id in ("", self._run_id):
             self._agents[agent_id] = self._agents.get(agent_id, Spent()) + spent
 
     def agent(self, agent_id: str) -> Spent:
-        """Return what an agent has spent in the current run, else in the last one."""
+        """Return what an agent has spent since the current run, else the last one, began."""
         return self._agents.get(agent_id, Spent())
 
 

@@ -234,6 +234,34 @@ async def test_a_run_that_is_cancelled_ends_what_it_has_started(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("registry")
+async def test_failed_means_a_call_and_not_an_attempt_of_one_that_was_answered(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path, {"": "Hello"}, llm__max_retries=1) as b:
+        b.server.script([error(500, "x")])
+        await b.engine.agents["developer"].execute_llm_task("hi")
+        recovered = b.engine.status()
+        b.server.script([error(500, "x"), error(500, "x")])
+        with pytest.raises(LLMCallError):
+            await b.engine.agents["developer"].execute_llm_task("hi")
+        failed = b.engine.status()
+
+    assert (recovered.requests, recovered.errors, recovered.failed_attempts, recovered.retries) == (1, 0, 1, 1)
+    assert (failed.requests, failed.errors, failed.failed_attempts, failed.retries) == (2, 1, 3, 2)
+
+
+@pytest.mark.usefixtures("registry")
+async def test_a_call_outside_of_a_run_is_charged_to_its_agent(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[pricing."test-model"]\ninput = 1000\noutput = 1000\n')
+    async with engine_harness(tmp_path, {"": "Hello"}) as b:
+        await b.engine.agents["developer"].execute_llm_task("hi")
+        status = b.engine.status()
+
+    costs = {agent.agent_id: agent.cost.usd for agent in status.agents if agent.cost.usd}
+    assert costs == {"developer": status.session_cost.usd}
+    assert b.engine.agent_status("developer").cost.usd > 0
+    assert status.run_cost.usd == 0
+
+
+@pytest.mark.usefixtures("registry")
 async def test_a_call_that_breaks_off_is_paid_for_as_far_as_it_has_come(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[pricing."test-model"]\ninput = 1000\noutput = 1000\n')
     async with engine_harness(tmp_path, llm__max_retries=0) as b:

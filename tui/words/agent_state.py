@@ -33,8 +33,8 @@ STATE_LABELS: dict[AgentPhase, StateLabel] = {
 }
 BREAKER_OPEN = StateLabel("✗", "breaker open", "open", "$text-error")
 HELD = StateLabel("⏸", "held", "held", "$text-warning")
-WITH_DETAIL: frozenset[AgentPhase] = frozenset({"queued", "retrying", "waiting", "thinking", "streaming"})
-"""States whose detail is shown; that of an end (a step's notes) may be long, and stands in the pane."""
+WORKING: frozenset[AgentPhase] = frozenset({"queued", "retrying", "waiting", "thinking", "streaming"})
+"""States of an agent at work; their detail is shown, while that of an end (a step's notes) may be long, and stands in the pane."""
 BRIEF_WAITS = {
     "breaker": "open",
     "server": "gone",
@@ -60,7 +60,7 @@ def state_words(status: AgentStatus, now: float, *, is_paused: bool = False) -> 
     if status.wait is not None:
         return status.wait.words(now)
     word = state_label(status, is_paused=is_paused).word
-    if status.state in WITH_DETAIL and status.detail:
+    if status.state in WORKING and status.detail:
         return status.detail if status.state == "waiting" else f"{word}: {status.detail}"
     return word
 

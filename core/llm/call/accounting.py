@@ -139,8 +139,8 @@ def _measure(
     model = endpoint.model
     tags = {**agent, "model": model}
     metrics.increment("llm.requests", tags={**tags, "outcome": ending})
-    duration_ms = events.duration_seconds * 1000
-    metrics.timing("llm.request", duration_ms, tags={**tags, "outcome": ending})
+    metrics.timing("llm.request", events.requested_seconds * 1000, tags={**tags, "outcome": ending})
+    duration_seconds = events.duration_seconds
     with log_ids(**events.log_ids):
         level: LogLevel = "WARNING" if ending == "error" else "INFO"
         log(
@@ -148,7 +148,8 @@ def _measure(
             "call ended",
             outcome=ending,
             attempts=events.attempt,
-            duration_ms=duration_ms,
+            duration_ms=duration_seconds * 1000,
+            waited_ms=(duration_seconds - events.requested_seconds) * 1000,
             model=model,
             cached=cached,
             content={

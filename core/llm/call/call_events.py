@@ -76,6 +76,7 @@ class CallEvents:
         )
         self._started = clock.monotonic()
         self._request_started = self._started
+        self._requested_seconds = 0.0
         self._prefill = request.prefill
         self._text_so_far = ""
         self._splitter = AnswerSplitter()
@@ -112,6 +113,11 @@ class CallEvents:
     def duration_seconds(self) -> float:
         """Time since the call began, queueing and waits included."""
         return self._clock.monotonic() - self._started
+
+    @property
+    def requested_seconds(self) -> float:
+        """Time that requests of the call were under way, all attempts together: no wait before or between them."""
+        return self._requested_seconds
 
     @property
     def streamed_seconds(self) -> float:
@@ -171,6 +177,10 @@ class CallEvents:
         if self._text_so_far:
             return OverlapJoiner(self._text_so_far)
         return PrefillJoiner(self._prefill) if self._prefill else None
+
+    def request_over(self) -> None:
+        """End the time of the request that was started last; it was answered, has failed or was cancelled."""
+        self._requested_seconds += self._now() - self._request_started
 
     def received(self, delta: StreamDelta) -> None:
         """Pass on what one read of the stream brought."""

@@ -177,6 +177,8 @@ class EndpointCall:
                     if fault.is_overload:
                         self._server.overloaded(began_at, services.clock.monotonic())
                     raise fault from None
+                finally:
+                    self._events.request_over()
                 lease.succeeded = True
         except UsageError as unusable:
             self._announce(this)

@@ -7,11 +7,12 @@ from math import nextafter
 
 import pytest
 
-from core.events import AttemptFailed, BreakerChanged, CallQueued, Event
+from core.events import AttemptFailed, BreakerChanged, CallFinished, CallQueued, Event
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import MODEL, CallHarness
 from tests.support.fault_server import (
     DONE,
+    Step,
     error,
     status,
     stream,
@@ -111,6 +112,31 @@ async def test_an_open_breaker_is_waited_for_and_its_states_are_told(harness: Ca
     assert waited.until is not None
     assert waited.until == pytest.approx(waited.at + 60, abs=7)
     assert harness.clock.monotonic() - began_at > 60
+
+
+@pytest.mark.parametrize(
+    ("steps", "waited_seconds"),
+    [
+        ([status(503), status(503)], 60),
+        ([error(429, "slow down", {"Retry-After": "30"})], 30),
+        ([error(500, "out of order")] * 4, 3),
+    ],
+    ids=["breaker", "pause", "back-off"],
+)
+async def test_the_time_that_a_call_waited_is_not_its_latency(
+    harness: CallHarness, steps: list[Step], waited_seconds: float
+) -> None:
+    harness.configure(max_retries=5, retry_initial_delay=1.0, breaker={"threshold": 2 if len(steps) == 2 else 9})
+    harness.server.models_answer = status(503)
+    harness.server.script(steps)
+    await harness.call()
+
+    [latency_ms] = harness.metrics.quantiles("llm.request", (1.0,), outcome="ok")
+
+    [finished] = harness.recorder.of(CallFinished)
+    assert finished.duration_seconds >= waited_seconds
+    assert latency_ms is not None
+    assert latency_ms < 1000
 
 
 async def test_103_a_refused_key_gives_the_probes_permit_back(harness: CallHarness) -> None:

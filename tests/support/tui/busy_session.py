@@ -69,6 +69,8 @@ def busy_registry() -> Registry:
         registry.record("llm.first_token", "timing", 100.0 + 10 * index, {"agent": agent, "model": MODEL_NAME})
     for agent, seconds in (("business_analyst", 5.5), ("developer", 8.0), ("developer", 61.0), ("qa_engineer", 33.0)):
         registry.record("agent.task", "timing", seconds * 1000, {"agent": agent, "outcome": "ok"})
+    for outcome, number in (("ok", 4), ("partial", 1), ("failed", 1), ("cancelled", 2)):
+        count("agent.tasks_ended", number, agent="developer", outcome=outcome)
     for kind, number in (("server", 5), ("stall", 2), ("rate_limit", 1)):
         count("llm.errors", number, agent="qa_engineer", kind=kind)
     count("llm.retries", 6, agent="qa_engineer", kind="server")
@@ -83,15 +85,21 @@ def busy_registry() -> Registry:
 def busy_history() -> SessionHistory:
     """Return ten minutes of a session whose middle was silent."""
     history = SessionHistory()
-    requests, errors = 0, 0
+    requests, failed_attempts = 0, 0
     for second in range(600):
         if 250 <= second < 330:
             continue
         requests += second % 7 == 0
-        errors += second % 50 == 0 and second > 300
+        failed_attempts += second % 50 == 0 and second > 300
         latency = replace(IN_THE_MIDDLE.latency, p95_seconds=1.0 + second / 300 if second > 60 else None)
         speed = 30.0 + second % 40 if second > 100 else 0.0
-        status = replace(IN_THE_MIDDLE, requests=requests, errors=errors, latency=latency, tokens_per_second=speed)
+        status = replace(
+            IN_THE_MIDDLE,
+            requests=requests,
+            failed_attempts=failed_attempts,
+            latency=latency,
+            tokens_per_second=speed,
+        )
         history.take(status, NOW - 600 + second)
     history.follow(breaker_opens(NOW - 125))
     history.follow(breaker_closes(NOW - 95))
@@ -108,10 +116,19 @@ def busy_data(status: EngineStatus = IN_THE_MIDDLE) -> DashboardData:
     with use_registry(busy_registry()):
         metrics = get_metrics()
         first_token = quantiles("llm.first_token", (0.5, 0.95, 0.99))
+        all_tasks = quantiles("agent.task", (0.5, 0.95, 0.99))
         tasks = {agent: quantiles("agent.task", (0.5, 0.95), agent=agent) for agent in NAMES}
     metrics["gauges"] |= {"process.memory": 123_400_000.0, "process.cpu": 37.4}  # not those of the test's process
     return DashboardData(
-        NOW, busy_history(), NAMES, status, metrics=metrics, pool=POOL, first_token=first_token, tasks=tasks
+        NOW,
+        busy_history(),
+        NAMES,
+        status,
+        metrics=metrics,
+        pool=POOL,
+        first_token=first_token,
+        all_tasks=all_tasks,
+        tasks=tasks,
     )
 
 

@@ -160,7 +160,7 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
         "-/min  ok -  failed -",
         "whole call         -      -      -",
         "first token        -      -      -",
-        "p95                -",
+        "p95 of calls       -",
         "- none has been needed",
         "- tok/s",
         "cost - this run  - in all",

@@ -112,7 +112,11 @@ def test_the_ledger_adds_up_for_agents_runs_and_the_session() -> None:
     ledger.add("one", "qa_engineer", second)
     ledger.add("", "developer", first)  # asked outside of the run
     assert ledger.run == Spent(30, cost("0.5", priced_calls=1, unknown_calls=1))
-    assert (ledger.agent("developer"), ledger.agent("qa_engineer"), ledger.agent("nobody")) == (first, second, Spent())
+    assert (ledger.agent("developer"), ledger.agent("qa_engineer"), ledger.agent("nobody")) == (
+        first + first,
+        second,
+        Spent(),
+    )
 
     ledger.begin_run("two")
     ledger.add("one", "developer", second)  # ends late

@@ -14,7 +14,7 @@ from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_changes, breaker_row
 from tui.widgets.dashboard.session_history import DashboardData
 from tui.widgets.dashboard.sparkline import sparkline
-from tui.words.agent_state import STATE_LABELS
+from tui.words.agent_state import STATE_LABELS, WORKING
 from tui.words.alert_words import ALL_WELL, alert_line
 from tui.words.numbers import clock_time, cost_words, count, duration, size
 from tui.words.plain import plain
@@ -65,17 +65,18 @@ def calls(data: DashboardData, width: int) -> Iterator[Content]:
     )
     samples = data.history.samples
     yield _over_time("calls/min", samples.rates("requests", data.now, _spark_columns(width)), 60)
-    yield _over_time("faults/min", samples.rates("errors", data.now, _spark_columns(width)), 60)
+    yield _over_time("faults/min", samples.rates("failed_attempts", data.now, _spark_columns(width)), 60)
 
 
 def latency(data: DashboardData, width: int) -> Iterator[Content]:
-    """Return the percentiles of whole calls and of first tokens, and p95 over ten minutes."""
+    """Return the percentiles of answered calls, first tokens and agents' tasks, and p95 of calls over ten minutes."""
     yield Content.styled(f"{'seconds':<{LABEL_COLUMNS}}{'p50':>7}{'p95':>7}{'p99':>7}", DIM)
     status = data.status
     whole = status.latency if status is not None else None
     yield _three("whole call", (whole.p50_seconds, whole.p95_seconds, whole.p99_seconds) if whole else (None,) * 3)
     yield _three("first token", tuple(_seconds(value) for value in data.first_token))
-    yield _over_time("p95", data.history.samples.levels("p95", data.now, _spark_columns(width)), unit=" s")
+    yield _three("agent's task", tuple(_seconds(value) for value in data.all_tasks))
+    yield _over_time("p95 of calls", data.history.samples.levels("p95", data.now, _spark_columns(width)), unit=" s")
 
 
 def tokens(data: DashboardData, width: int) -> Iterator[Content]:
@@ -155,10 +156,13 @@ def faults(data: DashboardData, width: int) -> Iterator[Content]:
 
 
 def agents(data: DashboardData, width: int) -> Iterator[Content]:
-    """Return one line an agent: what it does, its speed, tokens and calls, and how long its tasks took."""
+    """Return how many agents work and how many tasks were completed; then a line an agent: state, speed, tokens, times."""
+    team = data.status.agents if data.status is not None else ()
+    working = sum(bool(agent.state in WORKING) for agent in team)
+    yield Content.assemble((f"{working} of {len(team)}", "bold"), " active  ", *_completion(_counters(data)))
     head = f"{'':<{NAME_COLUMNS + STATE_COLUMNS}}{'tok/s':>6}{'out':>6}{'calls':>6}{'tasks':>6}{'p50 s':>7}{'p95 s':>7}"
     yield Content.styled(head, DIM).truncate(width)
-    for agent in data.status.agents if data.status is not None else ():
+    for agent in team:
         yield _agent(data, agent).truncate(width, ellipsis=True)
 
 
@@ -210,6 +214,17 @@ def _agent(data: DashboardData, agent: AgentStatus) -> Content:
         f"{speed:>6}{tokens_out:>6}{agent.calls or '-':>6}{ended:>6}",
         f"{_tenths(_seconds(p50)):>7}{_tenths(_seconds(p95)):>7}",
     )
+
+
+def _completion(counters: Mapping[str, float] | None) -> Iterator[str]:
+    """Give the share of the tasks that came to their end whole; those the user stopped or skipped are left out."""
+    ended = Counter[str]()
+    for tags, number in series_of("agent.tasks_ended", counters or {}):
+        ended[tags.get("outcome", "")] += round(number)
+    judged = ended["ok"] + ended["partial"] + ended["failed"]
+    yield f"tasks completed {_percent(ended['ok'], judged)}"
+    if judged:
+        yield f" of {judged}"
 
 
 def _three(label: str, values: tuple[float | None, ...]) -> Content:

@@ -44,7 +44,7 @@ class SessionHistory:
             now,
             {
                 "requests": status.requests,
-                "errors": status.errors,
+                "failed_attempts": status.failed_attempts,
                 "p95": status.latency.p95_seconds,
                 "tokens_per_second": status.tokens_per_second,
             },
@@ -57,7 +57,7 @@ class DashboardData:
 
     `now` is monotonic seconds; `names` are the short names of the agents by their ids; `metrics` is what `get_metrics`
     returns, None while metrics are off; `pool` is what `get_pool_stats` returns, None while there is no engine.
-    `first_token` holds p50, p95 and p99, `tasks` for each agent p50 and p95, in milliseconds.
+    `first_token` and `all_tasks` hold p50, p95 and p99, `tasks` for each agent p50 and p95, in milliseconds.
     """
 
     now: float
@@ -67,6 +67,7 @@ class DashboardData:
     metrics: MetricsSnapshot | None = None
     pool: Mapping[str, Any] | None = None
     first_token: Quantiles = (None, None, None)
+    all_tasks: Quantiles = (None, None, None)
     tasks: Mapping[str, Quantiles] | None = None
 
 
@@ -87,5 +88,6 @@ def read_dashboard_data(
         metrics=get_metrics(),
         pool=get_pool_stats() if status is not None else None,
         first_token=quantiles("llm.first_token", (0.5, 0.95, 0.99)),
+        all_tasks=quantiles("agent.task", (0.5, 0.95, 0.99)),
         tasks={agent_id: quantiles("agent.task", (0.5, 0.95), agent=agent_id) for agent_id in names},
     )
