@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,12 +116,7 @@ def _folders(settings: Settings) -> list[Finding]:
         "data folder": user_data_path("quintet", appauthor=False),
         "log folder": log_file.parent if log_file else user_log_path("quintet", appauthor=False),
     }
-    found = [_folder(name, path.absolute()) for name, path in folders.items()]
-    project = settings.workspace.dir
-    if not os.path.isdir(project):  # noqa: PTH112 - unlike Path.is_dir this is False where we may not look
-        why = f"{project} is not a folder that can be read - set WORKSPACE_DIR to the project's folder"
-        found.append(Finding("missing", "workspace", why))
-    return found
+    return [_folder(name, path.absolute()) for name, path in folders.items()]
 
 
 def _folder(name: str, path: Path) -> Finding:
@@ -140,24 +134,14 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _prompts(settings: Settings) -> list[Finding]:
-    """Return whether agents and workflows load, and which settings name one that does not exist."""
+    """Return whether agents and workflows load."""
     try:
         agents = load_agents(settings.team.prompts_dir)
         load_common(settings.team.prompts_dir)
         workflows = load_workflows(agents, settings.team.prompts_dir)
     except QuintetError as error:
         return [Finding("missing", "prompts", str(error))]
-    found = [Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")]
-    named: dict[str, tuple[Sequence[str], Mapping[str, object]]] = {
-        "team.workflow": ((settings.team.workflow,), workflows),
-        "team.off": (settings.team.off, agents),
-    }
-    for name, (words, known) in named.items():
-        unknown = ", ".join(repr(word) for word in words if word not in known)
-        if unknown:
-            place = settings.origin_of(name).place
-            found.append(Finding("missing", name, f"there is no {unknown} ({place}) - known: {', '.join(known)}"))
-    return found
+    return [Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")]
 
 
 async def _models(settings: Settings) -> list[Finding]:

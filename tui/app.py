@@ -211,8 +211,10 @@ class QuintetApp(TerminalApp):
         return cards, board, EventRouter(self.main, say=self.say, status_of=status_of)
 
     def _engine_is_there(self) -> None:
-        for warning in self.engine.warnings if self.engine is not None else ():
-            self.say(warning, "warning")
+        if (engine := self.engine) is not None:
+            for warning in engine.warnings:
+                if warning not in engine.settings.warnings:  # else it was said before the start
+                    self.say(warning, "warning")
         self.controller.open()
         self.status_poll.wake()
         self.status_poll.pull()
@@ -248,7 +250,7 @@ class QuintetApp(TerminalApp):
         self.set_keymap(table.keymap)
         self.main.show_keys(table)
         self.main.show_output_folder(shown_path(self.controller.output_dir or settings.workspace.output_dir))
-        for warning in filter(None, (*table.problems, *settings.warnings, log_warning)):
+        for warning in dict.fromkeys(filter(None, (*table.problems, *settings.warnings, log_warning))):
             self.say(warning, "warning")
 
     # Run.

@@ -11,6 +11,8 @@ from core.errors import ConfigValidationError
 from core.kinds import FindingSeverity
 from core.redaction import register_secret
 from core.settings.checking import check
+from core.settings.place_checks import LIMIT_SECONDS, place_findings
+from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.finding import Finding
 from core.settings.schema.origin import Origin, SourcedValue, SourceReading
 from core.settings.schema.profiles import PROFILES
@@ -68,8 +70,12 @@ def examine_config(
     env: Mapping[str, str] | None = None,
     user_config: Path | None = None,
     keyring: Callable[[str], KeyringAnswer] = ask_keyring,
+    limit_seconds: float = LIMIT_SECONDS,
 ) -> Configuration:
-    """Return what `load_config` returns or raises, and the warnings in either case."""
+    """Return what `load_config` returns or raises, and the warnings in either case.
+
+    `limit_seconds` is how long the disks may take that the settings name.
+    """
     folder = _current_folder() if cwd is None else cwd
     user_file = user_config_file() if user_config is None else user_config
 
@@ -104,7 +110,9 @@ def examine_config(
     # 6. Everything that is to be said.
     readings.append(keyring_reading)
     said = [finding for reading in readings for finding in reading.findings]
-    said += [*problems, *warnings_about(settings, readings)]
+    refused = {name for problem in problems for name in problem.setting.split(", ")}
+    places = place_findings(settings, chosen, only=setting_fields().keys() - refused, limit_seconds=limit_seconds)
+    said += [*problems, *warnings_about(settings, readings), *places]
     findings = tuple(finding.printable() for finding in said)
     settings._warnings = sentences(findings, "warning")
     return Configuration(settings, findings, named)

@@ -149,14 +149,60 @@ async def test_a_mistake_is_one_message_and_exit_code_2(
     assert ended.out == ""
 
 
-async def test_a_model_file_that_is_not_there_is_named_and_ends_with_1(tmp_path: Path) -> None:
-    ended = await quintet(
-        tmp_path, "run", "x", "--model", "missing.gguf", variables={"LLM_BASE_URL": "http://127.0.0.1:9/v1"}
-    )
+async def test_a_model_file_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    ended = await quintet(tmp_path, "run", "Reverse a text", "--model", "missing.gguf")
 
-    assert ended.code == 1
-    assert "missing.gguf" in ended.err
-    assert "Traceback" not in ended.err
+    assert (ended.code, ended.out) == (2, "")
+    assert "command line llm.model_file: llm.model_file = 'missing.gguf': " in ended.err
+    assert f"{tmp_path / 'missing.gguf'} does not exist - name a .gguf file" in ended.err
+
+
+@pytest.mark.parametrize("words", [["run", "x", "--output", "file"], ["run", "x", "--output", "file/below"]])
+async def test_an_output_folder_that_is_a_file_is_named_before_a_model_is_asked(
+    tmp_path: Path, words: Sequence[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    async with served(tmp_path) as (server, variables):
+        ended = await quintet(tmp_path, *words, variables=variables)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{tmp_path / 'file'} is a file, not a folder - choose another folder with --output" in ended.err
+    assert (server.journal, (tmp_path / "file").read_text()) == ([], "mine")
+
+
+async def test_config_check_lists_the_places_that_a_start_refuses(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    variables = {
+        "OUTPUT_DIR": "file/output",
+        "LOG_FILE": "logs/quintet.log",
+        "WORKSPACE_DIR": "nowhere",
+        "QUINTET_WORKFLOW": "nosuch",
+        "QUINTET_AGENTS_OFF": "developer,nobody,stranger",
+    }
+
+    checked = await quintet(tmp_path, "config", "check", variables=variables)
+    as_json = await quintet(tmp_path, "config", "check", "--json", variables=variables)
+    started = await quintet(tmp_path, "run", "x", variables=variables)
+
+    mistakes = [line.removeprefix("MISTAKE ") for line in checked.out.splitlines() if line.startswith("MISTAKE")]
+    assert (checked.code, as_json.code, started.code) == (2, 2, 2)
+    assert [line.split(". ", 1)[1] for line in started.err.splitlines()[1:]] == mistakes
+    assert f"info    environment variable LOG_FILE: the folder {tmp_path / 'logs'} will be made" in checked.out
+    assert {finding["setting"]: finding["severity"] for finding in json.loads(as_json.out)} == {
+        "team.workflow": "error",
+        "team.off": "error",
+        "workspace.dir": "error",
+        "workspace.output_dir": "error",
+        "logging.file": "info",
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+async def test_what_is_said_before_the_start_is_said_once(tmp_path: Path) -> None:
+    async with served(tmp_path) as (server, variables):
+        ended = await quintet(tmp_path, "run", "x", variables={**variables, "METRICS_PORT": str(server.port)})
+
+    assert ended.err.count(f"the metrics page is off: port {server.port} of this machine cannot be used") == 1
 
 
 async def test_version_and_help_need_nothing(tmp_path: Path) -> None:
@@ -584,7 +630,18 @@ async def test_the_doctor_names_what_is_missing(tmp_path: Path) -> None:
 
 
 async def test_the_doctor_names_every_setting_that_points_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    variables = {"WORKSPACE_DIR": "nowhere", "QUINTET_WORKFLOW": "nosuch", "OUTPUT_DIR": f"{'a' * 300}/b"}
+
+    ended = await quintet(tmp_path, "doctor", variables=variables)
+
+    assert ended.code == 1
+    assert "3 problems in the configuration" in ended.err
+    assert all(f"environment variable {name}" in ended.err for name in variables)
+    assert "Traceback" not in ended.err
+
+
+async def test_the_doctor_tries_the_folders_that_are_not_set(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
     async with FaultServer(models=["test-model"]) as server:
         ended = await quintet(
             tmp_path,
@@ -592,36 +649,12 @@ async def test_the_doctor_names_every_setting_that_points_nowhere(tmp_path: Path
             variables={
                 "LLM_BASE_URL": server.base_url,
                 "LLM_MODEL": "test-model",
-                "LOG_FILE": "file/quintet.log",
-                "OUTPUT_DIR": "file/output",
-                "WORKSPACE_DIR": "nowhere",
-                "QUINTET_WORKFLOW": "nosuch",
-                "QUINTET_AGENTS_OFF": "developer,nobody,stranger",
+                "XDG_STATE_HOME": str(tmp_path / "state"),
             },
         )
 
     assert ended.code == 1
-    assert [line.split(":")[0] for line in ended.out.splitlines() if line.startswith("MISSING")] == [
-        "MISSING output folder",
-        "MISSING log folder",
-        "MISSING workspace",
-        "MISSING team.workflow",
-        "MISSING team.off",
-    ]
-    assert "there is no 'nobody', 'stranger' (environment variable QUINTET_AGENTS_OFF) - known: " in ended.out
-
-
-async def test_the_doctor_reports_a_folder_that_it_may_not_look_into(tmp_path: Path) -> None:
-    # Nothing is forbidden to some users: a name that is too long cannot be looked up by any.
-    async with FaultServer(models=["test-model"]) as server:
-        ended = await quintet(
-            tmp_path,
-            "doctor",
-            variables={"LLM_BASE_URL": server.base_url, "LLM_MODEL": "test-model", "OUTPUT_DIR": f"{'a' * 300}/b"},
-        )
-
-    assert "Traceback" not in ended.err
-    assert "model: test-model at" in ended.out
+    assert "MISSING log folder: " in ended.out
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
     overrides: dict[str, object] = {}
     if getattr(options, "workflow", None) is not None:
         overrides["team.workflow"] = options.workflow
+    if getattr(options, "output", None) is not None:
+        # The run gets it as it is; as a setting it is checked before anything is asked of a model.
+        overrides["workspace.output_dir"] = options.output
     if options.profile is not None:
         overrides["profile"] = options.profile
     if getattr(options, "plain", False):
@@ -82,6 +85,10 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
     if model.lower().endswith(".gguf"):
         return overrides | {"llm.model_file": Path(model)}
     return overrides | {"llm.model": model}
+
+
+def _output(options: argparse.Namespace) -> Path | None:
+    return None if options.output is None else Path(options.output)
 
 
 def _agents(options: argparse.Namespace) -> tuple[str, ...] | None:
@@ -107,7 +114,7 @@ def _app(options: argparse.Namespace) -> int:
 
     give_size_if_unknown()
     app = QuintetApp(
-        task=options.task, output_dir=options.output, agents=_agents(options), overrides=_overrides(options)
+        task=options.task, output_dir=_output(options), agents=_agents(options), overrides=_overrides(options)
     )
     app.run()
     for line in app.last_words:
@@ -124,7 +131,7 @@ def _run(options: argparse.Namespace) -> int:
     run = HeadlessRun(
         task=task,
         agents=_agents(options),
-        output_dir=options.output,
+        output_dir=_output(options),
         as_json=options.json,
         approve_all=options.yes,
     )

@@ -74,7 +74,7 @@ def run_doctor(*, overrides: Mapping[str, object], as_json: bool = False) -> int
 def _settings(overrides: Mapping[str, object]) -> Settings:
     settings = load_config(overrides=overrides)
     log_warning = start_telemetry(settings, owns_terminal=False)
-    for warning in filter(None, (*settings.warnings, log_warning)):
+    for warning in dict.fromkeys(filter(None, (*settings.warnings, log_warning))):
         say(f"note: {warning}")
     return settings
 
@@ -88,6 +88,8 @@ async def _run(run: HeadlessRun, settings: Settings) -> int:
     with _Interrupts(engine):
         async with engine:
             for warning in engine.warnings:
+                if warning in settings.warnings:
+                    continue  # it was said before the start
                 say(f"note: {warning}")
             try:
                 outcome = await engine.run(run.task, output_dir=run.output_dir, agents=run.agents)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 EPILOG = """\
 commands:
@@ -98,7 +97,7 @@ def _parser(program: str, about: str, epilog: str = "") -> argparse.ArgumentPars
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workflow", metavar="NAME", help="delivery (default), bugfix, review or roundtable")
     parser.add_argument("--agents", metavar="A,B", help="who takes part, by id: developer,qa_engineer")
-    parser.add_argument("--output", metavar="DIR", type=Path, help="where the files go (default: output/<date>-<name>)")
+    parser.add_argument("--output", metavar="DIR", help="where the files go (default: output/<date>-<name>)")
     _add_settings_options(parser)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from core.path_state import GGUF_MAGIC
 from core.text.sanitize import printable_line
 
-MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # 1 was never used outside of llama.cpp's own tests; it counts with 32 bits
 MAX_KEYS = 4096  # published models have 20 to 60; a larger number is a damaged file
 MAX_TEXT_BYTES = 1 << 20  # chat templates reach 30 kB
@@ -55,7 +55,7 @@ def read_gguf_header(path: Path) -> GgufHeader:
 def _read_metadata(file: BinaryIO) -> dict[str, Value]:
     size_bytes = os.fstat(file.fileno()).st_size
     magic = file.read(4)
-    if magic != MAGIC:
+    if magic != GGUF_MAGIC:
         raise GgufError("it is empty" if not magic else "it does not begin with the letters GGUF")
     version = _scalar(file, "<I")
     if version not in VERSIONS:

@@ -55,11 +55,7 @@ class EndpointSource:
     @property
     def is_embedded(self) -> bool:
         """Whether the embedded model answers: no server is configured, or the command line names a model file."""
-        if self._settings.llm.model_file is not None:
-            origin = self._settings.origin_of("llm.model_file")
-            if origin.kind == "command line" or not self._settings.llm.base_url:
-                return True
-        return not self._settings.llm.base_url and self._api_key is None
+        return self._settings.uses_model_file or (not self._settings.llm.base_url and self._api_key is None)
 
     async def resolve(self) -> Endpoint:
         """Return the endpoint to call now; starts the embedded model's server, again when it has died.

@@ -16,6 +16,7 @@ from core.settings.checking import check
 from core.settings.editing.saving import DiffLine, difference, with_values, write_user_file
 from core.settings.editing.values import as_text, as_toml, is_default
 from core.settings.load import examine_config, profile_values, shorten_home, user_config_file
+from core.settings.place_checks import place_findings
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.origin import DEFAULT, Origin, OriginKind, SourcedValue
 from core.settings.schema.sections import Settings
@@ -213,10 +214,13 @@ class Draft:
         """Write the file, take the edits as done, and read all sources again.
 
         Raises:
-            WorkspaceError: the edits are not valid, or the file is broken, or it cannot be written.
+            WorkspaceError: the edits are not valid, or name a place that is not there; the file is broken, or cannot be written.
         """
         if self.save_error or self.problems:
             raise WorkspaceError(self.save_error or self.problems[0], hint="nothing was saved")
+        for finding in place_findings(self._look_ahead().by_files, self._user_values(), only=self._edits.keys()):
+            if finding.severity == "error":  # the next start would end with it
+                raise WorkspaceError(finding.message.partition(": ")[2], hint=f"{finding.hint}; nothing was saved")
         new = self._new_text()
         if new != self._text:
             holds_key = any(any(secrets_in(found)) for found in self._user_values().values())

@@ -150,6 +150,13 @@ class Settings(BaseSettings):
         """What looks wrong in the configuration but does not stop Quintet, one sentence each."""
         return self._warnings
 
+    @property
+    def uses_model_file(self) -> bool:
+        """Whether `llm.model_file` is what answers: no server is configured, or the command line names the file."""
+        if self.llm.model_file is None:
+            return False
+        return self.origin_of("llm.model_file").kind == "command line" or not self.llm.base_url
+
     def trusts(self, address: str) -> bool:
         """Tell whether the user trusts the files of this folder to name the server of an address."""
         return server_of(address) in self._trusted

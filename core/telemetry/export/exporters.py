@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock, SystemClock
+from core.local_port import METRICS_HINT, no_metrics_message
 from core.redaction import redact
 from core.telemetry.logs import log
 from core.telemetry.metrics import process_registry
@@ -137,10 +138,7 @@ class Exporters:
         try:
             page = MetricsPage(port, self._recorder)
         except OSError as error:
-            reason = error.strerror or str(error)
-            self._warn(
-                f"the metrics page is off: port {port} of this machine cannot be used ({reason}) - set another METRICS_PORT"
-            )
+            self._warn(f"{no_metrics_message(port, error.strerror or str(error))} - {METRICS_HINT}")
             return
         self._closers.append(page.close)
 

@@ -14,13 +14,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import MetricsHandler
 from prometheus_client.registry import Collector
 
+from core.local_port import HOST, hold, release
 from core.metrics_catalogue import METRICS
 from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
 from core.telemetry.metrics.registry import MetricsRecorder
 from core.telemetry.metrics.series import SeriesTotals
 
-HOST = "127.0.0.1"  # the page names models and servers, so the network must not see it
 CLIENT_SECONDS = 10.0  # a client that sends nothing for so long is disconnected
 POLL_SECONDS = 0.05
 
@@ -49,6 +49,8 @@ class MetricsPage:
         registry = CollectorRegistry()
         registry.register(TotalsCollector(recorder))
         self._server = _PageServer((HOST, port), _handler(registry))
+        self._port = self._server.server_address[1]
+        hold(self._port)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="metrics page", daemon=True
         )
@@ -58,6 +60,7 @@ class MetricsPage:
         """Free the port; a page that is being sent is cut off."""
         self._server.shutdown()
         self._server.server_close()
+        release(self._port)
         self._thread.join()
 
 

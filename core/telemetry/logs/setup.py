@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from core.clock import Clock, SystemClock
 from core.kinds import LogLevel
 from core.log_levels import LEVELS, level_of_number, log_level
+from core.path_state import LOG_HINT, no_log_message
 from core.telemetry.logs.line import ID_NAMES, Ids, LogRecord, json_line, text_line
 from core.telemetry.logs.sinks import KEEP, Console, LogFile, default_log_path, remove_old_logs
 
@@ -128,8 +129,7 @@ def setup_logging(
     try:
         file = LogFile(path, rotate_bytes=rotation_megabytes * MEGABYTE, keep=retention_files, is_ours=log_file is None)
     except OSError as error:
-        reason = error.strerror or str(error)
-        return f"no log is written: {path} cannot be opened ({reason}) - set LOG_FILE to a file you may write"
+        return f"{no_log_message(path, error.strerror or str(error))} - {LOG_HINT}"
     if log_file is None:
         remove_old_logs(path.parent, time, keep=retention_files)
     _active.file = file

@@ -40,6 +40,7 @@ def test_the_sample_with_every_line_switched_on_names_every_setting(name: str, t
     defaults = load(tmp_path)
     switched_on = re.sub(r"(?m)^# (?=\w+ ?=|\[)", "", DOCUMENTS[name]())
     (tmp_path / name.removesuffix(".example")).write_text(switched_on)
+    (Path.home() / "my-prompts" / "agents").mkdir(parents=True)
     trust(tmp_path, ["https://sentry.example:443", "datadog"], trust_file())
 
     settings = load(tmp_path)

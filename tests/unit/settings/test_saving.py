@@ -275,14 +275,14 @@ def test_values_are_written_as_their_type_has_them(places: Places) -> None:
         logging__level="debug",
         logging__file="~/q.log",
         ui__cursor_blink="off",
-        team__off="a, b",
+        team__off="developer, qa_engineer",
     )
 
     assert tomllib.loads(text) == {
         "llm": {"max_retries": 7, "temperature": 1.0, "base_url": "http://127.0.0.1:1/v1"},
         "logging": {"level": "DEBUG", "file": "~/q.log"},
         "ui": {"cursor_blink": False},
-        "team": {"off": ["a", "b"]},
+        "team": {"off": ["developer", "qa_engineer"]},
     }
 
 
@@ -352,6 +352,27 @@ def test_a_profile_that_is_set_shows_at_once_in_what_it_sets(places: Places) -> 
     assert draft.value_of("llm.max_retries") == 2
     assert draft.origin_of("llm.max_retries").label == "profile development"
     assert draft.changes == {"profile": "development"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("workspace.dir", "nowhere", "does not exist"),
+        ("workspace.output_dir", "file", "is a file, not a folder"),
+        ("team.workflow", "delivry", "there is no workflow 'delivry'"),
+        ("team.off", "nobody", "there is no agent 'nobody'"),
+    ],
+)
+def test_a_place_that_would_end_the_next_start_is_not_saved(places: Places, name: str, text: str, said: str) -> None:
+    (places.folder / "file").touch()
+    draft = draft_of(places, {"WORKSPACE_DIR": str(places.folder), "OUTPUT_DIR": "somewhere"})
+    draft.set_text(name, text)
+
+    with pytest.raises(WorkspaceError, match=said) as caught:
+        draft.save()
+
+    assert caught.value.hint.endswith("nothing was saved")
+    assert not places.user_file.exists()
 
 
 # The file.

@@ -337,17 +337,17 @@ def test_an_address_that_cannot_be_right_is_refused(places: Places, address: str
     assert "secretword" not in problem
 
 
-def test_relative_paths_start_at_the_folder_and_tilde_is_the_home(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+def test_relative_paths_start_at_the_folder_and_tilde_is_the_home(places: Places) -> None:
+    (Path.home() / "p").mkdir()
+    (places.folder / "m").mkdir()
+    (places.folder / "m" / "x.gguf").write_bytes(b"GGUF")
     places.write(project='[team]\nprompts_dir = "~/p"\n[llm]\nmodel_file = "m/x.gguf"')
 
-    settings = places.load({"OUTPUT_DIR": "/abs"})
+    settings = places.load({"OUTPUT_DIR": str(Path.home() / "abs")})
 
-    assert settings.team.prompts_dir == Path("/home/somebody/p")
+    assert settings.team.prompts_dir == Path.home() / "p"
     assert settings.llm.model_file == places.folder / "m/x.gguf"
-    assert settings.workspace.output_dir == Path("/abs")
+    assert settings.workspace.output_dir == Path.home() / "abs"
     assert settings.workspace.dir == places.folder
 
 

@@ -47,11 +47,11 @@ CHAINS = (
     Chain(
         "team.off",
         default=(),
-        project=('[team]\noff = ["a", "b"]', ("a", "b")),
-        user=('[team]\noff = ["c"]', ("c",)),
-        dotenv=("QUINTET_AGENTS_OFF=d,e", ("d", "e")),
-        environment=({"QUINTET_AGENTS_OFF": "f"}, ("f",)),
-        command_line=(["g"], ("g",)),
+        project=('[team]\noff = ["developer", "qa_engineer"]', ("developer", "qa_engineer")),
+        user=('[team]\noff = ["business_analyst"]', ("business_analyst",)),
+        dotenv=("QUINTET_AGENTS_OFF=devops_engineer,developer", ("devops_engineer", "developer")),
+        environment=({"QUINTET_AGENTS_OFF": "technical_writer"}, ("technical_writer",)),
+        command_line=(["qa_engineer"], ("qa_engineer",)),
     ),
     Chain(
         "llm.fallbacks",

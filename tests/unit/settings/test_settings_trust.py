@@ -217,6 +217,7 @@ def test_a_folders_file_cannot_have_other_folders_read_to_its_own_server(places:
 
 
 def test_a_folders_file_may_have_a_part_of_the_folder_read(places: Places) -> None:
+    (places.folder / "src").mkdir()
     places.write(project="[workspace]\ndir = 'src'")
 
     assert places.load().workspace.dir == places.folder / "src"
