@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,38 @@ async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
     assert len(b.events.of(FileWritten)) == len(outcome.files)
     assert len(b.events.of(RunStarted)) == len(b.events.of(RunFinished)) == 1
     check_call_contract(b.events.events)
+
+
+LEAKS = {
+    "tags": "<think>\nI could write server.py:\n```python\nimport socket\n```\n</think>\n\n{answer}<|im_end|>\n",
+    "no beginning": "I could write server.py:\n```python\nimport socket\n```\n</think>\n\n{answer}</s>",
+    "channels": "<|channel|>analysis<|message|>server.py - a draft\nVERDICT: FAIL<|end|>"
+    "<|start|>assistant<|channel|>final<|message|>{answer}<|return|>",
+}
+
+
+def leaking(b: EngineHarness, form: str) -> Callable[[dict[str, Any]], str]:
+    return lambda body: form.format(answer=b.team(body))
+
+
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS.keys())
+@pytest.mark.parametrize("is_streamed", [True, False])
+async def test_a_team_that_leaks_its_thoughts_delivers_what_one_that_does_not_delivers(
+    tmp_path: Path, leak: str, is_streamed: bool
+) -> None:
+    files: list[dict[str, str]] = []
+    for form in ("{answer}", leak):
+        folder = tmp_path / str(len(files))
+        folder.mkdir()
+        async with engine_harness(folder, llm__stream_responses=is_streamed) as b:
+            b.server.answer_by(leaking(b, form))
+            outcome = await b.engine.run(TASK)
+
+        assert outcome.status == "passed"
+        check_call_contract(b.events.events)
+        files.append({name: (outcome.output_dir / name).read_text() for name in outcome.files})
+
+    assert files[0] == files[1]
 
 
 async def test_rework_goes_on_until_the_verdict_is_pass(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 from core.events import (
     AttemptFailed,
+    AttemptReset,
     AttemptStarted,
     CallCancelled,
     CallFinished,
     CallQueued,
     Event,
     FirstTokenReceived,
+    ReasoningReceived,
     StepFinished,
     StepStarted,
     TokensReceived,
@@ -67,6 +69,19 @@ def test_a_wait_is_over_when_the_call_goes_on() -> None:
 
     assert (after(wait, started).state, after(wait, started).wait) == ("thinking", None)
     assert (after(wait, tokens).state, after(wait, tokens).wait, after(wait, tokens).detail) == ("streaming", None, "")
+
+
+def test_an_agent_thinks_until_the_first_words_of_its_answer_and_again_when_they_were_thoughts() -> None:
+    started = AttemptStarted(**fields(1.0), model="m")
+    first = FirstTokenReceived(**fields(2.0), ttft=1.0)
+    thoughts = ReasoningReceived(**fields(2.0), seq=0, text="hm")
+    words = TokensReceived(**fields(3.0), seq=1, offset=0, text="Well")
+    reset = AttemptReset(**fields(4.0))
+
+    assert (after(started, first, thoughts).state, after(started, first, thoughts).detail) == ("thinking", "reasoning")
+    assert after(started, first, thoughts, words).state == "streaming"
+    assert after(started, first, words, thoughts).state == "streaming"
+    assert after(started, first, words, reset, thoughts).state == "thinking"
 
 
 def test_what_the_user_stopped_is_not_shown_as_a_failure() -> None:

@@ -10,20 +10,19 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, assert_never
 
-from core.llm.http.markers import DETAILS_BEGIN, DETAILS_END, TAKES_ROLE, Marker, may_hold_marker, next_marker
+from core.llm.http.bare_thoughts import BareThoughts, bare_thoughts, kept_for_end
+from core.llm.http.markers import DETAILS_BEGIN, DETAILS_END, WRAPPERS, Marker, may_hold_marker, next_marker
 from core.llm.http.text_place import TextPlace, begins_as_file
+from core.llm.http.turn_marks import TurnMarksReader
 
 MAX_CHANNEL_CHARS = 200  # of the name of a channel, with what goes along with it
 MESSAGE_CHARS = 20  # of the mark that ends it, at most
-_ROLES = ("assistant", "user", "system", "model", "tool", "developer", "human", "ipython")
-_ROLE = re.compile(rf"(?:{'|'.join(_ROLES)})(?!\w)")
 _MESSAGE = re.compile(r"<\|[ \t]?message[ \t]?\|>")
-# Of a server that leaves out the marks of the channels, but not the words between them.
-_BARE_ANALYSIS, _BARE_FINAL = "analysis", "assistantfinal"
+_NOT_WORDS = " \t\r\n\f\v\ufeff\u200b"  # before the first words of an answer
 
 _State = Literal["answer", "thoughts", "channel", "next_turn"]
 _ThoughtsForm = Literal["tags", "details", "channels", "bare"]
-"""How thoughts are marked: by tags, as a web front end shows them, by channels, or by a channel's bare name."""
+"""How thoughts are marked: by tags, as a web front end shows them, by channels, or by mere words."""
 
 
 class Split(NamedTuple):
@@ -46,6 +45,8 @@ class AnswerSplitter:
         self._place = TextPlace(before)
         self._state: _State = "answer"
         self._form: _ThoughtsForm = "tags"
+        self._bare = BareThoughts("", "")
+        self._turn: TurnMarksReader | None = None  # of marks that what is held begins with
         self._held = ""
         self._last = ""  # the character before what is held
         self._is_blank = True  # no word of the answer has come
@@ -107,20 +108,22 @@ class AnswerSplitter:
                 assert_never(self._state)
 
     def _read_answer(self, *, is_end: bool) -> bool:
+        if self._turn is not None:
+            return self._at_turn(self._turn, is_end=is_end)
         held = self._held
-        lead = len(held) - len(held.lstrip()) if self._is_blank or self._follows_mark else 0
+        lead = len(held) - len(held.lstrip(_NOT_WORDS)) if self._is_blank or self._follows_mark else 0
         if lead == len(held):
             if not is_end:
                 return False
             return self._drop(lead) if self._follows_mark else self._answer(lead)
         if self._is_blank and not self._follows_mark and not self._before.strip():
-            head = held[lead:]
-            following = head[len(_BARE_ANALYSIS) : len(_BARE_ANALYSIS) + 1]
-            if head.startswith(_BARE_ANALYSIS) and following.isupper():
-                self._drop(lead + len(_BARE_ANALYSIS))
-                return self._begin_thoughts("bare")
-            if _BARE_ANALYSIS.startswith(head) and not is_end:
+            bare = bare_thoughts(held[lead:], is_end=is_end)
+            if bare == "undecided":
                 return False
+            if bare is not None:
+                self._bare = bare
+                self._drop(lead + len(bare.begin))
+                return self._begin_thoughts("bare")
         found = next_marker(held, lead, before=self._last, is_end=is_end)
         at = len(held) if found is None else found if isinstance(found, int) else found.start
         if at > lead:
@@ -140,16 +143,16 @@ class AnswerSplitter:
             case "thoughts_end":
                 return self._at_lone_end(marker, is_end=is_end)
             case "answer_begin":
-                if self._is_blank and (marker.spelling != "<answer>" or self._follows_mark):
+                if self._is_blank and (marker.spelling not in WRAPPERS or self._follows_mark):
                     self._is_wrapped = True
                     return self._drop(marker.end, follows_mark=True)
             case "answer_end":
                 if self._is_wrapped:
-                    return self._at_turn(marker, is_end=is_end)
+                    return self._at_turn(TurnMarksReader(marker), is_end=is_end)
             case "turn_begin" | "turn_end":
                 is_struck = marker.spelling == "</s>" and "<s>" in self._place.text.lower()
                 if not is_struck:
-                    return self._at_turn(marker, is_end=is_end)
+                    return self._at_turn(TurnMarksReader(marker), is_end=is_end)
             case "channel":
                 return self._at_channel(marker.end, is_alone=True) or self._answer(marker.end)
             case "message":
@@ -163,7 +166,7 @@ class AnswerSplitter:
         if self._is_blank or self._follows_mark:
             return True
         is_glued = self._held[marker.end : marker.end + 1] not in {" ", "\t"}
-        return is_glued and self._place.may_begin_block() and not begins_as_file(self._place.text, is_code=True)
+        return is_glued and self._place.may_begin_block() and not begins_as_file(self._place.head, is_code=True)
 
     def _at_lone_end(self, marker: Marker, *, is_end: bool) -> bool:
         """Decide on the end of thoughts whose beginning did not come, perhaps because the template has written it."""
@@ -171,9 +174,9 @@ class AnswerSplitter:
             return self._answer(marker.end)
         if self._is_blank or self._follows_mark:
             return self._drop(marker.end, follows_mark=True)
-        is_file = begins_as_file(self._before if "\n" in self._before else self._place.text)
+        is_file = begins_as_file(self._before if "\n" in self._before else self._place.head)
         if is_file and not self._place.is_in_code and not self._place.line.strip():
-            return self._at_turn(marker, is_end=is_end)
+            return self._at_turn(TurnMarksReader(marker), is_end=is_end)
         if is_file or self._place.is_in_sentence(self._held[marker.end : marker.end + 1]):
             return self._answer(marker.end)
         self._turn_into_thoughts()
@@ -186,44 +189,29 @@ class AnswerSplitter:
         self._texts = []
         self._is_restarted = self._is_blank = True
 
-    def _at_turn(self, first: Marker, *, is_end: bool) -> bool:
+    def _at_turn(self, reader: TurnMarksReader, *, is_end: bool) -> bool:
         """Decide on a mark between two turns, by what follows it and its like: nothing, another turn, or more words."""
-        kinds, marker, held = {first.kind}, first, self._held
-        while True:
-            marks_end = marker.end + self._role_chars(marker)
-            place = len(held) - len(held[marks_end:].lstrip())
-            if place == len(held) or (marker.spelling in TAKES_ROLE and _may_become_role(held[place:])):
-                return self._drop(len(held)) if is_end else False
-            following = next_marker(held, place, before=held[place - 1], is_end=is_end)
-            if following == place:
-                return False
-            if not isinstance(following, Marker) or following.start > place:
-                break
-            if following.kind == "channel":
-                if self._at_channel(following.end, is_alone=False):
-                    return True
-                break
-            if following.kind not in {"turn_begin", "turn_end", "answer_end"}:
-                break
-            marker = following
-            kinds.add(marker.kind)
+        marks = reader.read(self._held, is_end=is_end)
+        self._turn = reader if marks is None else None
+        if marks is None:
+            return False
+        if marks.followed_by == "nothing":
+            return self._drop(len(self._held))
+        if marks.followed_by == "channel" and self._at_channel(marks.channel_end, is_alone=False):
+            return True
         if self._is_blank:
-            return self._drop(marks_end, follows_mark=True)
-        if {"turn_begin", "turn_end"} <= kinds and not self._place.is_in_code:
+            return self._drop(marks.end, follows_mark=True)
+        if marks.is_next_turn and not self._place.is_in_code:
             self._state = "next_turn"  # the model went on in somebody else's name
             return True
-        return self._answer(first.end)
-
-    def _role_chars(self, marker: Marker) -> int:
-        role = _ROLE.match(self._held, marker.end) if marker.spelling in TAKES_ROLE else None
-        return role.end() - marker.end if role is not None else 0
+        return self._answer(marks.end)
 
     def _at_channel(self, end: int, *, is_alone: bool) -> bool:
         """Decide on the mark of a channel that ends at `end`; False if it is a part of the answer."""
         if not self._is_blank:
-            if self._place.is_in_code or (is_alone and begins_as_file(self._place.text)):
+            if self._place.is_in_code or (is_alone and begins_as_file(self._place.head)):
                 return False
-            if self._has_final or begins_as_file(self._place.text):
+            if self._has_final or begins_as_file(self._place.head):
                 self._state = "next_turn"
                 return True
             self._turn_into_thoughts()
@@ -274,7 +262,7 @@ class AnswerSplitter:
                 return marker.spelling == DETAILS_END
             case "tags":
                 is_end = marker.kind == "thoughts_end" and marker.spelling != DETAILS_END
-                return is_end or (marker.kind == "answer_begin" and marker.spelling != "<answer>")
+                return is_end or (marker.kind == "answer_begin" and marker.spelling not in WRAPPERS)
             case "channels" | "bare":
                 return marker.kind in {"turn_begin", "turn_end", "channel"}
             case _:
@@ -282,15 +270,13 @@ class AnswerSplitter:
 
     def _read_bare(self, *, is_end: bool) -> bool:
         held = self._held
-        at = held.find(_BARE_FINAL)
+        at = held.find(self._bare.end)
         if at >= 0:
             self._think(at)
-            self._drop(len(_BARE_FINAL))
+            self._drop(len(self._bare.end))
             return self._end_thoughts()
-        kept = (
-            0 if is_end else next((n for n in range(len(_BARE_FINAL) - 1, 0, -1) if held.endswith(_BARE_FINAL[:n])), 0)
-        )
-        return len(held) > kept and self._think(len(held) - kept)
+        decided = len(held) - (0 if is_end else kept_for_end(held, self._bare.end))
+        return decided > 0 and self._think(decided)
 
     def _think(self, chars: int) -> bool:
         thoughts = self._held[:chars]
@@ -304,12 +290,12 @@ class AnswerSplitter:
         """Take the beginning of what is held for the answer's."""
         text = self._held[:chars]
         if self._follows_mark:
-            words = text.lstrip()
+            words = text.lstrip(_NOT_WORDS)
             text = self._kept_space(text[: len(text) - len(words)]) + words
         self._texts.append(text)
         self._place.add(text)
         self._follows_mark = False
-        self._is_blank = self._is_blank and not text.strip()
+        self._is_blank = self._is_blank and not text.strip(_NOT_WORDS)
         return self._drop(chars)
 
     def _kept_space(self, space: str) -> str:
@@ -325,7 +311,3 @@ class AnswerSplitter:
             self._held = self._held[chars:]
         self._follows_mark = self._follows_mark or follows_mark
         return True
-
-
-def _may_become_role(text: str) -> bool:
-    return any(role.startswith(text) for role in _ROLES)

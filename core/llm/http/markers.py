@@ -22,13 +22,14 @@ _THOUGHTS = (
     "longcat_think",
 )  # fmt: skip
 _THOUGHTS_BEGIN = (
-    "begin_of_thought", "begin_of_thinking", "start_thinking", "start_of_thought", "start_of_thinking", "think_start",
+    "begin_of_thought", "begin_of_thinking", "start_thinking", "start_of_thought", "start_of_thinking", "think_start", "inner_prefix",
 )  # fmt: skip
 _THOUGHTS_END = (
-    "end_of_thought", "end_of_thinking", "end_thinking", "think_end",
+    "end_of_thought", "end_of_thinking", "end_thinking", "think_end", "inner_suffix",
 )  # fmt: skip
 _ANSWER_BEGIN = ("begin_of_solution", "start_response", "begin_of_answer")
 _ANSWER_END = ("end_of_solution", "end_response", "end_of_answer")
+WRAPPERS = frozenset({"<answer>", "<response>"})  # after thoughts; elsewhere tags like any other
 _TURN_BEGIN = (
     "im_start", "start", "start_header_id", "end_header_id", "start_of_turn", "start_of_role", "end_of_role", "assistant",
     "user", "system", "begin_of_text", "begin_of_sentence", "start_of_turn_token", "chatbot_token", "user_token",
@@ -37,8 +38,21 @@ _TURN_BEGIN = (
 _TURN_END = (
     "im_end", "eot_id", "eom_id", "end", "endoftext", "end_of_text", "end_of_turn", "endofturn", "end_of_turn_token",
     "end_of_sentence", "end_of_message", "return", "call", "eot", "eos", "eod", "eos_token", "endofpiece", "role_end",
-    "assistant_end", "end_of_document",
+    "assistant_end", "end_of_document", "pad",
 )  # fmt: skip
+
+_TURN_END_TAGS = (
+    "end_of_turn",
+    "end_of_utterance",
+    "eos",
+    "eot",
+    "eod",
+    "eoa",
+    "endoftext",
+    "im_end",
+    "seed:eos",
+    "pad",
+)
 
 # As `_spelled` writes them: lower case, no white space, no attributes, ASCII bars and brackets.
 _KINDS: dict[str, MarkerKind] = {
@@ -51,8 +65,11 @@ _KINDS: dict[str, MarkerKind] = {
     **{f"<|{name}|>": "thoughts_end" for name in _THOUGHTS_END},
     **{f"<|{name}|>": "answer_begin" for name in _ANSWER_BEGIN},
     **{f"<|{name}|>": "answer_end" for name in _ANSWER_END},
-    "<answer>": "answer_begin",
+    "<|channel>": "thoughts_begin",
+    "<channel|>": "thoughts_end",
+    **dict.fromkeys(WRAPPERS, "answer_begin"),
     "</answer>": "answer_end",
+    "</response>": "answer_end",
     **{f"<|{name}|>": "turn_begin" for name in _TURN_BEGIN},
     **{f"[|{name}|]": "turn_begin" for name in ("assistant", "user", "system")},
     "<start_of_turn>": "turn_begin",
@@ -60,11 +77,12 @@ _KINDS: dict[str, MarkerKind] = {
     "[inst]": "turn_begin",
     **{f"<|{name}|>": "turn_end" for name in _TURN_END},
     **{f"[|{name}|]": "turn_end" for name in ("endofturn", "im_end")},
-    **{f"<{name}>": "turn_end" for name in ("end_of_turn", "end_of_utterance", "eos", "eot", "eod", "endoftext", "im_end")},
+    **{f"<{name}>": "turn_end" for name in _TURN_END_TAGS},
     "</s>": "turn_end",
     "<turn|>": "turn_end",
     "[/inst]": "turn_end",
     "[eos]": "turn_end",
+    "[pad]": "turn_end",
     "<|channel|>": "channel",
     "<|message|>": "message",
 }  # fmt: skip

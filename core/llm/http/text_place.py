@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+HEAD_CHARS = 200
+
 _FENCE = re.compile(r"[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _FILE_OF_WORDS = re.compile(r"#{1,6}\s|`{3}|~{3}|---\s*$|\||R\d+\s*[:.)]|VERDICT\b", re.MULTILINE)
 _FILE_OF_CODE = re.compile(
@@ -25,11 +27,15 @@ class TextPlace:
 
     Args:
         before: what stands before the text and is not a part of it.
+
+    Attributes:
+        head: its first words, which tell what kind of text it is.
     """
 
     def __init__(self, before: str = "") -> None:
         self._pieces: list[str] = []
         self._unread = [before]
+        self.head = ""
         self._mark = ""  # the fence of the block that is open
         self._line = ""
 
@@ -43,6 +49,8 @@ class TextPlace:
     def add(self, text: str) -> None:
         self._pieces.append(text)
         self._unread.append(text)
+        if len(self.head) < HEAD_CHARS:
+            self.head = (self.head + text).lstrip()[:HEAD_CHARS]
 
     @property
     def line(self) -> str:

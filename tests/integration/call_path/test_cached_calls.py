@@ -93,3 +93,13 @@ async def test_the_same_model_elsewhere_is_not_kept_as_the_first_choice(cached: 
     reply = await cached.call(temperature=0, endpoint=first)
 
     assert (reply.cached, len(cached.server.journal)) == (False, 3)
+
+
+async def test_what_a_stream_callback_raises_ends_a_call_that_the_cache_answers(cached: CallHarness) -> None:
+    await cached.call(temperature=0)
+
+    def listen(_text: str) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await cached.call(temperature=0, stream_callback=listen)

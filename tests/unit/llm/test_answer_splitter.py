@@ -64,6 +64,12 @@ THOUGHTS = {
     "the mark is named in them": "<think>Plan: server.py\n Close with `</think>`.\n</think>The plan",
     "a mark of the template before them": "<|im_start|>assistant\n<think>Plan: server.py\n</think>The plan<|im_end|>",
     "only the end": "</think>\n\nThe plan",
+    "bars on one side": "<|channel>thought\nPlan: server.py\n<channel|>The plan<turn|>",
+    "inner marks": "<|inner_prefix|>Plan: server.py\n<|inner_suffix|>The plan<|assistant_end|>",
+    "a response mark": "Plan: server.py\n</think>\n\n<response>\nThe plan\n</response>\n",
+    "words for marks": "Here is my thought process:\nPlan: server.py\n\nHere is my response:\n\nThe plan",
+    "words of a terminal": "Thinking...\nPlan: server.py\n...done thinking.\n\nThe plan",
+    "a byte-order mark first": "\ufeff<think>Plan: server.py\n</think>The plan",
 }
 
 
@@ -72,7 +78,7 @@ def test_thoughts_are_no_part_of_the_answer(answer: str) -> None:
     for pieces in ([answer], list(answer)):
         text, reasoning = split(pieces)
 
-        assert text == "The plan"
+        assert text.rstrip("\n") == "The plan"
         assert ("server.py" in reasoning) == ("server.py" in answer)
         assert "The plan" not in reasoning
 
@@ -160,6 +166,8 @@ LITERAL = {
     "links": "See [think](a.md), [THINK]: b and [reasoning][r].\n",
     "comparisons": "if a <b and c<d: x[0] = y[t]\n",
     "the word analysis": "analysis of the task\n",
+    "the beginning of other words": "Here is my thought",
+    "a response of XML": "<response>\n<ok/>\n</response>\n",
     "white space first": "\n\n    indented\n",
     "white space last": "text\n\n",
     "half a mark": "a <|im_en",

@@ -1,0 +1,59 @@
+"""What stands between two turns of a conversation, where it leaks into an answer: ends of turns, and who speaks next."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from core.llm.http.markers import TAKES_ROLE, Marker, MarkerKind, next_marker
+
+_ROLES = ("assistant", "user", "system", "model", "tool", "developer", "human", "ipython")
+_ROLE = re.compile(rf"(?:{'|'.join(_ROLES)})(?!\w)")
+_OF_TURNS: frozenset[MarkerKind] = frozenset({"turn_begin", "turn_end", "answer_end"})
+
+
+class TurnMarks(NamedTuple):
+    """A row of such marks, up to `end`, and what comes after it; `is_next_turn`: one turn ends and another begins."""
+
+    end: int
+    followed_by: Literal["nothing", "channel", "words"]
+    is_next_turn: bool
+    channel_end: int = 0
+
+
+class TurnMarksReader:
+    """Reads the row of marks that begins with one; a row that grows is read once, however long it gets."""
+
+    def __init__(self, first: Marker) -> None:
+        self._kinds = {first.kind}
+        self._last = first
+
+    def read(self, text: str, *, is_end: bool) -> TurnMarks | None:
+        """Return the row in a text that begins as it did the last time; None if more of it must come first."""
+        while True:
+            marker = self._last
+            end = marker.end + _role_chars(text, marker)
+            place = len(text) - len(text[end:].lstrip())
+            is_next_turn = {"turn_begin", "turn_end"} <= self._kinds
+            if place == len(text) or (marker.spelling in TAKES_ROLE and _may_become_role(text[place:])):
+                return TurnMarks(end, "nothing", is_next_turn) if is_end else None
+            following = next_marker(text, place, before=text[place - 1], is_end=is_end)
+            if following == place:
+                return None
+            if isinstance(following, Marker) and following.start == place:
+                if following.kind == "channel":
+                    return TurnMarks(end, "channel", is_next_turn, following.end)
+                if following.kind in _OF_TURNS:
+                    self._last = following
+                    self._kinds.add(following.kind)
+                    continue
+            return TurnMarks(end, "words", is_next_turn)
+
+
+def _role_chars(text: str, marker: Marker) -> int:
+    role = _ROLE.match(text, marker.end) if marker.spelling in TAKES_ROLE else None
+    return role.end() - marker.end if role is not None else 0
+
+
+def _may_become_role(text: str) -> bool:
+    return any(role.startswith(text) for role in _ROLES)
