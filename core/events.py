@@ -216,7 +216,10 @@ class RateLimited(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileWritten(_RunEventBase):
-    """`kept` is where the file is that was there, if it was not Quintet's; `ignored` is what else the answer held, a line each."""
+    """`kept` is where the file is that was there, if it was not Quintet's; `ignored` is what else the answer held, a line each.
+
+    `planned_as` is how the plan named the file, if that had to be made portable.
+    """
 
     path: str
     sha256: str
@@ -225,6 +228,7 @@ class FileWritten(_RunEventBase):
     agent_id: str
     kept: str = ""
     ignored: tuple[str, ...] = ()
+    planned_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

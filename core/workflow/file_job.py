@@ -110,6 +110,7 @@ class FileJob(Job):
             round=round_number,
             status="ok",
             ignored=read.ignored,
+            planned_as=run.planned_names.get(path, ""),
         )
         run.delivered.add(written.path)
         increment("files.written", tags={"agent": agent_id})
@@ -123,6 +124,7 @@ class FileJob(Job):
                 agent_id=agent_id,
                 kept=written.kept,
                 ignored=written.ignored,
+                planned_as=written.planned_as,
             )
         )
         return ArtifactRef(

@@ -39,6 +39,7 @@ class PlanJob(Job):
         if plan is None:
             return
         step.progress.planned = [file.path for file in plan.files]
+        step.run.planned_names.update((file.path, file.named) for file in plan.files if file.named)
         for refused in plan.refused:
             problem = ArtifactError(refused.rule, refused.why)
             await step.reject(refused.path, problem)

@@ -78,6 +78,7 @@ class Run:
 
     `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is passed before every call;
     `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.
+    `planned_names` says of paths that had to be made portable how the plan named them.
     `folder_notes` is what there is to say of the output folder, which an earlier run may have used.
     """
 
@@ -98,6 +99,7 @@ class Run:
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
+    planned_names: dict[str, str] = field(default_factory=dict)
 
     @property
     def workflow(self) -> WorkflowSpec:

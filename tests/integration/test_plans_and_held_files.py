@@ -23,7 +23,7 @@ MAIN = "{source} - everything\n"
         ("~/evil.py", "~/evil.py", "absolute"),
         ("C:\\evil.py", "C:\\evil.py", "drive"),
         ("src\\evil.py", "src\\evil.py", "backslash"),
-        ("CON.py", "CON.py", "reserved"),
+        ("Reverse_Text.py", "Reverse_Text.py", "same_name"),
         (".git/hooks/pre-commit.py", ".git/hooks/pre-commit.py", "own_folder"),
         ("random.py - numbers", "random.py", "shadows"),
         ("json.py", "json.py", "shadows"),
@@ -48,6 +48,30 @@ async def test_what_a_plan_names_and_cannot_be_made_is_told_and_the_run_has_not_
     assert {"path": path, "rule": rule, "asked_again": False}.items() <= next(
         entry.items() for entry in manifest(outcome.output_dir)["rejected"] if not entry["asked_again"]
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "planned_as"),
+    [
+        ("- todo list.py - the list", "todo_list.py", "todo list.py"),
+        ("- con.py - the list", "con_.py", "con.py"),
+        ("- `\U0001f680.py` - the list", "rocket.py", "\U0001f680.py"),
+        ("- \u63d0\u9192.py - the list", "\u63d0\u9192.py", ""),
+    ],
+    ids=ascii,
+)
+async def test_a_name_is_made_portable_and_told(tmp_path: Path, line: str, path: str, planned_as: str) -> None:
+    async with engine_harness(tmp_path, {"file_plan": MAIN + line}) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed"
+    assert path in outcome.files
+    written = next(event for event in b.events.of(FileWritten) if event.path == path)
+    assert written.planned_as == planned_as
+    assert (f"the plan named it {planned_as}" in lines(b)) == bool(planned_as)
+    entry = next(entry for entry in manifest(outcome.output_dir)["files"] if entry["path"] == path)
+    assert entry["planned_as"] == planned_as
+    assert any(prompt.startswith(f"JOB code_file PATH {path} ") for prompt in b.team.prompts("code_file"))
 
 
 async def test_another_name_is_asked_for_and_taken(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.events import FileRejected, FileWritten
+from core.text.sanitize import one_line
 from tui.words.event_words import WARNING_STYLE, EventWords, Note, TimelineEntry, Toast
 
 
@@ -10,7 +11,8 @@ def file_written(event: FileWritten) -> EventWords:
     """Tell of a file and, if there is something, of what was there before and of what the answer held besides."""
     kept = f"what was there, and was not ours, is now {event.kept}" if event.kept else ""
     ignored = f"left out of the answer: {', '.join(event.ignored)}" if event.ignored else ""
-    rest = "; ".join(filter(None, (kept, ignored)))
+    renamed = f"the plan named it {one_line(event.planned_as)}" if event.planned_as else ""
+    rest = "; ".join(filter(None, (renamed, kept, ignored)))
     return EventWords(
         log=f"  + {event.path} ({event.bytes} bytes)" + (f"; {rest}" if rest else ""),
         note=Note(f"{event.path}: {rest}", "warning" if kept else "info") if rest else None,

@@ -3,24 +3,78 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind, VerdictValue
 from core.text.sanitize import plain_line, strip_controls
+from core.workspace.checks.file_check import KNOWN_SUFFIXES
 from core.workspace.files.paths import looks_like_path, safe_relative_path
+from core.workspace.files.portable import portable_path
 
 MAX_PLANNED_FILES = 8
 MAX_REFUSED_PATHS = 50
 MAX_PURPOSE_CHARS = 200
 MAX_FINDINGS = 5
 MAX_FINDING_CHARS = 300
+MAX_NAME_WORDS = 4
 
 _DRAWING = re.compile(r"^(?P<lead>(?:[|├└╰┬┌+`\\][─━-]+|[ \t\u00a0│|])*)(?P<rest>.*)$")
 _BULLET = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.):]\s*|\[[ xX]\]\s*)+")
-_LABEL = re.compile(r"^(?:file(?:name)?|path|create|add)\s*:?\s+(?=\S+[./])", re.IGNORECASE)
-_PURPOSE_MARK = re.compile(r"^[\s:|(\-\u2013\u2014#=>*/`\"',]+")
+_WIDE_SIGNS = "\uff1a\uff0c\uff1b\u3001\u3002\uff08\uff09\u3010\u3011\u300c\u300d\uff5c"
+_LABEL = re.compile(
+    r"^(?:(?:file(?:name)?|path|create|add)\s*:?\s+(?=\S+[./])|[^\s\x00-\x7f:]{1,12}\s?[:\uff1a]\s*(?=[`*]*[\w/-]+\.[A-Za-z]))",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"\*{0,2}(?P<mark>[`\"'])(?P<name>[^`\"'|*<>]{1,200}? [^`\"'|*<>]{1,200})(?P=mark)\*{0,2}")
+_SEPARATED = re.compile(rf"\s+[-\u2013\u2014=#\u2192]+\s|\s{{2,}}|\s*[|:{_WIDE_SIGNS}(]")
+_SENTENCE_STARTS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "your",
+        "our",
+        "my",
+        "i",
+        "we",
+        "you",
+        "in",
+        "on",
+        "to",
+        "for",
+        "of",
+        "with",
+        "and",
+        "or",
+        "use",
+        "create",
+        "add",
+        "write",
+        "make",
+        "implement",
+        "update",
+        "edit",
+        "see",
+        "put",
+        "file",
+        "files",
+        "run",
+        "module",
+        "main",
+        "source",
+        "test",
+        "it",
+        "is",
+    ]
+)
+_PURPOSE_MARK = re.compile(rf"^[{_WIDE_SIGNS}\s:|(\-\u2013\u2014#=>*/`\"',]+")
 _FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 
 # What other systems, or shells, take for a path: named in a plan, it is refused and not overlooked.
@@ -41,10 +95,11 @@ _NOTHING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file a plan names; `purpose` may be empty."""
+    """A file a plan names; `purpose` may be empty. `named` is how it was named, if that had to be made portable."""
 
     path: str
     purpose: str
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +138,33 @@ class _PlanLine:
 def read_file_plan(answer: str) -> FilePlan:
     """Return the files of a plan, in order, at most 8: one path a line, a list, a table or a drawn tree.
 
-    Lines that name no file, and repetitions, are left out. Paths that the writer would refuse, and files beyond the limit,
+    Lines that name no file, and repetitions, are left out. Names are made portable. Two names for one file, paths that the writer would refuse, and files beyond the limit,
     are refused; of those at most 50 are named.
     """
     lines = [line for line in map(_plan_line, _plain_lines(answer)) if line is not None]
     planned: dict[str, PlannedFile] = {}
+    name_of: dict[str, str] = {}
     refused: dict[str, RefusedPath] = {}
     for raw_path, rest in _with_folders(lines):
         try:
-            path = str(safe_relative_path(raw_path))
+            path = str(safe_relative_path(portable_path(raw_path)))
         except ArtifactError as error:
             shown = plain_line(raw_path, limit=MAX_PURPOSE_CHARS)
             refused.setdefault(raw_path, RefusedPath(shown, error.message, error.kind))
             continue
+        name = unicodedata.normalize("NFC", raw_path.removeprefix("./"))
         if path.casefold() in planned:
+            if name != name_of[path.casefold()]:
+                why = f"{name_of[path.casefold()]} and {name} would be one file on many systems"
+                refused.setdefault(name, RefusedPath(plain_line(name, limit=MAX_PURPOSE_CHARS), why, "same_name"))
             continue
         if len(planned) == MAX_PLANNED_FILES:
             why = f"a plan may have {MAX_PLANNED_FILES} files, and {path} is one more"
             refused.setdefault(path.casefold(), RefusedPath(path, why, "too_many"))
             continue
         purpose = plain_line(_PURPOSE_MARK.sub("", rest).rstrip(" |*`)\"',"), limit=MAX_PURPOSE_CHARS)
-        planned[path.casefold()] = PlannedFile(path, purpose)
+        planned[path.casefold()] = PlannedFile(path, purpose, name if name != path else "")
+        name_of[path.casefold()] = name
     return FilePlan(tuple(planned.values()), tuple(refused.values())[:MAX_REFUSED_PATHS])
 
 
@@ -139,18 +200,34 @@ def _plan_line(line: str) -> _PlanLine | None:
     column = len(lead)
     if bullet is not None:
         rest = rest[bullet.end() :]
+    quoted = _QUOTED.match(rest)
+    if quoted is not None and looks_like_path(portable_path(quoted["name"])):
+        return _PlanLine(column, quoted["name"], rest[quoted.end() :], drawn)
     rest = rest.lstrip("*`\"'[")
     label = _LABEL.match(rest)
     if label is not None:
         rest = rest[label.end() :].lstrip("*`\"'")
-    word = re.match(r"(?:[A-Za-z]:(?=[\\/]))?[^\s`\"'|,;:*<>()]+", rest)
+    word = re.match(r"(?:[A-Za-z]:(?=[\\/]))?" + rf"[^\s`\"'|,;:*<>(){_WIDE_SIGNS}]+", rest)
     if word is None:
         return None
     name = word[0].removeprefix("./")
     after = rest[word.end() :]
+    if not looks_like_path(portable_path(name)) and (drawn or bullet is not None or _SEPARATED.search(rest)):
+        spaced = _SEPARATED.split(rest, maxsplit=1)[0].strip()
+        if _is_spaced_name(spaced):
+            name, after = spaced, rest[len(spaced) :]
     if name and not after.startswith((":8", "://")):
         return _PlanLine(column, name, after, drawn)
     return None
+
+
+def _is_spaced_name(text: str) -> bool:
+    """Tell a file name of several words from a sentence that ends with one."""
+    words = text.split()
+    if not 2 <= len(words) <= MAX_NAME_WORDS or words[0].casefold() in _SENTENCE_STARTS:
+        return False
+    is_name = looks_like_path(portable_path(text)) and not any(looks_like_path(word) for word in words[:-1])
+    return is_name and PurePosixPath(text).suffix.lower() in KNOWN_SUFFIXES
 
 
 def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
@@ -165,7 +242,7 @@ def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
         if named_folder or (is_tree and deeper_follows and not line.rest.strip() and "." not in line.name[1:]):
             is_root = is_tree and not line.drawn
             folders.append((line.column, "" if is_root or line.name in {".", "./"} else line.name.rstrip("/")))
-        elif looks_like_path(line.name) or _FOREIGN_PATH.match(line.name):
+        elif looks_like_path(portable_path(line.name)) or _FOREIGN_PATH.match(line.name):
             yield "/".join([folder for _, folder in folders if folder] + [line.name]), line.rest
 
 

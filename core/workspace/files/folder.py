@@ -106,6 +106,7 @@ class OutputFolder:
         round: int,  # noqa: A002
         status: str,
         ignored: tuple[str, ...] = (),
+        planned_as: str = "",
     ) -> WrittenFile:
         """Store a finished file; the version before it, also the user's own, is kept under .quintet/versions/.
 
@@ -117,7 +118,8 @@ class OutputFolder:
         """
         with self._lock:
             try:
-                entry = WrittenFile(path, "", 0, 1, role, agent_id, round, status, self._manifest.run_id, "", ignored)
+                made_by = (role, agent_id, round, status, self._manifest.run_id)
+                entry = WrittenFile(path, "", 0, 1, *made_by, kept="", ignored=ignored, planned_as=planned_as)
                 return self._write(entry, text)
             except OSError as error:
                 raise unusable_because(self.root, error) from error

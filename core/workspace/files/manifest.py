@@ -35,6 +35,7 @@ class WrittenFile:
         run_id: the run that wrote it.
         kept: where the file that was there is kept, if it was not the one that Quintet had written; else empty.
         ignored: what else stood in the answer and was not taken, a line each.
+        planned_as: how the plan named it, if that had to be made portable; else empty.
     """
 
     path: str
@@ -48,6 +49,7 @@ class WrittenFile:
     run_id: str = ""
     kept: str = ""
     ignored: tuple[str, ...] = ()
+    planned_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def _entry(item: dict[str, Any], run_id: str) -> WrittenFile:
         run_id=_word(item.get("run_id", run_id)),
         kept=plain_line(str(item.get("kept", "")), limit=MAX_NOTE_CHARS),
         ignored=tuple(plain_line(str(line), limit=MAX_NOTE_CHARS) for line in item.get("ignored", ())),
+        planned_as=plain_line(str(item.get("planned_as", "")), limit=MAX_NOTE_CHARS),
     )
 
 

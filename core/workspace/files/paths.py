@@ -40,14 +40,21 @@ def safe_relative_path(raw: str) -> PurePosixPath:
     return PurePosixPath(*parts)
 
 
+def is_device_name(name: str) -> bool:
+    """Tell whether a name is a device on Windows, whatever its suffix."""
+    return _WINDOWS_DEVICES.fullmatch(name.split(".", 1)[0].rstrip()) is not None
+
+
 def looks_like_path(token: str) -> bool:
     """Tell whether a word from an answer is meant as a file: it has a folder, a suffix or a well-known name."""
+    # The vowel signs and accents of many scripts are no letters to a regular expression.
+    token = "".join("x" if unicodedata.category(char) in {"Mn", "Mc"} else char for char in token)
     if not re.fullmatch(r"(?:\./)?[\w.@+()\[\]-]+(?:/[\w.@+()\[\]-]+)*", token):
         return False
     name = token.rsplit("/", 1)[-1]
     if name.casefold() in _KNOWN_NAMES:
         return True
-    return re.search(r"[A-Za-z0-9_)\]]\.[A-Za-z][A-Za-z0-9]{0,11}$|^\.[A-Za-z]\w+", name) is not None and (
+    return re.search(r"[\w)\]]\.[A-Za-z][A-Za-z0-9]{0,11}$|^\.[A-Za-z]\w+", name) is not None and (
         re.fullmatch(r"\.+|e\.g|i\.e|etc\.", name) is None
     )
 
@@ -111,7 +118,7 @@ def _check_name(name: str, text: str) -> None:
         raise _refused("characters", text, f"has a character other systems or shells do not allow in {name!r}")
     if _ADDRESS.match(name):
         raise _refused("address", text, "is a network address, not a path")
-    if _WINDOWS_DEVICES.fullmatch(name.split(".", 1)[0].rstrip()):
+    if is_device_name(name):
         raise _refused("reserved", text, f"has the reserved name {name!r}")
     if name.casefold() in _OWN_FOLDERS:
         raise _refused("own_folder", text, f"would write into {name!r}")

@@ -73,6 +73,7 @@ def test_the_manifest_lists_files_run_and_rejections(folder: OutputFolder) -> No
             "run_id": "r1",
             "kept": "",
             "ignored": [],
+            "planned_as": "",
         }
     ]
     assert content["rejected"] == [

@@ -277,7 +277,7 @@ PLANS = {
     "repetitions": ("app.py\nApp.py\napp.py", ["app.py"]),
     "attacks": (
         "/etc/passwd.txt\n../x.py\na/../../b.py\nC:\\x.py\nhttp://h/x.py\nCON.py\nlocalhost:8000\nok.py",
-        ["ok.py"],
+        ["CON_.py", "ok.py"],
     ),
     "a table": ("| File | Purpose |\n|---|---|\n| app.py | main |\n| `b.py` | rest |", ["app.py", "b.py"]),
     "at most 8": ("\n".join(f"f{n}.py" for n in range(20)), [f"f{n}.py" for n in range(8)]),
