@@ -1,31 +1,24 @@
-"""LangGraph: a workflow as a graph, the state it carries, a checkpoint of every step, and no tracing.
+"""LangGraph: a workflow as a graph, the state it carries, and a checkpoint of every step.
 
 The state holds small plain values and text by reference, because a checkpoint holds all of it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypedDict, TypeVar, cast
 
-from core.errors import WorkspaceError
 from core.kinds import StepStatus, VerdictValue
+from core.workflow.checkpoints import open_checkpoints, switch_tracing_off
 from core.workflow.definition import FileRole, StepSpec, WorkflowSpec
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
 RECURSION_LIMIT = 40  # a guard against endless graphs; rounds are counted in the state
-_TRACING_VARIABLES = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
 
 Route = Literal["rework", "go_on"]
 """Where a run goes after a verdict: back to the step that the workflow names, or on."""
@@ -107,15 +100,22 @@ class StepRunner(Protocol):
 
 
 async def execute_workflow(
-    workflow: WorkflowSpec, runner: StepRunner, *, run_id: str, checkpoint_path: Path
+    workflow: WorkflowSpec,
+    runner: StepRunner,
+    *,
+    run_id: str,
+    checkpoint_path: Path,
+    on_trouble: Callable[[str], None],
 ) -> RunState:
     """Run the workflow to its end and return the final state, as the last checkpoint has it.
 
+    `on_trouble` is called, with a sentence, when checkpoints cannot be kept; the run goes on.
+
     Raises:
-        WorkspaceError: files or checkpoints cannot be written.
+        WorkspaceError: files cannot be written.
         PromptError: a prompt wants a variable that its step may not read.
     """
-    async with open_checkpoints(checkpoint_path) as checkpoints:
+    async with open_checkpoints(checkpoint_path, on_trouble) as checkpoints:
         graph = _compiled(workflow, runner, checkpoints)
         config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": RECURSION_LIMIT}
         await graph.ainvoke({"round": 0}, config, durability="sync")
@@ -127,7 +127,7 @@ def _compiled(
     workflow: WorkflowSpec, runner: StepRunner, checkpointer: BaseCheckpointSaver[str]
 ) -> CompiledStateGraph[RunState, None, RunState, RunState]:
     """Return the runnable graph: steps are nodes, `after` gives the edges, a failing verdict the way back."""
-    _switch_tracing_off()
+    switch_tracing_off()
     from langgraph.graph import END, START, StateGraph
     from langgraph.types import RetryPolicy
 
@@ -170,55 +170,3 @@ def _router(workflow: WorkflowSpec, step: StepSpec, runner: StepRunner) -> Calla
         return due or [END]
 
     return route
-
-
-@asynccontextmanager
-async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """Yield a saver on the file, created when missing; WorkspaceError when SQLite cannot use it, then or later."""
-    _switch_tracing_off()
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    try:
-        connection = await _connected(path)
-        try:
-            # WAL with NORMAL survives a kill of the process; FULL adds an fsync a step against power loss only.
-            await connection.execute("PRAGMA journal_mode=WAL")
-            await connection.execute("PRAGMA synchronous=NORMAL")
-            saver = AsyncSqliteSaver(connection)
-            await saver.setup()
-            yield saver
-        finally:
-            await connection.close()
-    except sqlite3.Error as error:
-        raise WorkspaceError(
-            f"the checkpoints {path} cannot be used: {error}", hint="check the folder's rights and free space"
-        ) from error
-
-
-async def _connected(path: Path) -> Connection:
-    """Connect; when cancelled meanwhile, wait: the library's thread reports to a loop that could be closed by then."""
-    import aiosqlite
-
-    async def connect() -> Connection:
-        return await aiosqlite.connect(path)
-
-    opening = asyncio.create_task(connect())
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        with suppress(sqlite3.Error):
-            await (await opening).close()
-        raise
-
-
-def _switch_tracing_off() -> None:
-    """Forbid LangSmith tracing, which would send tasks out; to be called before LangGraph is imported.
-
-    Both ways are needed: the environment is read while modules are imported, and an explicit configuration comes
-    before the environment, so it also holds when a variable is set later.
-    """
-    for name in _TRACING_VARIABLES:
-        os.environ[name] = "false"
-    import langsmith
-
-    langsmith.configure(enabled=False)

@@ -207,6 +207,7 @@ class TextJob(Job):
     async def work(self, step: StepInProgress) -> None:
         text = await step.whole_answer(self.job, step.variables)
         step.progress.text_reference = await asyncio.to_thread(step.run.session.store_text, text)
+        step.run.tell_trouble(step.run.session.trouble)
 
 
 @dataclass(frozen=True, slots=True)

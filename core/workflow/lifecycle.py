@@ -61,11 +61,8 @@ class RunLifecycle:
         endpoint = (await self._deps.source.route())[0]
         run = self.run = await prepare_run(self._request, self._deps, endpoint)
 
-        def warn(message: str, hint: str) -> None:
-            self._deps.emit(Warned(**run.stamp(), message=message, hint=hint))
-
         with log_ids(workflow_id=run.workflow.id):
-            async with Journal(run.session.journal_path, on_trouble=warn) as self._journal:
+            async with Journal(run.session.journal_path, on_trouble=run.tell_trouble) as self._journal:
                 return await self._execute(run)
 
     def record(self, event: Event) -> None:
@@ -133,6 +130,7 @@ class RunLifecycle:
             filter(None, (deps.source.key_warning, deps.source.status().note, cut, *run.folder_notes))
         ):
             deps.emit(Warned(**run.stamp(), message=warning, hint=""))
+        run.tell_trouble(run.session.trouble)
 
     def _finish(self, run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
         workflow, duration_ms = run.workflow.id, duration_seconds * 1000
@@ -164,7 +162,11 @@ class RunLifecycle:
 
 async def _final_state(run: Run) -> RunState:
     return await execute_workflow(
-        run.workflow, AgentStepRunner(run), run_id=run.run_id, checkpoint_path=run.session.checkpoint_path
+        run.workflow,
+        AgentStepRunner(run),
+        run_id=run.run_id,
+        checkpoint_path=run.session.checkpoint_path,
+        on_trouble=run.tell_trouble,
     )
 
 

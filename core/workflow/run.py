@@ -12,7 +12,7 @@ from typing import TypedDict
 from core.agents import Agent, CallScope
 from core.clock import Clock
 from core.errors import WorkspaceError
-from core.events import BudgetReached, EventSink
+from core.events import BudgetReached, EventSink, Warned
 from core.llm.endpoint import Endpoint
 from core.llm.servers.resolver import EndpointSource
 from core.llm.window.trim import without_middle
@@ -27,6 +27,7 @@ from core.workflow.layout import Layout, layout_of, slug_of
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
 
+TROUBLE_HINT = "the run goes on, but cannot be shown or resumed as a whole later; free some space and check the rights"
 TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
 
 
@@ -96,6 +97,7 @@ class Run:
     budget_gate: RunBudgetGate
     agent_gate: asyncio.Semaphore
     has_been_answered: bool = False
+    has_told_trouble: bool = False
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
@@ -116,6 +118,13 @@ class Run:
     def stamp(self) -> EventStamp:
         """Return what every event of this run carries."""
         return EventStamp(run_id=self.run_id, correlation_id=self.correlation_id, at=self.deps.clock.monotonic())
+
+    def tell_trouble(self, trouble: str) -> None:
+        """Warn, once in a run, that its records cannot be kept; an empty text says that they can."""
+        if trouble and not self.has_told_trouble:
+            self.has_told_trouble = True
+            log("WARNING", "the run's records are incomplete", run_id=self.run_id, reason=trouble)
+            self.deps.emit(Warned(**self.stamp(), message=trouble, hint=TROUBLE_HINT))
 
     def scope(self, step_id: str, made: str) -> CallScope:
         """Return the scope of a call: its task is named step/what is made, such as test/verdict."""

@@ -21,7 +21,6 @@ FLUSH_SECONDS = 0.25
 FLUSH_CHARS = 65_536
 MAX_PENDING_CHARS = 8_388_608  # a disk that is this far behind has stopped
 CLOSE_SECONDS = 5.0
-TROUBLE_HINT = "the run goes on, but cannot be shown or resumed as a whole later; free some space and check the rights"
 
 _AT_ONCE = (CallFinished, CallFailed, CallCancelled, StepFinished, RunFinished)
 _DURABLE = (StepFinished, RunFinished)
@@ -32,10 +31,10 @@ class Journal:
 
     Args:
         path: the file; an existing one is continued.
-        on_trouble: called once, from within `feed`, with a sentence and a hint, when the journal cannot be kept.
+        on_trouble: called once, from within `feed`, with a sentence, when the journal cannot be kept.
     """
 
-    def __init__(self, path: Path, *, on_trouble: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path, *, on_trouble: Callable[[str], None]) -> None:
         self._path = path
         self._on_trouble = on_trouble
         self._changed = threading.Condition(threading.Lock())
@@ -71,7 +70,7 @@ class Journal:
             trouble = self._trouble
         if trouble and not self._is_reported:
             self._is_reported = True
-            self._on_trouble(trouble, TROUBLE_HINT)
+            self._on_trouble(trouble)
 
     def _take(self, event: Event) -> None:
         pending = self._pending
