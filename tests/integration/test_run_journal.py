@@ -57,6 +57,7 @@ async def test_the_journal_of_a_run_holds_what_the_front_end_was_told(tmp_path: 
 
 async def test_a_run_goes_on_without_its_journal_and_says_so_once(tmp_path: Path) -> None:
     write_team(tmp_path / "team")
+    (tmp_path / "project").mkdir()
     events = Recorder()
     random = partial(Random, 1)
     run_id = f"20260102-030405-{random().getrandbits(16):04x}"
