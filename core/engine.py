@@ -32,6 +32,7 @@ from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import current_correlation_id, listening_for_faults, log
+from core.telemetry.logs.events import log_event
 from core.telemetry.metrics import record_for_engine
 from core.telemetry.metrics.engine import EngineMetrics
 from core.telemetry.metrics.registry import MetricsSnapshot
@@ -398,6 +399,7 @@ class Engine:
 
     def _publish(self, event: Event) -> None:
         self._scoreboard.follow(event)
+        log_event(event)
         if self._exporters.takes_events:
             self._exporters.receive(event)
         if self._current is not None:

@@ -334,6 +334,40 @@ async def test_an_answer_from_the_cache_is_counted_as_a_hit_and_costs_no_tokens(
     assert cost.local_calls == 1
 
 
+async def test_at_level_debug_the_log_shows_the_life_of_a_run(tmp_path: Path, log_file: Path) -> None:
+    set_log_level("DEBUG")
+    answers: dict[str, str | Sequence[str | Step]] = {
+        "code_file": [error(500, "out of order"), CODE],
+        "test_file": "There is no file in this answer.",
+        "repair": "There is none in this one either.",
+    }
+    breaker: dict[str, Any] = {"circuit_breaker__threshold": 1, "circuit_breaker__timeout": 0.01}
+    async with engine_harness(tmp_path, answers, circuit_breaker__half_open=1, **breaker) as b:
+        await b.engine.run("Reverse a text of the moon")
+
+    [started] = [line for line in lines(log_file, "step started") if line["agent_id"] == "developer"]
+    assert (started["extra"]["step"], started["extra"]["round"], started["workflow_id"]) == ("build", 0, "delivery")
+    [ended] = [line for line in lines(log_file, "step finished") if line["agent_id"] == "qa_engineer"]
+    assert ended["extra"]["status"] == "failed"
+    assert "no file" in ended["extra"]["notes"] or "not accepted" in ended["extra"]["notes"]
+    hand_offs = [(line["extra"]["from"], line["extra"]["to"]) for line in lines(log_file, "hand off made")]
+    assert ("business_analyst", "developer") in hand_offs
+    assert "reverse" in lines(log_file, "file written")[1]["extra"]["path"]
+    rejected = lines(log_file, "file rejected")[-1]
+    assert rejected["agent_id"] == "qa_engineer"
+    assert rejected["extra"]["why"]
+    attempts = [line for line in lines(log_file, "attempt started") if line["agent_id"] == "developer"]
+    assert [line["extra"]["attempt"] for line in attempts][:1] == [1]
+    [decided] = lines(log_file, "attempt decided")
+    assert (decided["extra"]["kind"], decided["extra"]["will_retry"]) == ("server", True)
+    assert decided["extra"]["decision"] == f"retry in {decided['extra']['wait_seconds']:.2f} s"
+    changes = [line["extra"]["new"] for line in lines(log_file, "breaker changed")]
+    assert changes == ["open", "half-open", "closed"]
+    text = log_file.read_text()
+    assert "a text of the" not in text
+    assert "tokens received" not in text
+
+
 async def test_a_run_is_logged_with_its_ids_and_without_its_words(tmp_path: Path, log_file: Path) -> None:
     async with engine_harness(tmp_path, {"code_file": [error(500, "out of order"), CODE]}) as b:
         outcome = await b.engine.run("Reverse a secret text")

@@ -177,6 +177,7 @@ class EngineHarness:
 
 def team_settings(folder: Path, base_url: str, **overrides: object) -> Settings:
     """Return settings of a fast, patient team on the server; nothing of the machine's own configuration is read."""
+    (folder / "project").mkdir(parents=True, exist_ok=True)
     return load_config(
         overrides={
             "llm.base_url": base_url,

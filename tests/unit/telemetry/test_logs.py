@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
+from core.events import AttemptFailed, BreakerChanged, CallQueued, Event, SteeringReceived, TokensReceived
 from core.kinds import LogLevel
 from core.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.logs import (
@@ -38,6 +39,7 @@ from core.telemetry.logs import (
     setup_logging,
     stop_logging,
 )
+from core.telemetry.logs.events import log_event
 from core.telemetry.logs.sinks import KEEP, LogFile, default_log_path, remove_old_logs
 from tests.support.clock import VirtualClock
 
@@ -259,6 +261,60 @@ def test_a_correlation_id_is_text_and_an_empty_one_is_none(log_file: Path, given
 
     assert lines(log_file)[0]["correlation_id"] == kept
     set_correlation_id(None)
+
+
+CALL: dict[str, Any] = {
+    "run_id": "r1", "correlation_id": "c1", "at": 10.0, "agent_id": "developer", "task_id": "t1", "call_id": "k1",
+    "attempt": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "message", "facts"),
+    [
+        (
+            CallQueued(**CALL, position=0, reason="breaker", until=52.5),
+            "call queued",
+            {"reason": "breaker", "left_seconds": 42.5},
+        ),
+        (
+            AttemptFailed(
+                **CALL, kind="stall", message="silent", will_retry=True, wait_seconds=1.5, received_chars=3
+            ),
+            "attempt decided",
+            {"decision": "retry in 1.50 s", "kind": "stall", "attempt": 2},
+        ),
+        (
+            AttemptFailed(**CALL, kind="auth", message="no", will_retry=False, wait_seconds=0, received_chars=0),
+            "attempt decided",
+            {"decision": "no further attempt here"},
+        ),
+        (
+            BreakerChanged(run_id="r1", correlation_id="c1", at=10.0, name="x/m", old="open", new="half-open", retry_at=None),
+            "breaker changed",
+            {"old": "open", "new": "half-open"},
+        ),
+        (
+            SteeringReceived(run_id="r1", correlation_id="c1", at=10.0, agent_id="", text="the user's words"),
+            "steering received",
+            {},
+        ),
+    ],
+)  # fmt: skip
+def test_an_event_is_a_line_of_level_debug_without_anybodys_words(
+    log_file: Path, event: Event, message: str, facts: dict[str, object]
+) -> None:
+    setup_logging(level="INFO", log_file=log_file)
+    log_event(event)
+    set_log_level("DEBUG")
+    log_event(event)
+    log_event(TokensReceived(**CALL, seq=0, offset=0, text="a token"))
+
+    [line] = lines(log_file)
+    assert (line["level"], line["message"], line["correlation_id"]) == ("DEBUG", message, "c1")
+    assert line["agent_id"] in {"developer", None}
+    assert facts.items() <= line["extra"].items()
+    assert "words" not in log_file.read_text()
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])
