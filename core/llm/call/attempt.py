@@ -231,7 +231,7 @@ def _completion_of(decoder: StreamDecoder, endpoint: Endpoint, events: CallEvent
         if decoder.usage is not None and window and decoder.usage.input_tokens >= window * FULL_WINDOW_SHARE:
             refused = RefusedWindow(window, decoder.usage.input_tokens)
             raise Fault("context", endpoint, error=ServerError(window=refused))
-        raise Fault("empty", endpoint)
+        raise Fault("empty", endpoint, detail="only its thoughts came" if events.reasoning.strip() else "")
     return Completion(reason, decoder.usage)
 
 

@@ -55,7 +55,7 @@ class AnswerSplitter:
         self._is_quiet = False  # nothing is held and words have come: the usual case, which must be cheap
         self._is_wrapped = False
         self._has_final = False
-        self._literal: list[str] | None = None  # thoughts within the answer: its words after all if they never end
+        self._literal: list[str] | None = None  # thoughts that are words of the answer after all if they never end
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._is_restarted = False
@@ -80,7 +80,7 @@ class AnswerSplitter:
         self._held += text
         while self._held and self._step(is_end=is_end):
             pass
-        if is_end and self._literal is not None and not self._stands_alone(self._literal):
+        if is_end and self._literal is not None and (self._form == "bare" or not self._stands_alone(self._literal)):
             self._texts.append("".join(self._literal))
         self._is_quiet = self._state == "answer" and not (self._held or self._is_blank or self._follows_mark)
         split = Split("".join(self._texts), "".join(self._reasoning), self._is_restarted)
@@ -123,6 +123,7 @@ class AnswerSplitter:
             if bare is not None:
                 self._bare = bare
                 self._drop(lead + len(bare.begin))
+                self._literal = [bare.begin] if bare.may_be_answer else None
                 return self._begin_thoughts("bare")
         found = next_marker(held, lead, before=self._last, is_end=is_end)
         at = len(held) if found is None else found if isinstance(found, int) else found.start

@@ -6,15 +6,18 @@ from typing import Literal, NamedTuple
 
 
 class BareThoughts(NamedTuple):
-    """The words that open an answer of this kind, and those between its thoughts and what follows them."""
+    """The words that open an answer of this kind, and those between its thoughts and what follows them.
+
+    `may_be_answer`: without the latter the former are words of the answer.
+    """
 
     begin: str
     end: str
+    may_be_answer: bool = True
 
 
-_ANALYSIS = BareThoughts(
-    "analysis", "assistantfinal"
-)  # Harmony without its marks: "analysisWe ...assistantfinalThe ..."
+# Harmony without its marks: "analysisWe ...assistantfinalThe ..."
+_ANALYSIS = BareThoughts("analysis", "assistantfinal", may_be_answer=False)
 _BARE_THOUGHTS = (
     _ANALYSIS,
     BareThoughts("Here is my thought process:", "Here is my response:"),

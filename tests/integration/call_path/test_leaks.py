@@ -96,6 +96,7 @@ async def test_thoughts_alone_are_no_answer_and_it_is_asked_again(
     harness.server.script([ok(answer), ok(answer)])
     failed = await harness.fail(prefill=prefill)
     assert (failed.kind, failed.partial, failed.attempts) == ("empty", "", 2)
+    assert failed.message.endswith("only its thoughts came") == (THOUGHTS in answer)
 
 
 async def test_thoughts_before_a_prefill_do_not_double_it(harness: CallHarness) -> None:

@@ -115,6 +115,11 @@ def test_what_seemed_to_be_thoughts_within_an_answer_and_never_ends_is_given_bac
     assert split([answer]).text == split(list(answer)).text == answer
 
 
+@pytest.mark.parametrize("answer", ["Here is my thought process:\nI sort first.\n", "Thinking...\nI sort first."])
+def test_words_that_mark_thoughts_are_an_answers_own_if_no_answer_follows(answer: str) -> None:
+    assert split([answer]).text == split(list(answer)).text == answer
+
+
 def test_thoughts_within_an_answer_that_stand_alone_and_never_end_are_none_of_it() -> None:
     assert split(["Sure!\n<think>\nI should write"]).text == "Sure!\n"
 
@@ -213,7 +218,7 @@ FRAGMENTS = st.lists(
         [
             *THOUGHTS.values(), *LITERAL.values(), *TURN_ENDS, "<think>", "</think>", "<|channel|>", "analysis", "final",
             "<|message|>", "<|start|>", "assistant", "<details type=\"reasoning\">", "</details>", "<|im_end|>", "<|im_start|>",
-            "user", "\n", " ", "```\n", "`", "<", "[", "[/", "|>", "</s>", "<s>", "Words. ", "# T\n", "x = 1\n", "<answer>", "</answer>",
+            "user", "\n", " ", "```\n", "`", "<", "[", "[/", "|>", "Here is my thought process:", "Here is my response:", "</s>", "<s>", "Words. ", "# T\n", "x = 1\n", "<answer>", "</answer>",
         ]
     ),
     max_size=8,
