@@ -20,7 +20,24 @@ from core.workspace.files.listing import read_sources
 
 SLUG_WORDS = 3
 SLUG_MAX_CHARACTERS = 40
+SLUG_READ_CHARACTERS = 2000
+WORD_MAX_CHARACTERS = 16
+UNNAMED = "solution"
 LISTED_SOURCE_BYTES = 200_000
+
+_LATIN_LETTERS = {
+    "ß": "ss",
+    "æ": "ae",
+    "œ": "oe",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "\u0131": "i",
+    "ŋ": "ng",
+}
+_NAME_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
 
 
 class LanguageLayout(BaseModel):
@@ -35,6 +52,7 @@ class LanguageLayout(BaseModel):
     test: str
     run_command: str
     test_command: str
+    ascii_names: bool = False  # whether its tools take no other letters in the name of a module
 
 
 class Layouts(BaseModel):
@@ -94,6 +112,8 @@ def layout_for(task: str, *, source: str | None = None) -> Layout:
     language = layouts.languages[key]
     project = slug_of(task)
     module = project.replace("-", "_")
+    if language.ascii_names and not module.isascii():
+        module = UNNAMED
     if source is not None:
         module = re.sub(r"\W+", "_", PurePosixPath(source).stem) or module
     names = {"module": module}
@@ -113,19 +133,46 @@ def layout_for(task: str, *, source: str | None = None) -> Layout:
 
 
 def slug_of(task: str) -> str:
-    """Return a short name made of the task's first telling words: "reverses-string"; "solution" if none is left."""
+    """Return a short name made of the task's first telling words: "reverses-string"; "solution" if none is left.
+
+    Words of Latin scripts are written without accents; those of other scripts stay, as identifiers may have them.
+    """
     stop_words = set(load_layouts().stop_words.split())
-    plain = unicodedata.normalize("NFKD", task[:2000]).encode("ascii", "ignore").decode().lower()
-    telling = [word for word in _name_words(plain, stop_words) if word not in stop_words and len(word) > 1]
-    slug = "-".join(telling[:SLUG_WORDS])[:SLUG_MAX_CHARACTERS].strip("-") or "solution"
+    words = _name_words(_plain_letters(task[:SLUG_READ_CHARACTERS]), stop_words)
+    telling = [word for word in words if word not in stop_words and len(word) > 1]
+    slug = unicodedata.normalize("NFKC", "-".join(telling[:SLUG_WORDS])[:SLUG_MAX_CHARACTERS]).strip("-") or UNNAMED
     return f"{slug}-app" if _is_taken(slug.replace("-", "_")) else slug
 
 
 def _name_words(plain: str, stop_words: set[str]) -> Iterator[str]:
     """Give the words of a text; a compound with a stop word in it is one word: "to-do" is no "do"."""
-    for compound in re.findall(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*", plain):
+    for compound in re.findall(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*|[^\x00-\x7f]+", plain):
+        if not compound.isascii():
+            # A script without spaces has whole sentences for words.
+            word = compound[:WORD_MAX_CHARACTERS]
+            yield from [word] if word.isidentifier() else []
+            continue
         parts = compound.split("-")
         yield from ["".join(parts)] if stop_words.intersection(parts) else parts
+
+
+def _plain_letters(text: str) -> str:
+    """Return the text in small letters: Latin ones without accents, of other scripts only what names may have."""
+    small = unicodedata.normalize("NFKC", text).lower()
+    return "".join(_plain_letter(char) for char in unicodedata.normalize("NFKC", small))
+
+
+def _plain_letter(char: str) -> str:
+    if char.isascii():
+        return char
+    if char in _LATIN_LETTERS:
+        return _LATIN_LETTERS[char]
+    base = unicodedata.normalize("NFKD", char)
+    if base[0].isascii():
+        return base[0]
+    if unicodedata.category(char) == "Cf" or 0x300 <= ord(char) < 0x370:
+        return ""  # a joiner, or an accent that stands by itself
+    return char if unicodedata.category(char) in _NAME_CATEGORIES and f"x{char}".isidentifier() else " "
 
 
 def _is_taken(module: str) -> bool:
