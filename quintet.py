@@ -20,6 +20,8 @@ _HOMES = {
     "ConfigValidationError": "core.errors",
     "Engine": "core.engine",
     "LLMCallError": "core.errors",
+    "QuintetError": "core.errors",
+    "UsageError": "core.errors",
     "gauge": "core.telemetry.metrics",
     "get_llm_client": "core.llm.pool",
     "get_metrics": "core.telemetry.metrics",

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, NoReturn, Self, get_args
 
 from platformdirs import user_cache_path, user_log_path
 
@@ -45,6 +45,7 @@ from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 TASK_MAX_BYTES = 256 * 1024
 CACHE_FILE = "answers.sqlite"
 SAY_THE_TASK = "say what the team shall build"
+USE_ASYNC_WITH = "use it as `async with Engine(settings, emit=...) as engine:`"
 MAKE_ANOTHER = "make another one: an engine is opened once"
 
 
@@ -85,6 +86,7 @@ class Engine:
         when_budget_is_reached: WhenReached = "ask",
     ) -> None:
         _check_engine_arguments(settings, emit)
+        checked_name("when_budget_is_reached", when_budget_is_reached, get_args(WhenReached), list_as="it is one of")
         clock = clock or SystemClock()
         rng = rng or random.Random()  # noqa: S311 - jitter and names, not cryptography
         self._emit = emit
@@ -174,6 +176,12 @@ class Engine:
                 await self._exit.aclose()
         finally:
             self._state = "closed"
+
+    def __enter__(self) -> NoReturn:
+        raise UsageError("an Engine cannot be opened by `with`", hint=USE_ASYNC_WITH)
+
+    def __exit__(self, *_: object) -> None:
+        """Exist, so that `with` gets as far as saying what to write instead."""
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

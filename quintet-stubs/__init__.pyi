@@ -1,6 +1,8 @@
 from core.engine import Engine as Engine
 from core.errors import ConfigValidationError as ConfigValidationError
 from core.errors import LLMCallError as LLMCallError
+from core.errors import QuintetError as QuintetError
+from core.errors import UsageError as UsageError
 from core.llm.pool import get_llm_client as get_llm_client
 from core.llm.pool import get_pool_stats as get_pool_stats
 from core.settings import load_config as load_config

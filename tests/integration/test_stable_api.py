@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import UsageError
 from core.events import event_to_json
 from core.telemetry import metrics
-from core.telemetry.logs import current_correlation_id, stop_logging
+from core.telemetry.logs import current_correlation_id, log, stop_logging
 from core.telemetry.metrics.registry import Registry
-from quintet import Engine, get_metrics, increment, load_config, set_correlation_id, setup_logging
+from quintet import Engine, UsageError, get_metrics, increment, load_config, set_correlation_id, setup_logging
 from tests.support.fault_server import FaultServer, error
 from tests.support.team import CODE, engine_harness, team_settings, write_team
 
@@ -142,6 +141,30 @@ def test_an_engine_that_cannot_be_made_says_what_it_takes(arguments: tuple[Any, 
     settings, emit = arguments
     with pytest.raises(UsageError, match=re.escape(words)):
         Engine(load_config(env={}) if settings is ... else settings, emit=emit)
+
+
+def test_an_engine_in_a_plain_with_says_what_to_write() -> None:
+    engine = Engine(load_config(env={}), emit=print)
+    with pytest.raises(UsageError, match="cannot be opened by `with` - use it as `async with Engine"), engine:
+        pass
+
+
+def test_a_word_that_an_engine_does_not_know_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"there is no when_budget_is_reached 'fial' \(did you mean fail\?\)"):
+        Engine(load_config(env={}), emit=print, when_budget_is_reached="fial")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [(42, "log_file is 42 - give a path"), ("", "log_file is ''"), ("a\0", "NUL")]
+)
+def test_a_log_file_that_is_no_path_is_refused_and_the_log_goes_on(log_file: Path, given: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        setup_logging(log_file=given)
+    with pytest.raises(ValueError, match="no log level"):
+        setup_logging(level="LOUD")
+    log("INFO", "goes on")
+
+    assert "goes on" in log_file.read_text()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from core.arguments import checked_path
 from core.clock import Clock, SystemClock
 from core.kinds import LogLevel
 from core.log_levels import LEVELS, level_of_number, log_level
@@ -116,18 +117,22 @@ def setup_logging(
 
     Raises:
         ValueError: there is no such level.
+        UsageError: log_file is no path.
     """
-    stop_logging()
-    set_log_level(level)
+    lowest = LEVELS.index(log_level(level))
     time = clock or SystemClock()
-    path = default_log_path(time) if log_file is None else _expanded(Path(log_file))
+    path = default_log_path(time) if log_file is None else _expanded(checked_path("log_file", log_file))
+    stop_logging()
+    _active.lowest = lowest
     _intercept_libraries()
     _active.with_content = content
     if colored_console:
         console = Console(sys.stderr)
         _active.outputs = (_Output(console, console.line),)
     try:
-        file = LogFile(path, rotate_bytes=rotation_megabytes * MEGABYTE, keep=retention_files, is_ours=log_file is None)
+        file = LogFile(
+            path, rotate_bytes=max(1, rotation_megabytes) * MEGABYTE, keep=retention_files, is_ours=log_file is None
+        )
     except OSError as error:
         return f"{no_log_message(path, error.strerror or str(error))} - {LOG_HINT}"
     if log_file is None:
