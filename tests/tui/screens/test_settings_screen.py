@@ -482,7 +482,7 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         for name, presses in LIVE_PRESSES.items():
             await find(pilot, name)
             await pilot.press(*["space"] * presses)
-        await edit(pilot, "team.workflow", "code_review")
+        await edit(pilot, "team.workflow", "review")
         await pilot.press("escape")
         await pilot.press("escape")
         await pilot.pause()
@@ -495,14 +495,14 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert written == {
             "logging": {"level": "WARNING"},
             "ui": {"theme": app.theme, "animation": "none", "cursor_blink": False, "layout": "compact"},
-            "team": {"workflow": "code_review"},
+            "team": {"workflow": "review"},
         }
         assert app.theme != theme_before
         assert app.animation_level == "none"
         assert not app.main.prompt.cursor_blink
         assert app.main.team.arrangement == "compact"
         assert LEVELS[logs._active.lowest] == "WARNING"
-        assert app.controller.workflow == "code_review"
+        assert app.controller.workflow == "review"
 
 
 # Looks.
