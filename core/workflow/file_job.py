@@ -9,7 +9,7 @@ from string import Template
 from typing import Self
 
 from core.errors import ArtifactError
-from core.events import FileWritten
+from core.events import FileWritten, Warned
 from core.prompts import render
 from core.redaction import holds_secret
 from core.telemetry.metrics import increment
@@ -19,6 +19,7 @@ from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import ReadFile, read_file
+from core.workspace.answers.requirements import MAX_REQUIREMENTS, all_requirements
 from core.workspace.checks.acting_files import acting_name, acts_unasked
 from core.workspace.checks.file_check import check_file
 from core.workspace.checks.python_source import lost_definitions, unresolved_names
@@ -80,7 +81,10 @@ class FileJob(Job):
             try:
                 read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
                 await asyncio.to_thread(_check, path, read.text, before, check)
-                return FileResult(path, await self._write(step, path, read))
+                artifact = await self._write(step, path, read)
+                if self.file.role == "brief":
+                    _tell_surplus(step, read.text)
+                return FileResult(path, artifact)
             except ArtifactError as error:
                 problem = error
                 # Another answer may do without what is in a file; it can do nothing about the name.
@@ -135,6 +139,15 @@ class FileJob(Job):
             agent=agent_id,
             round=round_number,
         )
+
+
+def _tell_surplus(step: StepInProgress, brief: str) -> None:
+    """Say which requirements of a brief nobody is given."""
+    surplus = all_requirements(brief)[MAX_REQUIREMENTS:]
+    if surplus:
+        names = ", ".join(requirement.id for requirement in surplus[:MAX_REQUIREMENTS])
+        message = f"the brief has {MAX_REQUIREMENTS + len(surplus)} requirements; only the first {MAX_REQUIREMENTS} are worked on, not {names}"
+        step.run.deps.emit(Warned(**step.run.stamp(), message=message, hint="split the task into smaller ones"))
 
 
 def _check(path: str, text: str, before: str, check: FileCheck | None) -> None:

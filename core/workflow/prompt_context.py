@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
+from core.events import Warned
 from core.text.sanitize import plain_line
 from core.workflow.definition import FileRole, ModelSize, StepSpec
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
@@ -21,6 +22,7 @@ SOURCE_BYTES_SMALL = 6_000
 LISTED_FILES_LARGE = 200
 LISTED_FILES_SMALL = 30
 GOAL_CHARACTERS = 300
+SHOWN_NAMES = 5
 
 ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
     "brief": "brief",
@@ -37,6 +39,8 @@ class PromptContext:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._unshown: tuple[str, ...] = ()
+        self._has_told_unshown = False
         self._providers: dict[str, Callable[[RunState], str]] = {
             "task": lambda _: run.task_in_prompts,
             "goal": lambda _: plain_line(run.request.task, limit=GOAL_CHARACTERS),
@@ -66,7 +70,9 @@ class PromptContext:
         def collect() -> dict[str, str]:
             return {name: self._providers[name](state) for name in step.reads if name in self._providers}
 
-        return await asyncio.to_thread(collect)
+        variables = await asyncio.to_thread(collect)
+        self._tell_unshown()
+        return variables
 
     async def for_file(self, variables: Mapping[str, str], path: str, state: RunState) -> dict[str, str]:
         """Return the step's variables plus those of the one file it is about to write."""
@@ -106,6 +112,16 @@ class PromptContext:
                 sources.setdefault(result["agent"], []).append("findings")
         return sources
 
+    def _tell_unshown(self) -> None:
+        """Say, once in a run, which sources of the user's folder no prompt has room for."""
+        if self._unshown and not self._has_told_unshown:
+            self._has_told_unshown = True
+            shown = ", ".join(self._unshown[:SHOWN_NAMES])
+            more = f" and {len(self._unshown) - SHOWN_NAMES} more" if self._unshown[SHOWN_NAMES:] else ""
+            hint = "work on a smaller folder, or with a larger model"
+            message = f"the team does not see all of the folder: {shown}{more}"
+            self._run.deps.emit(Warned(**self._run.stamp(), message=message, hint=hint))
+
     def _read(self, path: str) -> str:
         return read_if_there(self._run, path)
 
@@ -125,7 +141,9 @@ class PromptContext:
         if written or self._run.source_folder is None:
             return written
         budget = SOURCE_BYTES_SMALL if self._run.size == "small" else SOURCE_BYTES_LARGE
-        return "\n\n".join(_titled(path, text) for path, text in read_sources(self._run.source_folder, budget).files)
+        sources = read_sources(self._run.source_folder, budget)
+        self._unshown = sources.cut
+        return "\n\n".join(_titled(path, text) for path, text in sources.files)
 
     def _current(self, path: str) -> str:
         # Only what this run has made is its own: the folder may hold a file of that name from another task.

@@ -143,3 +143,29 @@ async def test_blocks_that_were_not_taken_are_named(tmp_path: Path, rest: str, i
 
 def test_the_answers_of_the_scripted_team_hold_nothing_to_ignore() -> None:
     assert all(answer.count("```") <= 2 for answer in ANSWERS.values())
+
+
+async def test_requirements_beyond_the_limit_are_told(tmp_path: Path) -> None:
+    brief = "# Brief\n\n" + "".join(f"R{number}: requirement number {number} holds\n" for number in range(1, 24))
+    async with engine_harness(tmp_path, {"brief": brief}) as b:
+        await b.engine.run(TASK)
+
+    (warned,) = b.events.of(Warned)
+    assert "23 requirements" in warned.message
+    assert "not R21, R22, R23" in warned.message
+    assert warned.message in lines(b)
+
+
+async def test_sources_that_no_prompt_has_room_for_are_told_once(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "app.py").write_text("x = 1\n")
+    (project / "big.py").write_text("# big\n" * 20_000)
+    (project / ".env").write_text("A=1\n")
+    async with engine_harness(tmp_path) as b:
+        outcome = await b.engine.run("Is this any good?", workflow="review")
+
+    assert outcome.status == "passed"
+    (warned,) = b.events.of(Warned)
+    assert "big.py: larger than" in warned.message
+    assert ".env" not in warned.message

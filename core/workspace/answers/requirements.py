@@ -55,7 +55,12 @@ class Requirement:
 
 
 def read_requirements(brief: str) -> tuple[Requirement, ...]:
-    """Return the requirements of a brief, at most 20; of two with one mark the first is taken.
+    """Return the requirements of a brief that are handed on, the first 20 at most."""
+    return all_requirements(brief)[:MAX_REQUIREMENTS]
+
+
+def all_requirements(brief: str) -> tuple[Requirement, ...]:
+    """Return the requirements of a brief, however many they are; of two with one mark the first is taken.
 
     Other marks than R keep their number where it is free: FR-1 is R1, and NFR-1 beside it gets the next one, with its own
     mark behind the text. A brief without any mark gives the items of its list of requirements.
@@ -76,7 +81,7 @@ def read_requirements(brief: str) -> tuple[Requirement, ...]:
             found[f"R{_next_number(found)}"] = f"{text} ({kind}-{number})"
         else:
             found[f"R{number}"] = text
-    return tuple(Requirement(name, text) for name, text in found.items())[:MAX_REQUIREMENTS]
+    return tuple(Requirement(name, text) for name, text in found.items())
 
 
 def _next_number(found: dict[str, str]) -> int:

@@ -58,14 +58,19 @@ _SECRET_NAMES = re.compile(
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _BINARY_SNIFF_BYTES = 8192
+_LIMITS = ("larger than", "no room left", "too deep", "more than")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFiles:
-    """Whole files as (path, text), and one line for each file or folder that was left out, with the reason."""
+    """Whole files as (path, text), and one line for each file or folder that was left out, with the reason.
+
+    `cut` are those of the lines that only a limit of size or number left out.
+    """
 
     files: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...]
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ def read_sources(
     """
     files: list[tuple[str, str]] = []
     left_out: list[str] = []
+    cut: list[str] = []
     used = 0
     for entry in sorted(_scan(root, max_depth), key=lambda entry: (entry.depth, entry.path)):
         why_not, text = entry.why_not, ""
@@ -110,10 +116,11 @@ def read_sources(
             text, why_not = _read_text(root / entry.path, max_file_bytes)
         if why_not:
             left_out.append(f"{entry.path}: {why_not}")
+            cut += left_out[-1:] if why_not.startswith(_LIMITS) else []
             continue
         used += entry.bytes
         files.append((entry.path, text))
-    return SourceFiles(tuple(files), tuple(left_out))
+    return SourceFiles(tuple(files), tuple(left_out), tuple(cut))
 
 
 def _scan(root: Path, max_depth: int) -> Iterator[_FoundPath]:
