@@ -164,8 +164,10 @@ async def test_agents_that_the_settings_switch_off_start_off(tmp_path: Path) -> 
     async with engine_harness(tmp_path, team__off=["devops_engineer"]) as b:
         assert [agent.agent_id for agent in b.engine.status().agents if not agent.enabled] == ["devops_engineer"]
 
+    settings = team_settings(tmp_path, "http://127.0.0.1:9/v1")
+    made = settings.model_copy(update={"team": settings.team.model_copy(update={"off": ("boss",)})})
     with pytest.raises(UsageError, match="there is no agent 'boss'"):
-        Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1", **{"team.off": ["boss"]}), emit=Recorder())
+        Engine(made, emit=Recorder())
 
 
 async def test_without_a_run_there_is_nothing_to_steer_or_stop(tmp_path: Path) -> None:
@@ -181,9 +183,13 @@ async def test_without_a_run_there_is_nothing_to_steer_or_stop(tmp_path: Path) -
     assert b.events.events == []
 
 
-async def test_a_model_file_that_is_missing_is_told_by_the_warm_up_and_by_the_status(tmp_path: Path) -> None:
+async def test_a_model_file_that_has_gone_since_the_start_is_told_by_the_warm_up_and_by_the_status(
+    tmp_path: Path,
+) -> None:
     write_team(tmp_path / "team")
+    (tmp_path / "none.gguf").write_bytes(b"GGUF")
     settings = team_settings(tmp_path, "http://127.0.0.1:9/v1", **{"llm.model_file": tmp_path / "none.gguf"})
+    (tmp_path / "none.gguf").unlink()
     async with Engine(settings, emit=Recorder()) as engine:
         before = engine.status().endpoint
         with pytest.raises(ModelUnavailableError, match="does not exist"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -157,11 +158,19 @@ async def test_a_fault_of_our_own_is_logged_with_its_traceback_and_reported(tmp_
 
 
 async def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    async with working_app(tmp_path, settings={"logging.file": blocked / "quintet.log"}) as (app, _, __):
+    unread = tmp_path / "pipe"
+    os.mkfifo(unread)  # which can be opened for writing only while somebody reads it
+    async with working_app(tmp_path, settings={"logging.file": unread}) as (app, _, __):
         assert toasts(app).count("no log is written") == 1
     stop_logging()
+
+
+def test_a_workflow_that_is_not_there_ends_the_start_and_is_named() -> None:
+    app = QuintetApp(overrides={**FROZEN_SETTINGS, "team.workflow": "nonsense"})
+    code = app.run(headless=True, size=(80, 24))
+
+    assert code == 2
+    assert "there is no workflow 'nonsense'" in "\n".join(app.last_words)
 
 
 def test_a_bad_configuration_ends_with_code_2_and_names_all_reasons() -> None:

@@ -82,11 +82,6 @@ async def test_w_goes_through_the_workflows_and_during_a_run_chooses_that_of_the
         assert "Bug fix" not in during
 
 
-async def test_a_workflow_that_is_not_there_is_named_before_the_first_run(tmp_path: Path) -> None:
-    async with working_app(tmp_path, settings={"team.workflow": "nonsense"}) as (app, pilot, _):
-        await until(pilot, lambda: "there is no workflow 'nonsense'" in toasts(app))
-
-
 @pytest.mark.parametrize(("task", "keys"), [("slice", ()), (None, ("enter",))], ids=["command line", "sample"])
 async def test_up_brings_back_a_task_that_nobody_typed(tmp_path: Path, task: str | None, keys: tuple[str, ...]) -> None:
     async with working_app(tmp_path, {"brief": silence()}, task=task) as (app, pilot, server):
