@@ -170,8 +170,8 @@ def _plain_letter(char: str) -> str:
     base = unicodedata.normalize("NFKD", char)
     if base[0].isascii():
         return base[0]
-    if unicodedata.category(char) == "Cf" or 0x300 <= ord(char) < 0x370:
-        return ""  # a joiner, or an accent that stands by itself
+    if unicodedata.category(char) == "Cf" or 0x300 <= ord(char) < 0x370 or 0xFE00 <= ord(char) <= 0xFE0F:
+        return ""  # a joiner, an accent that stands by itself, a variant of a sign
     return char if unicodedata.category(char) in _NAME_CATEGORIES and f"x{char}".isidentifier() else " "
 
 

@@ -185,16 +185,23 @@ class PromptContext:
             said = self._run.session.read_text(result["text"]) if result["text"] else self._joined(reports)
             said = said or result["notes"]
             if said:
-                parts.append(f"{self._run.deps.agents[result['agent']].title} ({step_id}):\n{said}")
+                parts.append(self._said_by(f"{self._run.deps.agents[result['agent']].title} ({step_id})", said))
         return "\n\n".join(parts)
 
     def _opinions(self, state: RunState) -> str:
         results = state.get("results", {}).values()
         told = [(result["agent"], result["text"]) for result in results if result["text"]]
         return "\n\n".join(
-            f"{self._run.deps.agents[agent].title}:\n{self._run.session.read_text(reference)}"
+            self._said_by(self._run.deps.agents[agent].title, self._run.session.read_text(reference))
             for agent, reference in told
         )
+
+    def _said_by(self, who: str, words: str) -> str:
+        """Return an agent's words below its name; for a large model so that they cannot pass for another agent's.
+
+        What a small model reads begins its document, and is left as it is to be read.
+        """
+        return f"{who}:\n{words}" if self._run.size == "small" else _titled(who, words)
 
     def _listing(self) -> str:
         if self._run.source_folder is None:
