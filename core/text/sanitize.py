@@ -122,7 +122,11 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _escape(character: str) -> str:
-    return repr(character)[1:-1]
+    escaped = repr(character)[1:-1]
+    # Python takes a filler and a variation selector for printable.
+    if escaped != character:
+        return escaped
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def _sign(match: re.Match[str]) -> str:

@@ -88,6 +88,7 @@ def test_what_belongs_together_stays_together(clean: Callable[[str], str], text:
 def test_what_only_hides_a_difference_is_shown_by_its_number_and_left_out_of_plain_text(text: str) -> None:
     assert "\u27e8U+" in show_controls(text)
     assert strip_controls(text) != text
+    assert "\\" in escape_controls(text)
 
 
 @pytest.mark.parametrize("name", [*ONE_LINE, *SEVERAL_LINES])

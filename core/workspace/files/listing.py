@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.text.sanitize import normalise_newlines, plain_line
+from core.text.sanitize import escape_controls, normalise_newlines, plain_line
 from core.workspace.files.manifest import is_ours
 
 MAX_LISTED = 200
@@ -153,7 +153,7 @@ def _scan(root: Path, max_depth: int) -> Iterator[_FoundPath]:
 
 def _look_at(child: os.DirEntry[str], path: str, depth: int) -> _FoundPath | None:
     """Return what a child is; None for a folder to look into."""
-    if not child.name.isprintable():
+    if escape_controls(child.name) != child.name:
         return _FoundPath(plain_line(path, limit=200), 0, "unreadable name", depth)
     try:
         status = child.stat(follow_symlinks=False)

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind
+from core.text.sanitize import escape_controls
 
 MAX_PATH_CHARS = 200
 MAX_NAME_CHARS = 100
@@ -77,7 +78,10 @@ _KNOWN_NAMES = frozenset(
 def _check_whole(text: str) -> None:
     if not text.strip():
         raise ArtifactError("empty", "the file has no path", hint="name it like src/main.py")
-    if any(unicodedata.category(char) in _FORBIDDEN_CATEGORIES for char in text):
+    # Joiners stay where a script or an emoji needs them.
+    visible = text.replace("\u200c", "").replace("\u200d", "")
+    is_hiding = any(unicodedata.category(char) in _FORBIDDEN_CATEGORIES for char in visible)
+    if is_hiding or escape_controls(text) != text:
         raise _refused("control", text, "holds a control or invisible character")
     if len(text) > MAX_PATH_CHARS:
         raise _refused("too_long", text, f"is longer than {MAX_PATH_CHARS} characters")

@@ -25,6 +25,8 @@ ORDINARY = [
     ("a..b.txt", "a..b.txt"),
     ("cafe\u0301.txt", "café.txt"),
     ("日本/語.md", "日本/語.md"),
+    ("\u0646\u0627\u0645\u0647\u200c\u0647\u0627.txt", "\u0646\u0627\u0645\u0647\u200c\u0647\u0627.txt"),
+    ("\U0001f469\u200d\U0001f467.md", "\U0001f469\u200d\U0001f467.md"),
     ("x" * 96 + ".py", "x" * 96 + ".py"),
 ]
 
@@ -68,6 +70,10 @@ ATTACKS = [
     ("a\x7f", "control"),
     ("a\u202egnp.py", "control"),
     ("a\u200b.py", "control"),
+    ("a\u200d.py", "control"),
+    ("\u200c.py", "control"),
+    ("a\u00ad.py", "control"),
+    ("x\u3164.py", "control"),
     ("\ufeffa.py", "control"),
     ("a\u2028b", "control"),
     ("a\ud800", "control"),
