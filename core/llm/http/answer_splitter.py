@@ -13,11 +13,12 @@ from typing import Literal, NamedTuple, assert_never
 from core.llm.http.bare_thoughts import BareThoughts, bare_thoughts, kept_for_end
 from core.llm.http.markers import DETAILS_BEGIN, DETAILS_END, WRAPPERS, Marker, may_hold_marker, next_marker
 from core.llm.http.text_place import TextPlace, begins_as_file
-from core.llm.http.turn_marks import TurnMarksReader
+from core.llm.http.turn_marks import ROLES, TurnMarksReader
 
 MAX_CHANNEL_CHARS = 200  # of the name of a channel, with what goes along with it
 MESSAGE_CHARS = 20  # of the mark that ends it, at most
 _MESSAGE = re.compile(r"<\|[ \t]?message[ \t]?\|>")
+_BEGINNINGS = ("# ", "```", "~~~")  # of a document or a block
 _NOT_WORDS = " \t\r\n\f\v\ufeff\u200b"  # before the first words of an answer
 
 _State = Literal["answer", "thoughts", "channel", "next_turn"]
@@ -135,6 +136,8 @@ class AnswerSplitter:
         """Decide on a mark that has nothing before it in what is held but white space."""
         match marker.kind:
             case "thoughts_begin":
+                if self._place.head.strip() in ROLES:
+                    self._turn_into_thoughts()  # the name of who speaks, left of a template's mark
                 if self._may_begin_thoughts(marker):
                     opening = self._held[marker.start : marker.end]
                     self._drop(marker.end)
@@ -175,11 +178,10 @@ class AnswerSplitter:
             return self._answer(marker.end)
         if self._is_blank or self._follows_mark:
             return self._drop(marker.end, follows_mark=True)
-        is_file = begins_as_file(self._before if "\n" in self._before else self._place.head)
-        if is_file and not self._place.is_in_code and not self._place.line.strip():
-            return self._at_turn(TurnMarksReader(marker), is_end=is_end)
-        if is_file or self._place.is_in_sentence(self._held[marker.end : marker.end + 1]):
+        if self._place.is_in_sentence(self._held[marker.end : marker.end + 1]):
             return self._answer(marker.end)
+        if begins_as_file(self._before if "\n" in self._before else self._place.head):
+            return self._at_turn(TurnMarksReader(marker), is_end=is_end)
         self._turn_into_thoughts()
         return self._drop(marker.end, follows_mark=True)
 
@@ -202,6 +204,14 @@ class AnswerSplitter:
             return True
         if self._is_blank:
             return self._drop(marks.end, follows_mark=True)
+        if marks.ends_thoughts and not self._place.line.strip():
+            words = self._held[marks.end :].lstrip()
+            if words.startswith(_BEGINNINGS):
+                self._turn_into_thoughts()  # a file was drafted in them, and begins anew
+                return self._drop(marks.end, follows_mark=True)
+            if not is_end and any(beginning.startswith(words) for beginning in _BEGINNINGS):
+                self._turn = reader
+                return False
         if marks.is_next_turn and not self._place.is_in_code:
             self._state = "next_turn"  # the model went on in somebody else's name
             return True

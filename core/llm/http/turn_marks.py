@@ -7,17 +7,23 @@ from typing import Literal, NamedTuple
 
 from core.llm.http.markers import TAKES_ROLE, Marker, MarkerKind, next_marker
 
-_ROLES = ("assistant", "user", "system", "model", "tool", "developer", "human", "ipython")
-_ROLE = re.compile(rf"(?:{'|'.join(_ROLES)})(?!\w)")
+ROLES = ("assistant", "user", "system", "model", "tool", "developer", "human", "ipython")
+_ROLE = re.compile(rf"(?:{'|'.join(ROLES)})(?!\w)")
 _OF_TURNS: frozenset[MarkerKind] = frozenset({"turn_begin", "turn_end", "answer_end"})
 
 
 class TurnMarks(NamedTuple):
-    """A row of such marks, up to `end`, and what comes after it; `is_next_turn`: one turn ends and another begins."""
+    """A row of such marks, up to `end`, and what comes after it.
+
+    Attributes:
+        is_next_turn: one turn ends and another begins.
+        ends_thoughts: the row begins with the end of thoughts.
+    """
 
     end: int
     followed_by: Literal["nothing", "channel", "words"]
     is_next_turn: bool
+    ends_thoughts: bool
     channel_end: int = 0
 
 
@@ -34,20 +40,20 @@ class TurnMarksReader:
             marker = self._last
             end = marker.end + _role_chars(text, marker)
             place = len(text) - len(text[end:].lstrip())
-            is_next_turn = {"turn_begin", "turn_end"} <= self._kinds
+            about = ({"turn_begin", "turn_end"} <= self._kinds, "thoughts_end" in self._kinds)
             if place == len(text) or (marker.spelling in TAKES_ROLE and _may_become_role(text[place:])):
-                return TurnMarks(end, "nothing", is_next_turn) if is_end else None
+                return TurnMarks(end, "nothing", *about) if is_end else None
             following = next_marker(text, place, before=text[place - 1], is_end=is_end)
             if following == place:
                 return None
             if isinstance(following, Marker) and following.start == place:
                 if following.kind == "channel":
-                    return TurnMarks(end, "channel", is_next_turn, following.end)
+                    return TurnMarks(end, "channel", *about, following.end)
                 if following.kind in _OF_TURNS:
                     self._last = following
                     self._kinds.add(following.kind)
                     continue
-            return TurnMarks(end, "words", is_next_turn)
+            return TurnMarks(end, "words", *about)
 
 
 def _role_chars(text: str, marker: Marker) -> int:
@@ -56,4 +62,4 @@ def _role_chars(text: str, marker: Marker) -> int:
 
 
 def _may_become_role(text: str) -> bool:
-    return any(role.startswith(text) for role in _ROLES)
+    return any(role.startswith(text) for role in ROLES)

@@ -13,6 +13,7 @@ from core.events import (
     BudgetReached,
     CallCancelled,
     Event,
+    ReasoningReceived,
     RunFinished,
     SteeringReceived,
     TokensReceived,
@@ -102,6 +103,21 @@ async def test_events_of_a_past_attempt_change_nothing() -> None:
         app.receive(attempt("developer", "code", 1, 1003.0)[0])
 
         assert pane(app, "developer").view.answer_source == "new"
+        assert pane(app, "developer").status.state == "streaming"
+
+
+async def test_what_turned_out_to_be_thoughts_is_taken_back_within_an_attempt() -> None:
+    async with frozen_app().run_test() as pilot:
+        app = await settle(pilot)
+        for event in (*attempt("developer", "code", 1, 1000.0), token("I could", offset=0)):
+            app.receive(event)
+
+        app.receive(AttemptReset(**call_fields("developer", "code", 1, 1001.0)))  # type: ignore[arg-type]
+        app.receive(ReasoningReceived(**call_fields("developer", "code", 1, 1001.0), seq=0, text="I could"))  # type: ignore[arg-type]
+        assert pane(app, "developer").border_text()[0].endswith("reasoning")
+
+        app.receive(token("x = 1", offset=0))
+        assert pane(app, "developer").view.answer_source == "x = 1"
         assert pane(app, "developer").status.state == "streaming"
 
 

@@ -69,6 +69,7 @@ THOUGHTS = {
     "a response mark": "Plan: server.py\n</think>\n\n<response>\nThe plan\n</response>\n",
     "words for marks": "Here is my thought process:\nPlan: server.py\n\nHere is my response:\n\nThe plan",
     "words of a terminal": "Thinking...\nPlan: server.py\n...done thinking.\n\nThe plan",
+    "the name of who speaks first": "assistant\n\n<think>Plan: server.py\n</think>The plan",
     "a byte-order mark first": "\ufeff<think>Plan: server.py\n</think>The plan",
 }
 
@@ -81,6 +82,27 @@ def test_thoughts_are_no_part_of_the_answer(answer: str) -> None:
         assert text.rstrip("\n") == "The plan"
         assert ("server.py" in reasoning) == ("server.py" in answer)
         assert "The plan" not in reasoning
+
+
+DRAFTS = {
+    "a document": "# Plan\n\nI could write server.py.\n</think>\n\n# Title\n",
+    "a block": "```python\nimport server\n```\nOr rather:\n</think>\n\n```python\nx = 1\n```",
+    "bare code": "import server\n\n</think>\n```python\nx = 1\n```",
+}
+
+
+@pytest.mark.parametrize("answer", DRAFTS.values(), ids=DRAFTS.keys())
+def test_thoughts_that_begin_as_a_file_are_thoughts_if_a_file_begins_after_them(answer: str) -> None:
+    for pieces in ([answer], list(answer)):
+        text, reasoning = split(pieces)
+
+        assert text == answer.split("</think>")[1].lstrip()
+        assert "server" in reasoning
+
+
+@pytest.mark.parametrize("end", ["</think>", "\n</think>", "\n</think>\n<|im_end|>"])
+def test_the_end_of_thoughts_at_the_end_of_a_file_is_none_of_it(end: str) -> None:
+    assert split(["# Title\n\nText." + end]).text.rstrip() == "# Title\n\nText."
 
 
 UNCLOSED = {
