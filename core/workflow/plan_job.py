@@ -75,7 +75,7 @@ def _makeable(step: StepInProgress, plan: FilePlan) -> FilePlan:
     elsewhere = _made_elsewhere(step)
     files, refused = [], list(plan.refused)
     for file in plan.files:
-        if file.path in elsewhere:
+        if file.path.casefold() in elsewhere:
             continue
         if module := shadowed_module(file.path):
             why = f"{hidden_by(file.path, module)}; choose another name"
@@ -92,11 +92,11 @@ def _makeable(step: StepInProgress, plan: FilePlan) -> FilePlan:
 
 
 def _made_elsewhere(step: StepInProgress) -> set[str]:
-    """Return the files that other steps make: who plans need not, and whoever makes them comes later."""
+    """Return the files that other steps make, case folded: who plans need not, and whoever makes them comes later."""
     layout = step.run.layout
     names = {"source": layout.source, "test": layout.test, "module": layout.module}
     return {
-        str(PurePosixPath(Template(file.path).substitute(names)))
+        str(PurePosixPath(Template(file.path).substitute(names))).casefold()
         for other in step.run.workflow.steps
         if other.id != step.spec.id
         for file in other.files

@@ -125,7 +125,7 @@ async def test_an_answer_without_a_plan_is_told(tmp_path: Path, plan: str) -> No
 
 
 async def test_what_other_agents_make_is_not_made_twice_and_nothing_is_dropped(tmp_path: Path) -> None:
-    plan = MAIN + "README.md\nrun.sh\ntest_reverse_text.py\nrequirements.txt\nnotes/usage.md"
+    plan = MAIN + "readme.md\nrun.sh\ntest_reverse_text.py\nrequirements.txt\nnotes/usage.md"
     documents = {
         "code_file:requirements.txt": "```text\nrequests\n```",
         "code_file:notes/usage.md": "# Usage\n\nRun it with python.\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -36,8 +37,8 @@ ACTING_NAMES: tuple[tuple[str, str], ...] = (
     (".tmux.conf", _SHELL_START),
     (".screenrc", _SHELL_START),
     ("conftest.py", "pytest runs it before every test"),
-    ("sitecustomize.py", _PYTHON_START),
-    ("usercustomize.py", _PYTHON_START),
+    ("sitecustomize.*", _PYTHON_START),
+    ("usercustomize.*", _PYTHON_START),
     ("*.pth", _PYTHON_START),
     ("*.egg-link", _PYTHON_START),
     ("pyvenv.cfg", "it makes the folder an environment whose programs tools run"),
@@ -124,6 +125,8 @@ ACTING_FOLDERS: tuple[tuple[str, str], ...] = (
     (".venv", _PROGRAMS),
     ("venv", _PROGRAMS),
     ("node_modules", "Node loads it in the place of real packages"),
+    ("sitecustomize", _PYTHON_START),
+    ("usercustomize", _PYTHON_START),
     ("site-packages", _PYTHON_START),
     ("__pycache__", "Python runs it in the place of the source beside it"),
 )
@@ -167,6 +170,16 @@ ACTING_SCRIPTS: dict[str, tuple[str, frozenset[str]]] = {
 """Files whose scripts of these names are run by installing."""
 
 
+PYTEST_SETTINGS = frozenset({"pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
+"""Files that may hold options of every test run."""
+
+_ADDED_OPTIONS = re.compile(r"^[ \t]*addopts[ \t]*=(.*(?:\n[ \t]+\S.*|\n[ \t]*[\"'\]].*)*)", re.MULTILINE)
+_TELLING_OPTION = re.compile(
+    r"(?:^|[\s\"'\[,=])(-[pkmco](?![\w-]{2,})|--(?:ignore|ignore-glob|deselect|co|collect-only|rootdir|confcutdir|override-ini"
+    r"|pyargs|lf|last-failed|noconftest|maxfail)(?![\w-]))"
+)
+
+
 def acting_name(path: str) -> str | None:
     """Return what acts on a file because of where it is, or None."""
     folded = PurePosixPath(path.casefold())
@@ -176,11 +189,22 @@ def acting_name(path: str) -> str | None:
 
 def acts_unasked(path: str, text: str) -> str | None:
     """Return why a file may not be put where it belongs before the user has seen it, or None."""
-    return acting_name(path) or _install_script(path, text) or script_danger(path, text)
+    return acting_name(path) or _install_script(path, text) or _test_options(path, text) or script_danger(path, text)
 
 
 def _first(table: Iterable[tuple[str, str]], name: str) -> str | None:
     return next((why for pattern, why in table if fnmatchcase(name, pattern)), None)
+
+
+def _test_options(path: str, text: str) -> str | None:
+    """Return what settings of pytest would do to every test run, or None."""
+    if PurePosixPath(path.casefold()).name not in PYTEST_SETTINGS:
+        return None
+    for options in _ADDED_OPTIONS.finditer(text):
+        found = _TELLING_OPTION.search(options[1])
+        if found is not None:
+            return f"pytest obeys its option {found[1]} at every run, which loads code or leaves tests out"
+    return None
 
 
 def _install_script(path: str, text: str) -> str | None:

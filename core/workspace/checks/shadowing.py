@@ -11,7 +11,7 @@ TEST_RUNNER_MODULES = frozenset(
 """What a test run imports besides the standard library: with one of these in its folder, no test proves anything."""
 
 _HARMLESS = frozenset({"test", "tests"})  # a folder of tests is called so everywhere, and nothing imports Python's own
-_SOURCE_ROOTS = frozenset({"src", "lib", "app", "scripts", "bin", "tests", "test"})
+_SOURCE_ROOTS = frozenset({"src", "scripts", "bin", "tests", "test"})
 _MODULE_SUFFIXES = frozenset({".py", ".pyi", ".pyc", ".pyw", ".so", ".pyd"})
 
 

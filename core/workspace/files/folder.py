@@ -29,11 +29,10 @@ from core.workspace.files.tree import (
     open_root,
     remove_leftovers,
 )
-from core.workspace.files.versions import Versions
+from core.workspace.files.versions import Versions, holds, is_as_written
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 200
-MAX_KEPT_BYTES = 64 * 1024 * 1024  # a file of the user's that we compare with before it is replaced
 
 HELD_PARTS = (".quintet", "held")
 HELD_SUFFIX = ".held"  # so that no tool knows it by its name, wherever it looks
@@ -214,32 +213,18 @@ class OutputFolder:
             present = opened.status(name.name)
             if present is not None and (stat.S_ISLNK(present.st_mode) or is_junction(present)):
                 raise _link(name)
-            if self._holds(opened, name.name, present, content):
+            if holds(opened, name.name, present, content):
                 version, kept = self._versions.kept(name) + 1, ""
             else:
+                ours = self._manifest.files.get(str(name))
                 version, kept = self._versions.put(
-                    opened, name, content, is_ours=lambda: self._is_as_written(opened, name)
+                    opened, name, content, is_ours=lambda: ours is not None and is_as_written(opened, name.name, ours)
                 )
         digest = hashlib.sha256(content).hexdigest()
         entry = replace(entry, path=str(name), sha256=digest, bytes=len(content), version=version, kept=kept)
         self._manifest.files[str(name)] = entry
         self._store_manifest()
         return entry
-
-    def _is_as_written(self, opened: OpenFolder, name: PurePosixPath) -> bool:
-        """Tell whether a file is the one that the manifest speaks of, and not one that the user made or changed."""
-        entry = self._manifest.files.get(str(name))
-        if entry is None:
-            return False
-        try:
-            return hashlib.sha256(opened.read(name.name, limit_bytes=MAX_KEPT_BYTES)).hexdigest() == entry.sha256
-        except (OSError, ArtifactError):
-            return False
-
-    def _holds(self, opened: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
-        if present is None or not stat.S_ISREG(present.st_mode) or present.st_size != len(content):
-            return False
-        return opened.read(name, limit_bytes=MAX_KEPT_BYTES) == content
 
     def _store_manifest(self) -> None:
         content = self._manifest.to_json().encode(errors="replace")

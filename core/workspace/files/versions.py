@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -10,9 +12,11 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from core.errors import ArtifactError
+from core.workspace.files.manifest import WrittenFile
 from core.workspace.files.tree import OpenFolder
 
 VERSION_PARTS = (".quintet", "versions")
+MAX_COMPARED_BYTES = 64 * 1024 * 1024  # a file of the user's that we compare with before it is replaced
 
 
 class FolderOpener(Protocol):
@@ -67,3 +71,18 @@ class Versions:
                 versions.remove(kept)  # the original is still in its place
                 raise
         return version + 1, "" if was_ours else "/".join((*VERSION_PARTS, f"{name}.{version}"))
+
+
+def holds(opened: OpenFolder, name: str, present: os.stat_result | None, content: bytes) -> bool:
+    """Tell whether a file has this content already."""
+    if present is None or not stat.S_ISREG(present.st_mode) or present.st_size != len(content):
+        return False
+    return opened.read(name, limit_bytes=MAX_COMPARED_BYTES) == content
+
+
+def is_as_written(opened: OpenFolder, name: str, entry: WrittenFile) -> bool:
+    """Tell whether a file is the one that the manifest speaks of, and not one that the user made or changed."""
+    try:
+        return hashlib.sha256(opened.read(name, limit_bytes=MAX_COMPARED_BYTES)).hexdigest() == entry.sha256
+    except (OSError, ArtifactError):
+        return False

@@ -34,6 +34,8 @@ from core.workspace.checks.shadowing import shadowed_module
         "all.code-workspace",
         "sitecustomize.py",
         "src/usercustomize.py",
+        "sitecustomize/__init__.py",
+        "sitecustomize.pyc",
         "evil.pth",
         "conftest.py",
         "tests/Conftest.py",
@@ -116,6 +118,30 @@ def test_a_script_that_installing_runs_acts(name: str, script: str, acts: bool) 
 @pytest.mark.parametrize("text", ["[]", "{", '{"scripts": 3}', '{"scripts": ["postinstall"]}', "[" * 100_000])
 def test_a_package_file_of_any_shape_is_read(text: str) -> None:
     assert acts_unasked("package.json", text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "acts"),
+    [
+        ("pytest.ini", "[pytest]\naddopts = -p evil\n", True),
+        ("pytest.ini", "[pytest]\naddopts =\n    -q\n    --deselect tests/test_a.py::test_b\n", True),
+        ("pytest.ini", "[pytest]\naddopts = -k 'not slow'\n", True),
+        ("setup.cfg", "[tool:pytest]\naddopts = --ignore=tests\n", True),
+        ("tox.ini", "[pytest]\naddopts = --collect-only\n", True),
+        ("pyproject.toml", '[tool.pytest.ini_options]\naddopts = ["-q", "-p", "evil"]\n', True),
+        ("pyproject.toml", '[tool.pytest.ini_options]\naddopts = [\n    "-q",\n    "--ignore=a",\n]\n', True),
+        (
+            "pyproject.toml",
+            '[tool.pytest.ini_options]\naddopts = "-q --strict-markers -ra"\ntestpaths = ["tests"]\n',
+            False,
+        ),
+        ("pytest.ini", "[pytest]\naddopts = -q --cov=app\npythonpath = .\n", False),
+        ("pyproject.toml", '[project]\nname = "x"\n[tool.other]\nargs = ["-p"]\n', False),
+        ("notes.ini", "[pytest]\naddopts = -p evil\n", False),
+    ],
+)
+def test_options_that_load_code_or_leave_tests_out_act(name: str, text: str, acts: bool) -> None:
+    assert (acts_unasked(name, text) is not None) == acts
 
 
 def test_a_script_of_a_package_is_looked_at_too() -> None:
@@ -291,6 +317,7 @@ def test_a_script_of_endless_lines_is_read_to_its_end(text: str) -> None:
         ("test/test_app.py", None),
         ("tests/__init__.py", None),
         ("todo/types.py", None),
+        ("app/types.py", None),
         ("src/todo/logging.py", None),
         ("json/data.json", None),
         ("random.md", None),
