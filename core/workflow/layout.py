@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -91,7 +92,7 @@ def layout_of(task: str, source_folder: Path | None) -> Layout:
     if source_folder is None:
         return plain
     paths = [path for path, _ in read_sources(source_folder, LISTED_SOURCE_BYTES).files]
-    named = [path for path in paths if path in task or Path(path).name in task.split()]
+    named = [path for path in paths if _names(task, path) or _names(task, Path(path).name)]
     own = [path for path in paths if path.endswith(plain.suffixes)]
     if named:
         return layout_for(task, source=named[0])
@@ -126,10 +127,29 @@ def layout_for(task: str, *, source: str | None = None) -> Layout:
         module=module,
         source=main,
         test=test,
-        run_command=Template(language.run_command).substitute(commands),
-        test_command=Template(language.test_command).substitute(commands),
+        run_command=_command(language.run_command, commands),
+        test_command=_command(language.test_command, commands),
         suffixes=language.suffixes,
     )
+
+
+def _names(task: str, path: str) -> bool:
+    """Tell whether a task names a file, in a script without spaces too, and not only another whose name ends with it."""
+    apart = r"(?<![A-Za-z0-9_-])(?<![A-Za-z0-9_-]\.)" if "/" in path else r"(?<![A-Za-z0-9_/-])(?<![A-Za-z0-9_-]\.)"
+    return re.search(rf"(?:{apart}|(?<![\w./])\./){re.escape(path)}(?![A-Za-z0-9_-])", task) is not None
+
+
+def _command(template: str, names: Mapping[str, str]) -> str:
+    """Return a command for a shell, the names in it quoted where they need it."""
+    quoted = {name: _quoted(value) for name, value in names.items()}
+    before, shell, script = template.partition("bash -c '")
+    if not shell:
+        return Template(template).substitute(quoted)
+    return f"{before}bash -c {shlex.quote(Template(script.removesuffix(chr(39))).substitute(quoted))}"
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w@%+=:,./-]+", name) else shlex.quote(name)
 
 
 def slug_of(task: str) -> str:

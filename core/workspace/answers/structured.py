@@ -23,7 +23,7 @@ MAX_FINDING_CHARS = 300
 MAX_NAME_WORDS = 4
 
 _DRAWING = re.compile(r"^(?P<lead>(?:[|├└╰┬┌+`\\][─━-]+|[ \t\u00a0│|])*)(?P<rest>.*)$")
-_BULLET = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.):]\s*|\[[ xX]\]\s*)+")
+_BULLET = re.compile(r"^\s*(?:[-*+•]\s+|[・‣▪]\s*|\(?\d{1,2}[.):\u3001\uff0e\uff09]\s*|[①-⑳]\s*|\[[ xX]\]\s*)+")
 _WIDE_SIGNS = "\uff1a\uff0c\uff1b\u3001\u3002\uff08\uff09\u3010\u3011\u300c\u300d\uff5c"
 _LABEL = re.compile(
     r"^(?:(?:file(?:name)?|path|create|add)\s*:?\s+(?=\S+[./])|[^\s\x00-\x7f:]{1,12}\s?[:\uff1a]\s*(?=[`*]*[\w/-]+\.[A-Za-z]))",
@@ -87,7 +87,10 @@ _VERDICT_LINE = re.compile(
 _VERDICT_HEADING = re.compile(r"^\W*(?:final |overall )?verdict\W*$", re.IGNORECASE)
 _BARE_VERDICT = re.compile(rf"^\W*{_VERDICT_WORD}\W*$", re.IGNORECASE)
 _OTHER_CHOICE = re.compile(r"^\W*(?:or|/|\|)?\W*(?:pass|fail)(?:ed|es|s)?\b", re.IGNORECASE)
-_LISTED = re.compile(r"^\s*(?:[-*+•]\s+|\(?\d{1,2}[.)]\s+|finding(?:\s*\d+)?\s*:\s*)(?P<text>.*)$", re.IGNORECASE)
+_LISTED = re.compile(
+    r"^\s*(?:[-*+•]\s+|[・‣▪]\s*|\(?\d{1,2}(?:[.)]\s+|[\u3001\uff0e\uff09]\s*)|[①-⑳]\s*|finding(?:\s*\d+)?\s*:\s*)(?P<text>.*)$",
+    re.IGNORECASE,
+)
 _NOTHING = re.compile(
     r"^\W*(?:none|no (?:findings|issues|problems)(?: found)?|n/?a|nothing|findings?|<.*>|\.\.\.|…)?\W*$", re.IGNORECASE
 )

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.workflow.layout import layout_for, slug_of
+from core.workflow.layout import layout_for, layout_of, slug_of
 from core.workspace.files.paths import safe_relative_path
 from core.workspace.files.portable import portable_path
 
@@ -69,6 +70,39 @@ def test_commands_name_the_files() -> None:
 
     assert layout.run_command == "python reverse_words.py"
     assert layout.test_command == "python -m pytest -q"
+
+
+@pytest.mark.parametrize(
+    ("source", "run_command"),
+    [
+        ("lib/my tool.py", "python 'lib/my tool.py'"),
+        ("提醒.py", "python 提醒.py"),
+        ("$(id).py", "python '$(id).py'"),
+        ("a b.c", "bash -c 'cc -o a_b '\"'\"'a b.c'\"'\"' && ./a_b'"),
+    ],
+)
+def test_a_name_is_quoted_in_a_command_where_it_needs_it(source: str, run_command: str) -> None:
+    assert layout_for("fix it", source=source).run_command == run_command
+
+
+@pytest.mark.parametrize(
+    ("task", "source"),
+    [
+        ("修复parser.go的崩溃", "lib/parser.go"),
+        ("fix lib/parser.go!", "lib/parser.go"),
+        ("fix my parser.go", "lib/parser.go"),
+        ("fix ./lib/parser.go", "lib/parser.go"),
+        ("see /w/lib/parser.go.", "lib/parser.go"),
+        ("fix ./r.go", "r.go"),
+        ("parser.go, not par.r.go", "lib/parser.go"),
+    ],
+)
+def test_a_file_is_named_in_a_task_of_any_script(tmp_path: Path, task: str, source: str) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "parser.go").write_text("package lib\n")
+    (tmp_path / "r.go").write_text("package main\n")
+
+    assert layout_of(task, tmp_path).source == source
 
 
 @given(st.text(max_size=300))

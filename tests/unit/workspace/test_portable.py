@@ -99,6 +99,9 @@ PLANS = [
     ("हिन्दी.py - text", PlannedFile("हिन्दी.py", "text")),
     ("- \U0001f680 launch.py - starts", PlannedFile("launch.py", "starts", "\U0001f680 launch.py")),
     ("con.py - talks", PlannedFile("con_.py", "talks", "con.py")),
+    ("1、提醒.py - 提醒", PlannedFile("提醒.py", "提醒")),
+    ("① main_app.py - 主文件", PlannedFile("main_app.py", "主文件")),
+    ("・main_app.py - 主文件", PlannedFile("main_app.py", "主文件")),
     ("app.py - all", PlannedFile("app.py", "all")),
 ]
 
