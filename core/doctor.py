@@ -20,8 +20,9 @@ from core.clock import SystemClock
 from core.errors import QuintetError
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
+from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
-from core.llm.servers.facts import model_names
+from core.llm.servers.models import chat_models, list_models, model_names
 from core.llm.servers.resolver import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
@@ -152,6 +153,8 @@ async def _models(settings: Settings) -> list[Finding]:
         source = EndpointSource(settings, pool=pool, clock=clock, log_folder=Path(folder))
         try:
             found = [await _model(settings, source, pool, Path(folder))]
+            if source.model_note:
+                found.append(Finding("note", "model", source.model_note))
             for number, fallback in enumerate(settings.llm.fallbacks, start=1):
                 finding = await _fallback(settings, fallback, pool)
                 grade: Grade = "note" if finding.grade == "missing" else finding.grade
@@ -196,26 +199,24 @@ async def _embedded(settings: Settings, folder: Path) -> Finding:
 
 async def _answers(pool: ClientPool, endpoint: Endpoint, names_of_settings: tuple[str, str, str]) -> Finding:
     """Ask a server for its models; the names of address, key and model are for the hints."""
-    import openai
-
     host, model = endpoint.host, endpoint.model
     address, key, model_name = names_of_settings
-    client = await pool.client(endpoint)
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-            # Raw: the SDK takes a web page for a list of models and trips over it.
-            response = await client.models.with_raw_response.list()
-            names = model_names(response.text)
-    except openai.APIStatusError as error:
-        hint = f"check {key if error.status_code in (401, 403) else address}"
-        return Finding("missing", "model", f"{host} answers with status {error.status_code} - {hint}")
-    except (openai.OpenAIError, TimeoutError) as error:
-        return Finding("missing", "model", f"{host} does not answer ({type(error).__name__}) - check {address}")
-    if names is None:
+        models = await list_models(pool, endpoint, ANSWER_TIMEOUT_SECONDS)
+    except Fault as fault:
+        if (status := fault.error.status) is not None:
+            hint = f"check {key if status in (401, 403) else address}"
+            return Finding("missing", "model", f"{host} answers with status {status} - {hint}")
+        hint = fault.hint if fault.hint != fault.rule.hint else f"check {address}"
+        return Finding("missing", "model", f"{fault.message} - {hint}")
+    except TimeoutError:
+        return Finding("missing", "model", f"{host} does not answer in time - check {address}")
+    if models is None:
         why = f"what {host} answers is no list of models - check {address}: most end in /v1"
         return Finding("missing", "model", why)
+    names = model_names(models)
     if names and model not in names:
-        some = plain_line(", ".join(names[:5]), limit=NAMES_MAX_CHARACTERS)
+        some = plain_line(", ".join(model_names(chat_models(models) or models)[:5]), limit=NAMES_MAX_CHARACTERS)
         return Finding("missing", "model", f"{host} does not offer {model!r} - set {model_name} to one of: {some}")
     return Finding("ok", "model", f"{model} at {host}")
 

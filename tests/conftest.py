@@ -21,6 +21,7 @@ _FOREIGN = ("LLM_", "OPENAI_", "TEXTUAL", "QUINTET_", "OTEL_", "SENTRY_", "DATAD
 _FOREIGN_NAMES = frozenset({
     "NO_COLOR", "FORCE_COLOR", "COLORTERM",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
     *field_by_variable(),
 })  # fmt: skip
 

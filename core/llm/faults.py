@@ -224,8 +224,8 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
     Attributes:
         kind: which one of the closed list, or a bug of ours.
         rule: how this kind is treated.
-        action: what is done about it: the rule's action, unless the server asks for more than a call may wait.
-        outcome: what the breaker counts.
+        action: what is done about it: the rule's action, unless what was seen will not change by another attempt.
+        outcome: what the breaker counts: the rule's outcome, unless the server is not at fault.
         message: one line: what happened and at which endpoint.
         hint: what the user can do.
         error: what the server said; empty if it said nothing.
@@ -238,6 +238,7 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
         *,
         detail: str = "",
         action: FaultAction | None = None,
+        outcome: AttemptOutcome | None = None,
         hint: str | None = None,
         error: ServerError = ServerError(),
     ) -> None:
@@ -247,7 +248,7 @@ class Fault(Exception):  # noqa: N818 - a fault that callers outside core.llm ne
         self.message = f"{message}: {detail}" if detail else message
         super().__init__(self.message)
         self.action: FaultAction = action or rule.action
-        self.outcome: AttemptOutcome = rule.outcome
+        self.outcome: AttemptOutcome = outcome or rule.outcome
         self.hint = rule.hint if hint is None else hint
         self.error = error
 

@@ -127,7 +127,10 @@ class RunLifecycle:
         )
         cut = "" if run.task_in_prompts == self._request.task else TASK_CUT
         for warning in dict.fromkeys(
-            filter(None, (deps.source.key_warning, deps.source.status().note, cut, *run.folder_notes))
+            filter(
+                None,
+                (deps.source.key_warning, deps.source.status().note, deps.source.model_note, cut, *run.folder_notes),
+            )
         ):
             deps.emit(Warned(**run.stamp(), message=warning, hint=""))
         run.tell_trouble(run.session.trouble)

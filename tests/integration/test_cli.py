@@ -612,7 +612,10 @@ async def test_the_doctor_looks_at_profile_fallbacks_and_exporters(tmp_path: Pat
     assert "ok      profile: staging  (command line profile)" in ended.out
     assert f"ok      fallback 1: second at 127.0.0.1:{server.port}" in ended.out
     assert f"note    fallback 2: 127.0.0.1:{server.port} does not offer 'third' - set model to one of" in ended.out
-    assert "note    fallback 3: 127.0.0.1:9 does not answer (APIConnectionError) - check base_url" in ended.out
+    assert (
+        "note    fallback 3: cannot connect to 127.0.0.1:9: All connection attempts failed - check base_url"
+        in ended.out
+    )
     assert "ok      telemetry.metrics_port: 9464  (environment variable METRICS_PORT)" in ended.out
     assert "ok      telemetry.sentry_dsn: ***  (environment variable SENTRY_DSN)" in ended.out
     assert "publickey" not in ended.out + ended.err
@@ -679,3 +682,62 @@ async def test_the_doctor_survives_whatever_the_address_answers(tmp_path: Path, 
     assert complaint in ended.out
     assert "Traceback" not in ended.err
     assert "\x1b" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"ALL_PROXY": "socks4://me:swordfish@127.0.0.1:1080"}, "ALL_PROXY=socks4://***@127.0.0.1:1080 has the scheme"),
+        ({"https_proxy": "127.0.0.1:99999"}, "https_proxy=http://127.0.0.1:99999 is no address"),
+        ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "SSL_CERT_FILE=/nowhere/ca.pem cannot be read"),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR=/nowhere is no folder that can be read"),
+    ],
+    ids=["scheme", "port", "file", "folder"],
+)
+async def test_what_the_network_surroundings_forbid_is_told_once_by_run_and_doctor(
+    tmp_path: Path, variables: Mapping[str, str], complaint: str
+) -> None:
+    variables = {"LLM_BASE_URL": "https://llm.example.org/v1", "LLM_MODEL": "m", **variables}
+
+    ended = await quintet(tmp_path, "run", "x", variables=variables)
+    examined = await quintet(tmp_path, "doctor", variables=variables)
+
+    assert (ended.code, ended.out, ended.err.count(complaint)) == (2, "", 1)
+    assert (examined.code, examined.out.count(f"MISSING model: {complaint}")) == (1, 1)
+    for told in (ended.err, examined.out, examined.err):
+        assert "Traceback" not in told
+        assert "unexpected error" not in told
+        assert "swordfish" not in told
+
+
+async def test_a_broken_proxy_does_not_come_between_us_and_this_machine(tmp_path: Path) -> None:
+    broken = {"ALL_PROXY": "socks5://127.0.0.1:9", "HTTP_PROXY": "x://", "SSL_CERT_FILE": "/nowhere"}
+    async with served(tmp_path) as (_, variables):
+        ended = await quintet(tmp_path, "run", "Reverse a text", variables={**variables, **broken})
+
+    assert ended.code == 0
+
+
+async def test_the_model_that_is_taken_when_none_is_set_is_told_once(tmp_path: Path) -> None:
+    told = "no model is set: chat-a is taken, the first for chat at"
+    async with served(tmp_path) as (server, variables):
+        server.models = ("text-embedding-3-small", "whisper-1", "chat-a", "chat-b")
+        del variables["LLM_MODEL"]
+        ended = await quintet(tmp_path, "run", "Reverse a text", variables=variables)
+        examined = await quintet(tmp_path, "doctor", variables=variables)
+
+    assert (ended.code, ended.err.count(told)) == (0, 1)
+    assert "set LLM_MODEL to choose; it also offers chat-b" in ended.err
+    assert {request.body["model"] for request in server.journal} == {"chat-a"}
+    assert examined.out.count(told) == 1
+
+
+async def test_a_server_without_a_model_for_chat_is_refused_when_none_is_set(tmp_path: Path) -> None:
+    async with served(tmp_path) as (server, variables):
+        server.models = ("nomic-embed-text", "bge-reranker-v2-m3")
+        del variables["LLM_MODEL"]
+        ended = await quintet(tmp_path, "run", "Reverse a text", variables=variables)
+
+    assert (ended.code, server.journal) == (1, [])
+    assert "none that 127.0.0.1" in ended.err
+    assert "looks like one for chat: nomic-embed-text, bge-reranker-v2-m3 - set LLM_MODEL" in ended.err

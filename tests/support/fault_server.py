@@ -29,6 +29,7 @@ Then = Literal["keep", "close", "reset", "hold", "repeat", "flood"]
 
 REPEAT_EVERY_SECONDS = 0.01
 LOOKUP_PATHS = frozenset({"/tokenize", "/apply-template"})  # POSTs that ask for no completion
+TLS_HANDSHAKE = 0x16  # the first byte of a client that wants TLS
 DONE = b"data: [DONE]\n\n"
 
 
@@ -178,7 +179,7 @@ class FaultServer(LoopbackServer):
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}/v1"
 
     def script(self, steps: Iterable[Step], *, model: str | None = None) -> None:
         """Set what happens to the next requests, or to those for one model."""
@@ -258,6 +259,10 @@ class FaultServer(LoopbackServer):
 async def _read_request(
     reader: asyncio.StreamReader, early: bytearray, connection: int, reused: bool
 ) -> RecordedRequest:
+    if not early:
+        early += await reader.readexactly(1)
+    if early[0] == TLS_HANDSHAKE:
+        raise ConnectionError("servers that do not speak TLS hang up on it")
     head = (bytes(early) + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     early.clear()
     method, path, _ = head[0].split(" ", 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -17,11 +18,13 @@ class LoopbackServer:
     """Use it as an async context manager; what goes wrong in `_converse`, lost connections apart, is raised at the end.
 
     Attributes:
+        tls: with it, it speaks TLS.
         open_connections: how many clients are connected now.
         connections: how many have been in all.
     """
 
     port: int = field(default=0, init=False)
+    tls: ssl.SSLContext | None = field(default=None, kw_only=True)
     open_connections: int = field(default=0, init=False)
     connections: int = field(default=0, init=False)
     _server: asyncio.Server | None = field(default=None, init=False)
@@ -47,7 +50,7 @@ class LoopbackServer:
 
     async def come_back(self) -> None:
         """Listen again at the same address."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=BUFFER_BYTES)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=BUFFER_BYTES, ssl=self.tls)
 
     async def __aenter__(self) -> Self:
         await self.come_back()  # to a port that the system chooses

@@ -118,7 +118,9 @@ async def run_attempt(
         fault = Fault(exceeded.kind, endpoint, detail=exceeded.detail)
     except _transport_errors() as error:
         received = events.first_token_seconds is not None or trace.answered
-        fault = classify_exception(error, endpoint, clock.now(), received=received, reused=trace.reused)
+        fault = classify_exception(
+            error, endpoint, clock.now(), received=received, reused=trace.reused, in_tls=trace.in_tls
+        )
     else:
         if decoder.fault is None:
             return _completion_of(decoder, endpoint, events)

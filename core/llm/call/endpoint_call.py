@@ -21,10 +21,12 @@ from core.llm.call.fitted_request import FittedRequest
 from core.llm.call.retry_decision import FailedAttempt, NextAttempt, RetryDecision
 from core.llm.call.services import CallServices, RouteEndpoint
 from core.llm.endpoint import Endpoint
+from core.llm.errors.connection_fault import wrong_scheme
 from core.llm.faults import Fault, clean_detail
+from core.llm.http.plain_or_tls import only_speaks_tls
 from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest, request_body
-from core.llm.servers.facts import offered_models
+from core.llm.servers.models import offered_models
 from core.resilience.retry import WaitBackoff
 from core.telemetry.logs import log
 
@@ -172,7 +174,7 @@ class EndpointCall:
                         clock=services.clock,
                     )
                 except Fault as seen:
-                    fault = self._decision.counted_fault(seen, endpoint)
+                    fault = await self._explained(self._decision.counted_fault(seen, endpoint))
                     lease.succeeded = {"success": True, "failure": False, "neutral": None}[fault.outcome]
                     if fault.is_overload:
                         self._server.overloaded(began_at, services.clock.monotonic())
@@ -186,6 +188,15 @@ class EndpointCall:
         self._server.has_answered = True
         self._server.gate.succeeded()
         return completion
+
+    async def _explained(self, fault: Fault) -> Fault:
+        """Return what a fault is really about: a server that wants https just hangs up on a request in the clear."""
+        server, endpoint = self._server, self.endpoint
+        if fault.kind != "disconnected" or server.has_answered:
+            return fault
+        if server.speaks_tls is None:
+            server.speaks_tls = await only_speaks_tls(endpoint)
+        return wrong_scheme(endpoint) if server.speaks_tls else fault
 
     def _correct_rate(self, reserved_tokens: int, usage: ReportedUsage | None) -> None:
         """Replace the tokens that were reserved for a request by those it has used, where that is known."""

@@ -11,6 +11,7 @@ from typing import Any
 from core.kinds import BugKind, FaultKind, bug_kind
 from core.llm.endpoint import Endpoint
 from core.llm.errors.blamed_request import blames_request
+from core.llm.errors.connection_fault import connection_fault, wrong_scheme
 from core.llm.errors.refused_window import refused_window
 from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import Adaptation, Fault, ServerError, clean_detail, fault_rule
@@ -30,6 +31,11 @@ _SYSTEM_ROLE = re.compile(
 )
 _DEAD_MODEL = re.compile(  # LM Studio reports with status 400 that the model is gone
     r"model (?:has )?(?:crashed|(?:was )?unloaded|(?:is )?not loaded)|process has terminated|unexpectedly stopped",
+    re.IGNORECASE,
+)
+_WANTS_TLS = re.compile(  # nginx, Go, Apache, HAProxy, Envoy
+    r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|"
+    r"plain HTTP to an SSL-enabled|combination of host and port requires TLS",
     re.IGNORECASE,
 )
 _KIND_BY_TYPE: dict[str, FaultKind] = {
@@ -71,7 +77,13 @@ _KIND_BY_STATUS: dict[int, FaultKind] = {
 
 
 def classify_exception(
-    error: BaseException, endpoint: Endpoint, now: datetime, *, received: bool = False, reused: bool = False
+    error: BaseException,
+    endpoint: Endpoint,
+    now: datetime,
+    *,
+    received: bool = False,
+    reused: bool = False,
+    in_tls: bool = False,
 ) -> Fault:
     """Name the fault behind an exception of the SDK or of its HTTP library.
 
@@ -81,6 +93,7 @@ def classify_exception(
         now: the wall clock, for a Retry-After that is a date.
         received: whether a part of the body had come.
         reused: whether the request went out on a connection that had served another one.
+        in_tls: whether the connection was open, and its TLS had begun, but the request had not been sent.
     """
     import httpx2
     import openai
@@ -93,7 +106,7 @@ def classify_exception(
     if isinstance(cause, httpx2.PoolTimeout):
         kind = "pool_timeout"
     elif isinstance(cause, httpx2.ConnectTimeout):
-        kind = "connect_timeout"
+        return connection_fault("connect_timeout", cause, endpoint, in_tls=in_tls)
     elif isinstance(cause, httpx2.TimeoutException):
         kind = "read_timeout"
     elif isinstance(cause, httpx2.TooManyRedirects | httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
@@ -101,7 +114,7 @@ def classify_exception(
     elif isinstance(cause, httpx2.DecodingError):
         kind = "malformed"
     elif isinstance(cause, httpx2.ConnectError | httpx2.ProxyError):
-        kind = "connect"
+        return connection_fault("connect", cause, endpoint)
     elif isinstance(cause, httpx2.HTTPError | openai.APIConnectionError):
         kind = "cut" if received else "stale_connection" if reused else "disconnected"
     elif isinstance(cause, openai.APIError):
@@ -146,6 +159,8 @@ def classify_answer(
         window=window,
     )
     detail = clean_detail(message, endpoint.api_key)
+    if code == 400 and _WANTS_TLS.search(text) and endpoint.base_url.startswith("http:"):
+        return wrong_scheme(endpoint)
     if code is not None and 300 <= code < 400:
         location = clean_detail(headers.get("location", "an address it did not name"), endpoint.api_key)
         hint = "set LLM_BASE_URL to the address it redirects to"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.addresses import needs_no_proxy
+from core.addresses import server_of
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint
 from core.llm.faults import clean_detail
+from core.llm.http.certificates import trusting_context
+from core.llm.http.proxy import Proxy, proxy_before
+from core.redaction import MASK
+from core.text.sanitize import printable_line
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -24,16 +29,18 @@ if TYPE_CHECKING:
 LOCAL_KEEPALIVE_SECONDS = 2.5  # llama.cpp closes idle connections after 5 s; we must be the first
 REMOTE_KEEPALIVE_SECONDS = 15.0
 MAX_WHOLE_BODY_BYTES = 8 * 1024 * 1024  # the tokens of a long prompt, as a server lists them, take some megabytes
+MAX_SHOWN_CHARS = 120
 NO_KEY = "none"  # servers without a key ignore it; without it the SDK would take one from the environment
 
 
 class ConnectionTrace:
     """What happened on the wire to one request."""
 
-    __slots__ = ("answered", "connected", "sent")
+    __slots__ = ("answered", "connected", "has_begun_tls", "sent")
 
     def __init__(self) -> None:
         self.connected = False
+        self.has_begun_tls = False
         self.sent = False
         self.answered = False
 
@@ -42,9 +49,16 @@ class ConnectionTrace:
         """Whether the request went out on a connection that had served another one."""
         return self.sent and not self.connected
 
+    @property
+    def in_tls(self) -> bool:
+        """Whether the connection was open, and its TLS had begun, when no request had been sent yet."""
+        return self.has_begun_tls and not self.sent
+
     async def __call__(self, name: str, _info: object) -> None:
         if name.endswith(".connect_tcp.started"):
             self.connected = True
+        elif name.endswith(".start_tls.started"):
+            self.has_begun_tls = True
         elif name.endswith(".send_request_headers.started"):
             self.sent = True
         elif name.endswith(".receive_response_headers.complete"):
@@ -116,15 +130,19 @@ async def bound_body(response: httpx2.Response) -> None:
 
 
 def load_sdk(base_url: str) -> SSLContext:
-    """Import the SDK and return what a client of that address needs; takes half a second the first time."""
+    """Import the SDK and return what a client of that address needs; takes half a second the first time.
+
+    Raises:
+        UsageError: the certificates that the environment names cannot be used.
+    """
     import ssl
 
-    import httpx2
     import openai
 
     _ = openai.AsyncOpenAI.chat  # loads the resource module, which is lazy
-    if urlsplit(base_url).scheme == "https":
-        return httpx2.create_ssl_context()
+    proxy = proxy_before(base_url)
+    if urlsplit(base_url).scheme == "https" or (proxy is not None and proxy.url.startswith("https:")):
+        return trusting_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # holds no certificates, and is never used
 
 
@@ -134,35 +152,45 @@ def make_client(
     """Return a new client, which calls `begin_request` when somebody who holds it makes a request of his own.
 
     Raises:
-        UsageError: the address, or the proxy that the environment names, cannot be used.
+        UsageError: the address, or what the environment says about the way to it, cannot be used.
     """
     import httpx2
+    import openai
 
+    proxy = proxy_before(endpoint.base_url)
     try:
-        return _build_client(endpoint, ssl_context, max_connections, begin_request)
-    except (httpx2.InvalidURL, ValueError) as wrong:
+        return _build_client(endpoint, ssl_context, proxy, max_connections, begin_request)
+    except (httpx2.InvalidURL, ValueError, ImportError, OSError, openai.OpenAIError) as wrong:
+        subject = f"{proxy}, or the address {endpoint.host}," if proxy is not None else f"the address {endpoint.host}"
         raise UsageError(
-            f"the address {endpoint.host}, or the proxy for it, cannot be used "
-            f"({clean_detail(str(wrong), endpoint.api_key)})",
-            hint="check LLM_BASE_URL and the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)",
+            f"{subject} cannot be used ({clean_detail(str(wrong), endpoint.api_key)})",
+            hint=f"check LLM_BASE_URL{f' and {proxy.variable}' if proxy is not None else ''}",
         ) from None
 
 
 def _build_client(
-    endpoint: Endpoint, ssl_context: SSLContext, max_connections: int, begin_request: Callable[[], RequestEnd]
+    endpoint: Endpoint,
+    ssl_context: SSLContext,
+    proxy: Proxy | None,
+    max_connections: int,
+    begin_request: Callable[[], RequestEnd],
 ) -> AsyncOpenAI:
     import httpx2
     import openai
 
     from core.llm.http.counting_client import CountingClient
 
+    own_headers = _is_meant_for_variables_of_sdk(endpoint.base_url)
+    if own_headers:
+        _check_variables_of_sdk()
     keepalive = LOCAL_KEEPALIVE_SECONDS if endpoint.is_local else REMOTE_KEEPALIVE_SECONDS
     http_client = CountingClient(
         begin_request=begin_request,
         is_counted=_is_callers_own,
         verify=ssl_context,
         follow_redirects=False,  # a redirected POST would become a GET without its body
-        trust_env=not needs_no_proxy(endpoint.base_url),  # a proxy must not catch 127.0.0.1
+        trust_env=False,  # the environment was read before: a variable for other servers must not break this client
+        proxy=None if proxy is None else httpx2.Proxy(proxy.url, ssl_context=_context_of(proxy, ssl_context)),
         limits=httpx2.Limits(
             max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=keepalive
         ),
@@ -174,7 +202,31 @@ def _build_client(
         max_retries=0,  # our own loop is the only one that retries
         http_client=http_client,
     )
-    if urlsplit(endpoint.base_url).hostname != "api.openai.com":
-        client.organization = None  # the SDK reads it from the environment; it must not reach other servers
+    if not own_headers:
+        # The SDK reads them from the environment; they must not reach other servers.
+        client.organization = None
         client.project = None
+        client._custom_headers = {}
     return client
+
+
+def _context_of(proxy: Proxy, ssl_context: SSLContext) -> SSLContext | None:
+    return ssl_context if proxy.url.startswith("https:") else None
+
+
+def _is_meant_for_variables_of_sdk(base_url: str) -> bool:
+    """Return whether OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS are about this server."""
+    theirs = os.environ.get("OPENAI_BASE_URL", "")
+    return urlsplit(base_url).hostname == "api.openai.com" or (
+        bool(theirs) and server_of(theirs) == server_of(base_url) != ""
+    )
+
+
+def _check_variables_of_sdk() -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS"):
+        value = os.environ.get(name, "")
+        lines = value.split("\n") if name == "OPENAI_CUSTOM_HEADERS" else [value]
+        if all(line.strip("\r").isascii() and line.strip("\r").isprintable() for line in lines):
+            continue
+        shown = MASK if name == "OPENAI_CUSTOM_HEADERS" else printable_line(value, MAX_SHOWN_CHARS)
+        raise UsageError(f"{name}={shown} holds characters that no header can carry", hint="correct it, or unset it")

@@ -17,6 +17,7 @@ from core.llm.endpoint import Endpoint
 from core.llm.http.client import uncounted_question
 from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
+from core.llm.servers.models import decoded_models
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 FACTS_TIMEOUT_SECONDS = 1.5
 HEALTH_TIMEOUT_SECONDS = 3.0
 COUNT_TIMEOUT_SECONDS = 3.0
-LIST_TIMEOUT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1 << 22  # the tokens of the longest prompt that is worth counting; a longer answer is not read
 MAX_SLOTS = 1024
 MIN_CONTEXT_TOKENS = 256  # what is below is a mistake, and would spoil every prompt
@@ -177,7 +177,7 @@ def _facts_of_props(body: object) -> ServerFacts:
 
 
 def _facts_of_models(body: object, model: str) -> ServerFacts:
-    for entry in listed_models(body) or ():
+    for entry in decoded_models(body) or ():
         if entry.get("id") == model and entry.get("owned_by") == "vllm":
             return ServerFacts(context_tokens=_context(entry.get("max_model_len")), tokenizer="vllm")
     return ServerFacts()
@@ -194,38 +194,3 @@ def _context(value: object) -> int | None:
 def _between(value: object, least: int, most: float = inf) -> int | None:
     """Return a whole number as it is, anything else or beyond the bounds as None."""
     return value if type(value) is int and least <= value <= most else None
-
-
-async def offered_models(pool: ClientPool, endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the names of the models of a server in its own order; empty if it does not list them within 3 s."""
-    import httpx2
-    import openai
-
-    client = await pool.client(endpoint)
-    try:
-        async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
-            with uncounted_question():
-                response = await client.models.with_raw_response.list()
-    except (TimeoutError, openai.OpenAIError, httpx2.HTTPError):
-        return ()
-    return model_names(response.text) or ()
-
-
-def model_names(text: str) -> tuple[str, ...] | None:
-    """Return the names in a server's list of models; None when the text is no such list."""
-    try:
-        entries = listed_models(json.loads(text))
-    except (ValueError, RecursionError):
-        return None
-    if entries is None:
-        return None
-    names = [entry.get("id") for entry in entries]
-    return tuple(name for name in names if isinstance(name, str))
-
-
-def listed_models(body: object) -> tuple[dict[str, Any], ...] | None:  # JSON of a foreign server
-    """Return the entries of a decoded list of models; None when it is no such list."""
-    entries = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(entries, list):
-        return None
-    return tuple(entry for entry in entries if isinstance(entry, dict))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ from core.llm.endpoint import (
     locality,
     make_endpoint,
 )
-from core.llm.servers.facts import offered_models
+from core.llm.faults import Fault, clean_detail
+from core.llm.servers.models import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
 from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.status import EndpointStatus
 from core.telemetry.logs import log
@@ -32,11 +34,17 @@ DEMO_NOTE = (
     "embedded demo model SmolLM2-135M: real, tiny, often wrong; set LLM_BASE_URL or OPENAI_API_KEY for real work"
 )
 DEMO_NAME = "SmolLM2-135M"
+MAX_SHOWN_MODELS = 5
 OPENAI_DEFAULT_MODEL = "gpt-4o-mini"
 
 
 class EndpointSource:
-    """Resolves where calls go; one embedded server at most, shared by all agents, stopped by `close`."""
+    """Resolves where calls go; one embedded server at most, shared by all agents, stopped by `close`.
+
+    Attributes:
+        key_warning: why a key that is set is not sent; None if it is.
+        model_note: which model was taken, and how to choose, if the settings name none and the server offers several.
+    """
 
     def __init__(self, settings: Settings, *, pool: ClientPool, clock: Clock, log_folder: Path) -> None:
         self._settings = settings
@@ -50,6 +58,7 @@ class EndpointSource:
         self._failure = ""
         self._api_key, self.key_warning = key_for_endpoint(settings)
         self._fallbacks: tuple[Endpoint, ...] | None = None
+        self.model_note = ""
         pool.resolve = self.resolve
 
     @property
@@ -62,7 +71,7 @@ class EndpointSource:
 
         Raises:
             ModelUnavailableError: the embedded model cannot be served, or the server names no model.
-            UsageError: the configured address cannot be used.
+            UsageError: the configured address, or what the environment says about the way to it, cannot be used.
         """
         async with self._lock:
             try:
@@ -78,9 +87,11 @@ class EndpointSource:
 
         Raises:
             ModelUnavailableError: the first endpoint cannot be served, and there is no other.
-            UsageError: an address cannot be used.
+            UsageError: an address, or what the environment says about the way to it, cannot be used.
         """
         fallbacks = self._fallback_endpoints()
+        for fallback in fallbacks:
+            await self._pool.client(fallback)
         try:
             return (await self.resolve(), *fallbacks)
         except ModelUnavailableError as error:
@@ -100,7 +111,11 @@ class EndpointSource:
             note = self._failure or self.key_warning or ""
             return EndpointStatus(without_credentials(base_url), locality(base_url), llm.model or "", state, note)
         return EndpointStatus(
-            self._endpoint.label, self._endpoint.kind, self._endpoint.model, "ready", self.key_warning or ""
+            self._endpoint.label,
+            self._endpoint.kind,
+            self._endpoint.model,
+            "ready",
+            self.key_warning or self.model_note,
         )
 
     async def close(self) -> None:
@@ -134,9 +149,11 @@ class EndpointSource:
         llm = self._settings.llm
         base_url = llm.base_url or OPENAI_BASE_URL
         endpoint = make_endpoint(base_url, llm.model or "", api_key=self._api_key, context_tokens=llm.context_tokens)
+        # Now, and not in the first call of each agent: what stands in the way of a client is told once.
+        await self._pool.client(endpoint)
         if endpoint.model:
             return endpoint
-        model = OPENAI_DEFAULT_MODEL if base_url == OPENAI_BASE_URL else await self._first_model(endpoint)
+        model = OPENAI_DEFAULT_MODEL if base_url == OPENAI_BASE_URL else await self._chosen_model(endpoint)
         return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
 
     def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
@@ -153,14 +170,34 @@ class EndpointSource:
             )
         return self._fallbacks
 
-    async def _first_model(self, endpoint: Endpoint) -> str:
-        """Ask the server for its models: one that serves a single model needs no LLM_MODEL."""
-        names = await offered_models(self._pool, endpoint)
-        if not names:
+    async def _chosen_model(self, endpoint: Endpoint) -> str:
+        """Ask the server for its models, and take the first one for chat: one that serves only one needs no LLM_MODEL."""
+        host = endpoint.host
+        try:
+            models = await list_models(self._pool, endpoint, LIST_TIMEOUT_SECONDS)
+        except Fault as fault:
+            message = f"no model is set, and the models of {host} cannot be asked for: {fault.message}"
+            raise ModelUnavailableError(message, hint=fault.hint) from None
+        except TimeoutError:
+            models = None
+        if not models:
             raise ModelUnavailableError(
-                f"no model is set and {endpoint.host} does not list its models",
-                hint="set LLM_MODEL, and check LLM_BASE_URL",
+                f"no model is set and {host} does not list its models", hint="set LLM_MODEL, and check LLM_BASE_URL"
             )
+        names = model_names(chat_models(models))
+        if not names:
+            offered = _shown(model_names(models), endpoint)
+            raise ModelUnavailableError(
+                f"no model is set, and none that {host} offers looks like one for chat: {offered}",
+                hint="set LLM_MODEL if one of them is",
+            )
+        if len(models) > 1:
+            others = f"; it also offers {_shown(names[1:], endpoint)}" if names[1:] else ""
+            taken = _shown(names[:1], endpoint)
+            self.model_note = (
+                f"no model is set: {taken} is taken, the first for chat at {host} - set LLM_MODEL to choose"
+            )
+            self.model_note += others
         return names[0]
 
     def _embedded_status(self) -> EndpointStatus:
@@ -173,6 +210,11 @@ class EndpointSource:
         if self._server is not None and state in ("starting", "failed"):
             note = self._server.note or note
         return EndpointStatus("embedded model", "embedded", name, state, self._failure or note)
+
+
+def _shown(names: Sequence[str], endpoint: Endpoint) -> str:
+    more = f", and {len(names) - MAX_SHOWN_MODELS} more" if len(names) > MAX_SHOWN_MODELS else ""
+    return clean_detail(", ".join(names[:MAX_SHOWN_MODELS]), endpoint.api_key) + more
 
 
 def _is_small(model_file: ModelFile, context_tokens: int) -> bool:

@@ -81,6 +81,7 @@ class ServerState:
         paused_until: monotonic time before which it takes no request.
         was_away: it could not be reached, or was loading its model: what it reports about itself may have changed.
         has_answered: it has answered a call: when it cannot be reached later on, it is down, and no wrong address.
+        speaks_tls: whether the port of an http address turned out to speak https; None while nobody has looked.
     """
 
     gate: Gate
@@ -89,6 +90,7 @@ class ServerState:
     paused_until: float = float("-inf")
     overloaded_at: float = float("-inf")
     has_answered: bool = False
+    speaks_tls: bool | None = None
     was_away: bool = False
     models: dict[str, ModelState] = field(default_factory=dict)
 

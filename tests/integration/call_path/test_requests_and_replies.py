@@ -122,7 +122,10 @@ async def test_an_unexpected_error_ends_the_call_under_its_own_name(harness: Cal
 
 @pytest.mark.parametrize(
     ("host", "proxy", "words"),
-    [("1.2.3.999", "", "Invalid IPv4 address"), ("example.org", "foo://me:swordfish@10.0.0.1", "proxy")],
+    [
+        ("1.2.3.999", "", "Invalid IPv4 address"),
+        ("example.org", "foo://me:swordfish@10.0.0.1", "HTTP_PROXY=foo://***@"),
+    ],
     ids=["address", "proxy"],
 )
 async def test_an_address_or_a_proxy_that_cannot_be_used_is_told_at_once(
@@ -134,5 +137,5 @@ async def test_an_address_or_a_proxy_that_cannot_be_used_is_told_at_once(
 
     assert (failed.kind, failed.attempts) == ("connect", 1)
     assert words in failed.message
-    assert "LLM_BASE_URL" in failed.hint
+    assert ("NO_PROXY" if proxy else "LLM_BASE_URL") in failed.hint
     assert "swordfish" not in f"{failed} {failed.__dict__}"
