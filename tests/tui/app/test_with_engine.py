@@ -186,8 +186,8 @@ async def test_leaving_in_the_middle_of_a_run_ends_it(tmp_path: Path) -> None:
 
 async def test_a_folder_that_cannot_be_used_gives_the_task_back(tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
-    blocked.write_text("a file")
     async with working_app(tmp_path, settings={"workspace.output_dir": blocked / "out"}) as (app, pilot, _):
+        blocked.write_text("a file")  # what is in the way at the start ends the start
         await pilot.press(*"slice", "enter")
         await until(pilot, lambda: app.main.prompt.text == "slice")
 
