@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from core.resources import shipped_folder
+from core.workspace.checks.acting_files import acting_name
 from core.workspace.checks.shadowing import is_taken_name
 from core.workspace.files.listing import read_sources
 
@@ -198,7 +199,13 @@ def _plain_letter(char: str) -> str:
 def _is_taken(module: str) -> bool:
     """A module of that name could not be imported, would hide one of the standard library or pytest, or is a device on Windows."""
     devices = re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", module)
-    return devices is not None or keyword.iskeyword(module) or module in {"main", "test"} or is_taken_name(module)
+    return (
+        devices is not None
+        or keyword.iskeyword(module)
+        or module in {"main", "test"}
+        or is_taken_name(module)
+        or acting_name(f"{module}.py") is not None
+    )
 
 
 def _is_named(language: LanguageLayout, words: list[str], running: str) -> bool:

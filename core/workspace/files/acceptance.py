@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.workspace.checks.acting_files import acts_unasked
 from core.workspace.checks.shadowing import hidden_by, shadowed_module
 from core.workspace.file_kinds import EMPTY_FILE_NAMES
-from core.workspace.files.manifest import MANIFEST_NAME
+from core.workspace.files.manifest import MANIFEST_NAME, WrittenFile
 
 
 def check_acceptable(
-    name: PurePosixPath, text: str, known: Collection[str], *, max_files: int, max_file_bytes: int
+    name: PurePosixPath,
+    text: str,
+    known: Mapping[str, WrittenFile],
+    *,
+    run_id: str,
+    max_files: int,
+    max_file_bytes: int,
 ) -> None:
-    """Raise ArtifactError with the rule that a file breaks; `known` are the files that Quintet has made in the folder."""
+    """Raise ArtifactError with the rule that a file breaks.
+
+    `known` are the files that Quintet has made in the folder; those of this run are limited in number.
+    """
     path = str(name)
     size = len(text.encode())
     if path.casefold() == MANIFEST_NAME:
@@ -24,8 +33,9 @@ def check_acceptable(
         raise ArtifactError("empty", f"{path} would be empty", hint="ask for the file again")
     if size > max_file_bytes:
         raise ArtifactError("too_large", f"{path} has {size} bytes; the limit is {max_file_bytes}")
-    if path not in known and len(known) >= max_files:
-        raise ArtifactError("too_many", f"{path} would be file number {len(known) + 1}; the limit is {max_files}")
+    others = sum(entry.run_id == run_id for other, entry in known.items() if other != path)
+    if others >= max_files:
+        raise ArtifactError("too_many", f"{path} would be file number {others + 1}; the limit is {max_files}")
     twin = next((other for other in known if other != path and other.casefold() == path.casefold()), None)
     if twin is not None:
         raise ArtifactError("same_name", f"{path} and {twin} are one file on many systems", hint=f"use {twin}")

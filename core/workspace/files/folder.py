@@ -206,8 +206,8 @@ class OutputFolder:
             )
         name = safe_relative_path(entry.path)
         plain = storable(text)
-        known, limit = self._manifest.files, self._max_file_bytes
-        check_acceptable(name, plain, known, max_files=self._max_files, max_file_bytes=limit)
+        limits = {"max_files": self._max_files, "max_file_bytes": self._max_file_bytes}
+        check_acceptable(name, plain, self._manifest.files, run_id=self._manifest.run_id, **limits)
         content = plain.encode()
         with self._open(name.parts[:-1]) as opened:
             present = opened.status(name.name)

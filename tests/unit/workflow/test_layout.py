@@ -7,10 +7,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.workflow.layout import layout_for, layout_of, slug_of
+from core.workspace.checks.acting_files import acting_name
+from core.workspace.checks.shadowing import shadowed_module
 from core.workspace.files.paths import safe_relative_path
 from core.workspace.files.portable import portable_path
 
@@ -106,6 +108,10 @@ def test_a_file_is_named_in_a_task_of_any_script(tmp_path: Path, task: str, sour
 
 
 @given(st.text(max_size=300))
+@example("conftest")
+@example("a sitecustomize")
+@example("random")
+@example("pluggy in python")
 def test_any_task_gives_safe_paths(task: str) -> None:
     layout = layout_for(task)
 
@@ -117,3 +123,5 @@ def test_any_task_gives_safe_paths(task: str) -> None:
     assert portable_path(layout.source) == layout.source
     for path in (layout.source, layout.test):
         assert str(safe_relative_path(path)) == path
+        assert shadowed_module(path) is None
+        assert acting_name(path) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import WorkspaceError
+from core.errors import ArtifactError, WorkspaceError
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import WrittenFile
 from core.workspace.files.tree import HAS_DESCRIPTORS
@@ -162,6 +162,18 @@ def test_a_second_run_takes_no_credit_for_the_first(folder: OutputFolder) -> Non
     assert {entry["path"]: entry["run_id"] for entry in record["files"]} == {"old.py": "first", "both.py": "second"}
     assert record["rejected"] == []
     assert any("2 files of an earlier run" in note for note in notes)
+
+
+def test_the_files_of_an_earlier_run_take_no_room(tmp_path: Path) -> None:
+    for run_id in ("first", "second"):
+        folder = OutputFolder(tmp_path, max_files=2)
+        folder.prepare()
+        folder.describe(run_id=run_id, task=TASK, workflow="delivery")
+        for number in range(2):
+            write(folder, f"{run_id}{number}.py")
+        write(folder, f"{run_id}0.py", "x = 2\n")
+        with pytest.raises(ArtifactError, match="file number 3; the limit is 2"):
+            write(folder, f"{run_id}2.py")
 
 
 def test_a_file_that_has_gone_or_is_no_file_any_more_is_marked(folder: OutputFolder) -> None:
