@@ -11,7 +11,7 @@ from typing import Any
 from core.kinds import BugKind, FaultKind, bug_kind
 from core.llm.endpoint import Endpoint
 from core.llm.errors.blamed_request import blames_request
-from core.llm.errors.connection_fault import connection_fault, wrong_scheme
+from core.llm.errors.connection_fault import connection_fault, refused_by_proxy, wrong_scheme
 from core.llm.errors.refused_window import refused_window
 from core.llm.errors.retry_after import retry_after_seconds
 from core.llm.faults import Adaptation, Fault, ServerError, clean_detail, fault_rule
@@ -161,6 +161,8 @@ def classify_answer(
     detail = clean_detail(message, endpoint.api_key)
     if code == 400 and _WANTS_TLS.search(text) and endpoint.base_url.startswith("http:"):
         return wrong_scheme(endpoint)
+    if code == 407 and (refused := refused_by_proxy(endpoint)) is not None:
+        return refused
     if code is not None and 300 <= code < 400:
         location = clean_detail(headers.get("location", "an address it did not name"), endpoint.api_key)
         hint = "set LLM_BASE_URL to the address it redirects to"

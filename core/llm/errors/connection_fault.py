@@ -49,6 +49,21 @@ def connection_fault(kind: FaultKind, error: BaseException, endpoint: Endpoint, 
     )
 
 
+def refused_by_proxy(endpoint: Endpoint) -> Fault | None:
+    """Return the fault of a proxy that wants a name and a password; None if there is no proxy before an endpoint."""
+    proxy = _proxy_before(endpoint)
+    if proxy is None:
+        return None
+    return Fault(
+        "connect",
+        endpoint,
+        detail=f"through the proxy {proxy}: 407 it wants a name and a password",
+        action="fail",
+        outcome="neutral",
+        hint=f"write them into {proxy.variable}, like http://name:password@host:port",
+    )
+
+
 def wrong_scheme(endpoint: Endpoint) -> Fault:
     """Return the fault of an http address whose port speaks https, or the other way round."""
     scheme = urlsplit(endpoint.base_url).scheme

@@ -187,6 +187,17 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(
     assert "swordfish" not in f"{failed} {failed.hint}"
 
 
+async def test_a_proxy_that_wants_a_password_is_named_for_an_http_address_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _Proxy() as proxy:
+        proxy.answer = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        failed, _ = await _fail("http://llm.example.org/v1")
+
+    assert (failed.kind, failed.attempts) == ("connect", 1)
+    assert f"HTTP_PROXY=http://127.0.0.1:{proxy.port}: 407" in failed.message
+    assert "HTTP_PROXY" in failed.hint
+
+
 class _Proxy(LoopbackServer):
     """Answers every request to be connected alike."""
 
