@@ -470,7 +470,7 @@ class Engine:
 def _check_engine_arguments(settings: object, emit: object) -> None:
     if not isinstance(settings, Settings):
         raise UsageError(f"an Engine takes settings, not {settings!r:.80}", hint="give it what load_config() returns")
-    if not callable(emit) or inspect.iscoroutinefunction(emit):
+    if not callable(emit) or any(map(inspect.iscoroutinefunction, (emit, type(emit).__call__))):
         raise UsageError(f"emit is {emit!r:.80}", hint="give a function of one event that is not async, such as print")
 
 

@@ -127,6 +127,11 @@ async def test_a_mistake_in_a_script_is_a_usage_error_that_says_what_to_do(tmp_p
         assert ("dev" in b.engine.agents, b.engine.agents.get("dev")) == (False, None)
 
 
+class AsyncSink:
+    async def __call__(self, event: object) -> None:
+        raise AssertionError(event)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -135,6 +140,7 @@ async def test_a_mistake_in_a_script_is_a_usage_error_that_says_what_to_do(tmp_p
         (("config.toml", print), "an Engine takes settings, not 'config.toml'"),
         ((..., None), "emit is None - give a function"),
         ((..., asyncio.sleep), "give a function of one event that is not async"),
+        ((..., AsyncSink()), "give a function of one event that is not async"),
     ],
 )
 def test_an_engine_that_cannot_be_made_says_what_it_takes(arguments: tuple[Any, Any], words: str) -> None:

@@ -67,6 +67,7 @@ class _ActiveLog:
     """What `setup_logging` has started in this process."""
 
     interceptor: _Interceptor | None = None
+    quieted: list[logging.Logger] = field(default_factory=list)
     callers_loguru: int | None = None  # the number of our handler there
     file: LogFile | None = None
     outputs: tuple[_Output, ...] = ()
@@ -157,6 +158,8 @@ def stop_logging() -> None:
             output.sink.stop()
     if _active.interceptor is not None:
         logging.getLogger().removeHandler(_active.interceptor)
+        while _active.quieted:
+            _active.quieted.pop().setLevel(logging.NOTSET)
         logging.captureWarnings(capture=False)
         logging.raiseExceptions = _active.raise_exceptions
         _active.interceptor = None
@@ -301,7 +304,10 @@ def _intercept_libraries() -> None:
     _active.interceptor = _Interceptor(logging.WARNING)
     root.addHandler(_active.interceptor)
     for name in NOISY_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        library = logging.getLogger(name)
+        if library.level == logging.NOTSET:  # else the caller has decided
+            library.setLevel(logging.WARNING)
+            _active.quieted.append(library)
     logging.captureWarnings(capture=True)
     _active.raise_exceptions = logging.raiseExceptions
     logging.raiseExceptions = False  # a library's faulty log call must not print over the app

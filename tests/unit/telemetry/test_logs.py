@@ -530,6 +530,22 @@ def test_libraries_are_heard_from_warning_on(log_file: Path) -> None:
     assert "DeprecationWarning: old API" in found[2]["message"]
 
 
+def test_the_levels_that_the_caller_gave_to_libraries_survive(log_file: Path) -> None:
+    chosen, untouched = logging.getLogger("httpx2"), logging.getLogger("openai")
+    before = chosen.level, untouched.level
+    try:
+        chosen.setLevel(logging.DEBUG)
+        untouched.setLevel(logging.NOTSET)
+        for _ in range(2):
+            setup_logging(log_file=log_file)
+            assert (chosen.level, untouched.level) == (logging.DEBUG, logging.WARNING)
+        stop_logging()
+        assert (chosen.level, untouched.level) == (logging.DEBUG, logging.NOTSET)
+    finally:
+        chosen.setLevel(before[0])
+        untouched.setLevel(before[1])
+
+
 def test_a_registered_secret_is_nowhere_in_the_file(log_file: Path) -> None:
     secret = 'a"b\\c' + SECRET
     register_secret(secret)
