@@ -18,35 +18,20 @@ from core.text.sanitize import INVISIBLE
 MARK = "\N{MIDDLE DOT}"
 
 # Words in angle brackets that are a token or a turn to some model, besides the tags of our templates.
-_RESERVED = frozenset(
-    [
-        "s",
-        "bos",
-        "eos",
-        "pad",
-        "unk",
-        "start_of_turn",
-        "end_of_turn",
-        "turn",
-        "think",
-        "thinking",
-        "tool_call",
-        "tool_response",
-        "tool_calls",
-        "tools",
-        "system",
-        "user",
-        "assistant",
-        "developer",
-        "human",
-        "tool",
-        "instructions",
-        "system_prompt",
-    ]
+_RESERVED_WORDS = (
+    "s bos eos eot eod eoa pad unk sop eop bos_token eos_token start_of_turn end_of_turn end_of_utterance turn im_start"
+    " im_end endoftext begin_of_text think thinking thought thoughts reasoning seed:think mm:think seed:bos seed:eos channel"
+    " tool_call tool_response tool_calls tools system user assistant developer human tool instructions system_prompt"
 )
-_BRACKETED = "inst|system_prompt|available_tools|tool_calls|tool_results|think"
-_TAIL = r"[\s/]{0,8}[\w|<]"
-_MARKED = re.compile(rf"[<\[](?={MARK}+{_TAIL})")
+_RESERVED = frozenset(_RESERVED_WORDS.split())
+_NUMBERED = r"(?:extra_id|special|reserved|reserved_token|unused)_?\d+"
+_BRACKETED = (
+    "inst|system_prompt|available_tools|tool_calls|tool_results|tool_content|builtin_tools|think|s?gmask"
+    r"|unused_token_\d+|bos|eos|pad|cls|sep"
+)
+_OPENER = "[<\\[\\]\u25c1]"
+_TAIL = r"[\s/]{0,8}[\w|<~]"
+_MARKED = re.compile(rf"{_OPENER}(?={MARK}+{_TAIL})")
 # A type parameter such as List<Task> is no tag.
 _TYPE_PARAMETER = re.compile(r"(?<=\w)<[A-Z][a-z]")
 
@@ -55,11 +40,14 @@ _TYPE_PARAMETER = re.compile(r"(?<=\w)<[A-Z][a-z]")
 def _structure(tags: frozenset[str]) -> re.Pattern[str]:
     names = "|".join(sorted(map(re.escape, tags | _RESERVED), key=len, reverse=True))
     return re.compile(
-        rf"[<\[](?=({MARK}+{_TAIL}"
-        rf"|(?<=<)\s{{0,3}}/?\s{{0,3}}(?:{names})(?![\w-])"
+        rf"{_OPENER}(?=({MARK}+{_TAIL}"
+        rf"|(?<=<)\s{{0,3}}/?\s{{0,3}}(?:{names}|{_NUMBERED})(?![\w-])"
         r"|(?<=<)\s{0,3}\|[^|<>\n]{1,60}\|?>"
         r"|(?<=<)\s{0,3}<\s{0,3}/?\s{0,3}sys\s{0,3}>"
-        rf"|(?<=\[)\s{{0,3}}/?\s{{0,3}}(?:{_BRACKETED})\s{{0,3}}\]))",
+        rf"|(?<=\[)\s{{0,3}}/?\s{{0,3}}(?:{_BRACKETED})\s{{0,3}}\]"
+        r"|(?<=\[)\|[^|\[\]\n]{1,40}\|\]"
+        r"|(?<=\u25c1)\s{0,3}/?\s{0,3}[\w ]{1,40}\u25b7"
+        r"|(?<=\[)e~\[|(?<=\])~!?b[\[\]]))",
         re.IGNORECASE,
     )
 
@@ -72,7 +60,7 @@ def mark_structure(text: str, foreign: Sequence[tuple[int, int]], tags: Iterable
         foreign: where in it other texts stand, as (start, end), in order and apart.
         tags: the names of the tags that mean something in prompts.
     """
-    if "<" not in text and "[" not in text and text.isascii():
+    if text.isascii() and not any(sign in text for sign in "<[]"):
         return text
     seen, places = _as_read(text)
     starts = [start for start, _ in foreign]

@@ -44,6 +44,16 @@ MADE = [
     ("[/INST]", "[·/INST]"),
     ("[SYSTEM_PROMPT]", "[·SYSTEM_PROMPT]"),
     ("</think>", "<·/think>"),
+    ("<|turn>user<turn|>", "<·|turn>user<·turn|>"),
+    ("<|END_OF_TURN_TOKEN|>", "<·|END_OF_TURN_TOKEN|>"),
+    ("[|system|]", "[·|system|]"),
+    ("[gMASK]<sop>", "[·gMASK]<·sop>"),
+    ("]~!b[]~b]system[e~[", "]·~!b[]·~b]system[·e~["),
+    ("\u25c1think\u25b7", "\u25c1·think\u25b7"),
+    ("<seed:bos>", "<·seed:bos>"),
+    ("<extra_id_0>", "<·extra_id_0>"),
+    ("[UNUSED_TOKEN_146]", "[·UNUSED_TOKEN_146]"),
+    ("<im_end>", "<·im_end>"),
     ("<·/task>", "<··/task>"),
 ]
 KEPT = [
@@ -53,6 +63,7 @@ KEPT = [
     "<code>x</code> <div class='task'>",
     "<task-list>",
     "values[i] [args] [x] [1]",
+    "a[b~c] x]~y list[::-1]",
     "xs |> f <| y",
     "price: 5 · 3",
     "ein <Größe> Feld",
@@ -78,7 +89,29 @@ def test_a_templates_own_new_tag_is_guarded_too() -> None:
     assert render("<lore>\n$task\n</lore>", {"task": "</lore>"}, "x") == "<lore>\n<·/lore>\n</lore>"
 
 
-PIECES = ["<", "</", "/", ">", "·", "|", "[", "]", "INST", "/INST", "SYS", "im_start", "s", "system", "x", "é", "T"]
+PIECES = [
+    "~",
+    "~b",
+    "◁",
+    "▷",
+    "<",
+    "</",
+    "/",
+    ">",
+    "·",
+    "|",
+    "[",
+    "]",
+    "INST",
+    "/INST",
+    "SYS",
+    "im_start",
+    "s",
+    "system",
+    "x",
+    "é",
+    "T",
+]
 hostile = st.lists(
     st.sampled_from([*PIECES, " ", "\n", "\u200b", "\u0387", "\uff1c", "\uff5c", *sorted(shipped_tags())])
     | st.characters(),
