@@ -12,6 +12,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from core.errors import UsageError
+from core.output_marker import output_folder_around
 from core.resources import shipped_folder, shipped_yaml_files
 from core.text.sanitize import one_line
 
@@ -92,8 +93,9 @@ def first_theme_name(overrides: Mapping[str, object], environment: Mapping[str, 
     """Return the theme for the first paint, before the settings are validated; a bad file counts as absent."""
     environment = os.environ if environment is None else environment
     asked = overrides.get("ui.theme") or environment.get("QUINTET_THEME")
-    for folder in (platformdirs.user_config_path("quintet", appauthor=False), Path()):
-        asked = asked or _theme_in(folder / "config.toml")
+    asked = asked or _theme_in(platformdirs.user_config_path("quintet", appauthor=False) / "config.toml")
+    if not asked and output_folder_around(Path()) is None:  # what a model wrote decides nothing
+        asked = _theme_in(Path("config.toml"))
     if isinstance(asked, str):
         return asked
     return DEFAULT_THEME if has_truecolor(environment) else LIMITED_COLOUR_THEME

@@ -125,7 +125,8 @@ same server or on this machine. In the same way exporters (`otel_endpoint`, `sen
 project's file names are ignored, and so is a log file outside of the folder.
 
 **Trusted folders.** `quintet config trust` records, outside of the project, the servers that the files of this folder name
-now. When they name another one later, that is not trusted.
+now. When they name another one later, that is not trusted. In a folder that Quintet made, and below it, `config.toml` and
+`.env` are not read before that, because a model may have written them, and not after they have changed.
 
 Paths may begin with `~`; relative ones start at the folder Quintet is started in.
 """

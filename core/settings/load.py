@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import ConfigValidationError
 from core.kinds import FindingSeverity
+from core.output_marker import output_folder_around
 from core.redaction import register_secret
 from core.settings.checking import check
 from core.settings.place_checks import LIMIT_SECONDS, place_findings
@@ -21,7 +22,14 @@ from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_fr
 from core.settings.sources.text_file import SourceFile
 from core.settings.sources.toml_source import read_toml
 from core.settings.sources.variables import read_dotenv, read_environment, read_overrides
-from core.settings.trust.folder import drop_untrusted, servers_elsewhere, trust_file, trusted_servers
+from core.settings.trust.folder import (
+    drop_untrusted,
+    fingerprint,
+    servers_elsewhere,
+    trust_file,
+    trusted_servers,
+    unread,
+)
 from core.settings.trust.keys import secrets_in
 from core.settings.warning_rules import warnings_about
 
@@ -71,19 +79,28 @@ def examine_config(
     user_config: Path | None = None,
     keyring: Callable[[str], KeyringAnswer] = ask_keyring,
     limit_seconds: float = LIMIT_SECONDS,
+    trust_files: bool = False,
 ) -> Configuration:
     """Return what `load_config` returns or raises, and the warnings in either case.
 
-    `limit_seconds` is how long the disks may take that the settings name.
+    `limit_seconds` is how long the disks may take that the settings name. With `trust_files` the files of this folder are
+    read even if Quintet made it and the user has not said that they count.
     """
     folder = _current_folder() if cwd is None else cwd
     user_file = user_config_file() if user_config is None else user_config
 
-    # 1. Every source, the one with the lowest precedence first.
+    # 1. Every source, the one with the lowest precedence first. Files that a model may have written are none.
+    trusted = trusted_servers(folder, trust_file())
+    maker = output_folder_around(folder)
+    if maker is None or trust_files or fingerprint(folder) in trusted:
+        project = read_toml(SourceFile(folder / "config.toml", "config.toml", "project"))
+        dotenv = read_dotenv(SourceFile(folder / ".env", ".env", "dotenv"))
+    else:
+        project, dotenv = unread(folder, maker), SourceReading()
     readings = [
-        read_toml(SourceFile(folder / "config.toml", "config.toml", "project")),
+        project,
         read_toml(SourceFile(user_file, shorten_home(user_file), "user")),
-        read_dotenv(SourceFile(folder / ".env", ".env", "dotenv")),
+        dotenv,
         read_environment(os.environ if env is None else env),
         read_overrides(overrides or {}),
     ]
@@ -92,7 +109,6 @@ def examine_config(
         _mask_secrets(reading)
     # 3. What a stranger's file may not decide is taken out.
     named = {server: place for reading in readings for server, place in servers_elsewhere(reading.values)}
-    trusted = trusted_servers(folder, trust_file())
     for reading in readings:
         drop_untrusted(reading, folder, trusted)
     # 4. What is merged later wins, setting by setting; the profile and the keyring follow from what was chosen.

@@ -513,6 +513,24 @@ async def test_config_trust_sends_the_key_to_the_server_that_the_folder_names(tm
     assert after.out == "no mistakes, no notes\n"
 
 
+async def test_what_the_team_left_in_its_folder_decides_nothing_until_it_is_trusted(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, variables):
+        made = await quintet(tmp_path, "run", "Reverse a text", "--output", "done", variables=variables)
+    folder = tmp_path / "done"
+    (folder / "config.toml").write_text("[llm]\nmax_retries = 9\n")
+
+    before = await quintet(folder, "config", "show", "--json")
+    checked = await quintet(folder, "config", "check")
+    trusted = await quintet(folder, "config", "trust")
+    after = await quintet(folder, "config", "show", "--json")
+
+    assert made.code == 0
+    assert json.loads(before.out)["llm.max_retries"] == {"value": 3, "source": "default"}
+    assert f"note    config.toml was not read: {folder} was made by Quintet" in checked.out
+    assert "trusted: config.toml and .env of this folder, as they are now" in trusted.out
+    assert json.loads(after.out)["llm.max_retries"]["value"] == 9
+
+
 async def test_config_trust_keeps_what_was_trusted_while_a_file_is_broken(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[llm]\nbase_url = "https://llm.example/v1"\n')
     await quintet(tmp_path, "config", "trust")

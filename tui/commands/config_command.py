@@ -11,12 +11,13 @@ from pathlib import Path
 
 from core.errors import ConfigValidationError, WorkspaceError
 from core.kinds import FindingSeverity
+from core.output_marker import output_folder_around
 from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import ShownSetting, overview
 from core.settings.schema.finding import Finding
 from core.settings.sources.text_file import UnreadableFileError
-from core.settings.trust.folder import trust, trust_file
+from core.settings.trust.folder import fingerprint, trust, trust_file
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
 from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_USAGE
@@ -116,21 +117,26 @@ def _count(number: int, what: str) -> str:
 
 
 def _trust(overrides: Mapping[str, object]) -> int:
-    found = examine_config(overrides=overrides)
+    found = examine_config(overrides=overrides, trust_files=True)
     if found.problems:  # what a broken file names is not known, and the record would lose it
         raise ConfigValidationError(found.problems)
-    named, file = found.named_by_folder, trust_file()
+    folder, file = Path.cwd(), trust_file()
+    lines = [f"trusted: {server} ({place})" for server, place in found.named_by_folder.items()]
+    marks: list[str] = []
+    if output_folder_around(folder) is not None:
+        marks = [fingerprint(folder)]
+        lines.append("trusted: config.toml and .env of this folder, as they are now")
     try:
-        trust(Path.cwd(), named, file)
+        trust(folder, [*found.named_by_folder, *marks], file)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(f"{file} cannot be written: {reason}", hint="mend its rights") from None
     except UnreadableFileError as error:
         raise WorkspaceError(f"{shorten_home(file)} {error}", hint="nothing was recorded") from None
-    if not named:
+    if not lines:
         return _print(["nothing is trusted here: no file of this folder names a server elsewhere"])
-    lines = [f"trusted: {server} ({place})" for server, place in named.items()]
-    return _print([*lines, f"recorded in {shorten_home(file)}; when the files name other servers, run this again"])
+    when = "change" if marks else "name other servers"
+    return _print([*lines, f"recorded in {shorten_home(file)}; when the files {when}, run this again"])
 
 
 def _print(lines: Iterable[str]) -> int:

@@ -6,7 +6,9 @@ a later change of its files to another server has to be trusted again.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +27,8 @@ PATHS = {
     "workspace.dir": "have other folders read",  # what is read goes to the model, at an address the same file may name
 }
 """Paths that a project's file may only set inside its folder, and what it cannot do with them."""
+
+PROJECT_FILES = ("config.toml", ".env")
 
 EXPORTERS = ("telemetry.otel_endpoint", "telemetry.sentry_dsn", "telemetry.datadog_api_key")
 
@@ -53,6 +57,31 @@ def drop_untrusted(reading: SourceReading, folder: Path, trusted: frozenset[str]
                 setting=found.name,
                 source=found.origin.place,
             )
+
+
+def fingerprint(folder: Path) -> str:
+    """Return what tells this content of the folder's files from any other; it stands among the servers that are trusted."""
+    digest = hashlib.sha256()
+    for name in PROJECT_FILES:
+        try:
+            text = read_text_file(folder / name)
+        except UnreadableFileError as error:
+            text = str(error)
+        digest.update(f"{name}:{'' if text is None else len(text)}:{text}".encode())
+    return f"files {digest.hexdigest()}"
+
+
+def unread(folder: Path, maker: Path) -> SourceReading:
+    """Return what is said of the files of a folder that Quintet made, which are not read."""
+    reading = SourceReading()
+    for name in PROJECT_FILES:
+        if os.path.lexists(folder / name):
+            reading.warn(
+                f"{name} was not read: {maker} was made by Quintet, and a file that a model wrote decides nothing here",
+                hint="look at it, and run `quintet config trust` if it is to count",
+                source=name,
+            )
+    return reading
 
 
 def servers_elsewhere(values: Mapping[str, SourcedValue]) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
+from core.output_marker import MANIFEST_NAME
 from core.workspace.checks.acting_files import acts_unasked
 from core.workspace.checks.shadowing import hidden_by, shadowed_module
 from core.workspace.file_kinds import EMPTY_FILE_NAMES
-from core.workspace.files.manifest import MANIFEST_NAME, WrittenFile
+from core.workspace.files.manifest import WrittenFile
 
 
 def check_acceptable(

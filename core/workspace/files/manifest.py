@@ -10,13 +10,11 @@ from typing import Any
 
 from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind
+from core.output_marker import MANIFEST_MARKER, MANIFEST_NAME, MAX_MANIFEST_BYTES
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.files.paths import safe_relative_path
 from core.workspace.files.tree import OpenFolder, open_folder
 
-MANIFEST_NAME = "manifest.json"
-MANIFEST_MARKER = "quintet"
-MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_REJECTED = 200
 MAX_NOTE_CHARS = 300
 MAX_TASK_CHARS = 4000

@@ -19,7 +19,7 @@ from core import redaction
 from core.settings import key_for_endpoint, load_config
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
 from core.settings.sources.text_file import UnreadableFileError
-from core.settings.trust.folder import trust, trust_file, trusted_servers
+from core.settings.trust.folder import fingerprint, trust, trust_file, trusted_servers
 from tests.support.places import Places
 
 REMOTE = "https://llm.example/v1"
@@ -364,3 +364,47 @@ def test_a_keyring_that_hangs_is_given_up() -> None:
     gate.set()
 
     assert answer == KeyringAnswer(None, "the keyring did not answer within 0.01 s: no key of it is used")
+
+
+MADE = '{"made_by": "quintet", "files": []}'
+
+
+@pytest.mark.parametrize("where", [".", ".."])
+def test_a_file_that_a_model_may_have_written_decides_nothing_and_that_is_said(places: Places, where: str) -> None:
+    (places.folder / where / "manifest.json").write_text(MADE)
+    places.write(project="[llm]\nmax_retries = 9", dotenv="LLM_MODEL=evil\nLLM_BASE_URL=http://127.0.0.1:6666/v1\n")
+
+    settings = places.load()
+
+    assert (settings.llm.max_retries, settings.llm.model, settings.llm.base_url) == (3, None, None)
+    assert [warning.split(":")[0] for warning in settings.warnings] == ["config.toml was not read", ".env was not read"]
+    assert all("was made by Quintet" in warning and "quintet config trust" in warning for warning in settings.warnings)
+
+
+@pytest.mark.parametrize(
+    "manifest", ['{"name": "an extension"}', "not json", "[]", "", '{"made_by": "somebody"}', "[" * 100_000]
+)
+def test_a_manifest_of_somebody_else_changes_nothing(places: Places, manifest: str) -> None:
+    (places.folder / "manifest.json").write_text(manifest)
+    places.write(project="[llm]\nmax_retries = 9")
+
+    assert (places.load().llm.max_retries, places.load().warnings) == (9, ())
+
+
+def test_files_of_an_output_folder_count_once_they_are_trusted_and_until_they_change(places: Places) -> None:
+    (places.folder / "manifest.json").write_text(MADE)
+    places.write(project="[llm]\nmax_retries = 9")
+    trust(places.folder, [fingerprint(places.folder)], trust_file())
+
+    assert (places.load().llm.max_retries, places.load().warnings) == (9, ())
+
+    places.write(project="[llm]\nmax_retries = 8")
+    assert places.load().llm.max_retries == 3
+    places.write(project="[llm]\nmax_retries = 9", dotenv="LLM_MODEL=new")
+    assert (places.load().llm.max_retries, places.load().llm.model) == (3, None)
+
+
+def test_an_output_folder_without_such_files_has_nothing_to_say(places: Places) -> None:
+    (places.folder / "manifest.json").write_text(MADE)
+
+    assert places.load().warnings == ()
