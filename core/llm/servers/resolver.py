@@ -153,7 +153,11 @@ class EndpointSource:
         await self._pool.client(endpoint)
         if endpoint.model:
             return endpoint
-        model = OPENAI_DEFAULT_MODEL if base_url == OPENAI_BASE_URL else await self._chosen_model(endpoint)
+        if base_url == OPENAI_BASE_URL:
+            model = OPENAI_DEFAULT_MODEL
+            self.model_note = f"no model is set: {model} is taken - set LLM_MODEL to choose"
+        else:
+            model = await self._chosen_model(endpoint)
         return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
 
     def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
