@@ -198,6 +198,27 @@ async def test_config_check_lists_the_places_that_a_start_refuses(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere/certificates.pem"}, "SSL_CERT_FILE"),
+        ({"HTTPS_PROXY": "ftp://127.0.0.1:1"}, "HTTPS_PROXY"),
+        ({"ALL_PROXY": "nonsense://127.0.0.1:1"}, "ALL_PROXY"),
+    ],
+)
+async def test_config_check_names_what_of_the_environment_would_stop_a_client(
+    tmp_path: Path, variables: Mapping[str, str], named: str
+) -> None:
+    elsewhere = {"LLM_BASE_URL": "https://llm.example/v1"}
+
+    ended = await quintet(tmp_path, "config", "check", variables={**elsewhere, **variables})
+    here = await quintet(tmp_path, "config", "check", variables={"LLM_BASE_URL": "http://127.0.0.1:9/v1", **variables})
+
+    assert ended.code == 2
+    assert any(line.startswith("MISTAKE") and named in line for line in ended.out.splitlines())
+    assert (here.code, "MISTAKE" in here.out) == (0, False)
+
+
 async def test_what_is_said_before_the_start_is_said_once(tmp_path: Path) -> None:
     async with served(tmp_path) as (server, variables):
         ended = await quintet(tmp_path, "run", "x", variables={**variables, "METRICS_PORT": str(server.port)})

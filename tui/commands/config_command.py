@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import ConfigValidationError, WorkspaceError
+from core.addresses import OPENAI_BASE_URL
+from core.errors import ConfigValidationError, UsageError, WorkspaceError
 from core.kinds import FindingSeverity
 from core.output_marker import output_folder_around
 from core.settings import Settings, examine_config, load_config
@@ -83,7 +84,7 @@ def _cell(value: object) -> str:
 
 def _check(overrides: Mapping[str, object], *, as_json: bool) -> int:
     found = examine_config(overrides=overrides)
-    findings = [*found.findings, *_about_the_screen(found.settings)]
+    findings = [*found.findings, *_about_the_network(found.settings), *_about_the_screen(found.settings)]
     if as_json:
         code = _print([json.dumps([asdict(finding) for finding in findings], indent=2)])
     else:
@@ -93,7 +94,26 @@ def _check(overrides: Mapping[str, object], *, as_json: bool) -> int:
         ]
         lines.append(f"{_count(counts['error'], 'mistake')}, {_count(counts['warning'], 'note')}")
         code = _print(lines)
-    return EXIT_USAGE if found.problems else code
+    return EXIT_USAGE if any(finding.severity == "error" for finding in findings) else code
+
+
+def _about_the_network(settings: Settings) -> Iterator[Finding]:
+    """Return what of the environment would stop a client for the configured servers; they are not asked."""
+    from core.llm.http.certificates import trusting_context
+    from core.llm.http.proxy import proxy_before
+
+    main = settings.llm.base_url or (OPENAI_BASE_URL if settings.llm.api_key is not None else None)
+    addresses = [main, *(fallback.base_url for fallback in settings.llm.fallbacks)]
+    said: set[str] = set()
+    for address in dict.fromkeys(filter(None, addresses)):
+        try:
+            proxy_before(address)
+            if address.startswith("https:"):
+                trusting_context()
+        except UsageError as error:
+            if error.message not in said:
+                said.add(error.message)
+                yield Finding("error", error.message, error.hint, source="environment").printable()
 
 
 def _about_the_screen(settings: Settings) -> Iterator[Finding]:
