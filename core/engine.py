@@ -34,7 +34,7 @@ from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import current_correlation_id, listening_for_faults, log
 from core.telemetry.logs.events import log_event
 from core.telemetry.metrics import record_for_engine
-from core.telemetry.metrics.engine import EngineMetrics
+from core.telemetry.metrics.api import EngineMetrics
 from core.telemetry.metrics.registry import MetricsSnapshot
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows

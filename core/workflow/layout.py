@@ -16,8 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from core.resources import shipped_folder
-from core.workspace.checks.acting_files import acting_name
-from core.workspace.checks.shadowing import is_taken_name
+from core.workspace.checks.acting_files import acting_name, is_taken_name
 from core.workspace.files.listing import read_sources
 
 SLUG_WORDS = 3

@@ -14,7 +14,7 @@ from core.prompts import render
 from core.workflow.definition import StepSpec
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workspace.answers.structured import FilePlan, RefusedPath, read_file_plan
-from core.workspace.checks.shadowing import hidden_by, shadowed_module
+from core.workspace.checks.acting_files import hidden_by, shadowed_module
 
 QUOTED_PROBLEMS = 8
 

@@ -12,8 +12,7 @@ from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind, VerdictValue
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.checks.file_check import KNOWN_SUFFIXES
-from core.workspace.files.paths import looks_like_path, safe_relative_path
-from core.workspace.files.portable import portable_path
+from core.workspace.files.paths import looks_like_path, portable_path, safe_relative_path
 
 MAX_PLANNED_FILES = 8
 MAX_REFUSED_PATHS = 50

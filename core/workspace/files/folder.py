@@ -17,9 +17,8 @@ from core.errors import ArtifactError, WorkspaceError
 from core.kinds import ArtifactFaultKind
 from core.output_marker import MANIFEST_NAME
 from core.text.sanitize import plain_line, storable
-from core.workspace.files.acceptance import check_acceptable
 from core.workspace.files.folder_faults import unusable, unusable_because
-from core.workspace.files.manifest import Manifest, RejectedFile, WrittenFile, read_manifest
+from core.workspace.files.manifest import Manifest, RejectedFile, WrittenFile, check_acceptable, read_manifest
 from core.workspace.files.paths import safe_relative_path
 from core.workspace.files.tree import (
     HAS_DESCRIPTORS,

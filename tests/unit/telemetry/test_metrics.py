@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
 from core.telemetry import metrics
-from core.telemetry.metrics.engine import EngineMetrics
+from core.telemetry.metrics.api import EngineMetrics
 from core.telemetry.metrics.registry import (
     MAX_OWN_SERIES,
     MAX_SAMPLES,

@@ -11,10 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.workflow.layout import layout_for, layout_of, slug_of
-from core.workspace.checks.acting_files import acting_name
-from core.workspace.checks.shadowing import shadowed_module
-from core.workspace.files.paths import safe_relative_path
-from core.workspace.files.portable import portable_path
+from core.workspace.checks.acting_files import acting_name, shadowed_module
+from core.workspace.files.paths import portable_path, safe_relative_path
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from core.workspace.checks.acting_files import acting_name, acts_unasked
+from core.workspace.checks.acting_files import acting_name, acts_unasked, shadowed_module
 from core.workspace.checks.script_dangers import (
     DELETES_OUTSIDE,
     DESTROYS,
@@ -14,7 +14,6 @@ from core.workspace.checks.script_dangers import (
     RUNS_NETWORK,
     script_danger,
 )
-from core.workspace.checks.shadowing import shadowed_module
 
 
 @pytest.mark.parametrize(

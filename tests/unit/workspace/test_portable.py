@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import ArtifactError
 from core.workspace.answers.structured import PlannedFile, read_file_plan
-from core.workspace.files.paths import safe_relative_path
-from core.workspace.files.portable import portable_path
+from core.workspace.files.paths import portable_path, safe_relative_path
 
 NAMES = [
     ("src/app.py", "src/app.py"),
