@@ -129,6 +129,11 @@ now. When they name another one later, that is not trusted. In a folder that Qui
 `.env` are not read before that, because a model may have written them, and not after they have changed.
 
 Paths may begin with `~`; relative ones start at the folder Quintet is started in.
+
+**Checks.** Every path and name is looked at when the settings are loaded. What would make every run fail, or can never be
+what it is set for, ends the start; what may be otherwise tomorrow (rights of a log, a full disk, a port in use), and what
+Quintet can do without, is a warning. Folders for output and log are made when they are needed. `quintet config check` prints
+the whole list, `--json` for scripts.
 """
 
 _PROFILES = """\
