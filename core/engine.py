@@ -24,10 +24,10 @@ from core.llm.call.caller import Caller
 from core.llm.http.pool import ClientPool
 from core.llm.servers.resolver import EndpointSource
 from core.prompts import AgentPrompt, load_agents, load_common, render
-from core.scoreboard import Scoreboard
 from core.settings import Settings
 from core.spending.budget import WhenReached
-from core.status import AgentStatus, EngineStatus, LatencyStatus
+from core.state.scoreboard import Scoreboard
+from core.state.status import AgentStatus, EngineStatus, LatencyStatus
 from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core import redaction
 from core.llm.http import pool
 from core.settings.schema.catalogue import field_by_variable
+from core.text import redaction
 from tests.support.hypothesis_profiles import register_profiles
 
 register_profiles()

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from core.engine import Engine
     from core.events import Event
     from core.roster import AgentCard
-    from core.scoreboard import Scoreboard
     from core.settings import Settings
-    from core.status import AgentStatus, EngineStatus
+    from core.state.scoreboard import Scoreboard
+    from core.state.status import AgentStatus, EngineStatus
     from tui.control.event_router import EventRouter
     from tui.screens.settings import SettingsScreen
 
@@ -198,7 +198,7 @@ class QuintetApp(TerminalApp):
 
     def _make_router(self) -> tuple[tuple[AgentCard, ...], Scoreboard, EventRouter]:
         from core.roster import read_roster
-        from core.scoreboard import Scoreboard
+        from core.state.scoreboard import Scoreboard
         from tui.control.event_router import EventRouter
 
         cards = read_roster()

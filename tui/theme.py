@@ -12,8 +12,8 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from core.errors import UsageError
-from core.output_marker import output_folder_around
 from core.resources import shipped_folder, shipped_yaml_files
+from core.system.output_marker import output_folder_around
 from core.text.sanitize import one_line
 
 DEFAULT_THEME = "quintet-dark"

@@ -7,7 +7,7 @@ from typing import Literal, TypeGuard
 
 from core.kinds import AttemptOutcome, BugKind, FaultKind
 from core.llm.endpoint import Endpoint
-from core.redaction import mask_keys
+from core.text.redaction import mask_keys
 from core.text.sanitize import printable_line, strip_escape_sequences
 
 FaultAction = Literal["retry", "free", "truncate", "wait", "fail"]

@@ -19,7 +19,7 @@ from purgatory.domain.model import ClosedState, Context, HalfOpenedState, Opened
 
 from core.clock import Clock, InterruptibleSleep
 from core.kinds import AttemptOutcome, BreakerState
-from core.status import BreakerStatus
+from core.state.status import BreakerStatus
 
 StateListener = Callable[[str, BreakerState, BreakerState, float | None], None]
 """Takes name, old state, new state and, if open, the monotonic time of the next try."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from core.atomic_file import write_atomically
 from core.errors import WorkspaceError
+from core.system.atomic_file import write_atomically
 
 _RUN_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from core.redaction import MASK, redact
 from core.settings.schema.catalogue import (
     SettingField,
     TableSetting,
@@ -23,6 +22,7 @@ from core.settings.schema.fields import CrossFieldError, relative_to
 from core.settings.schema.finding import Finding
 from core.settings.schema.origin import SourcedValue
 from core.settings.schema.sections import Settings
+from core.text.redaction import MASK, redact
 from core.text.suggest import did_you_mean
 
 MAX_VALUE_LENGTH = 80  # of a wrong value in a message

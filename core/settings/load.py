@@ -9,8 +9,6 @@ from pathlib import Path
 
 from core.errors import ConfigValidationError
 from core.kinds import FindingSeverity
-from core.output_marker import output_folder_around
-from core.redaction import register_secret
 from core.settings.checking import check
 from core.settings.place_checks import LIMIT_SECONDS, place_findings
 from core.settings.schema.catalogue import setting_fields
@@ -32,6 +30,8 @@ from core.settings.trust.folder import (
 )
 from core.settings.trust.keys import secrets_in
 from core.settings.warning_rules import warnings_about
+from core.system.output_marker import output_folder_around
+from core.text.redaction import register_secret
 
 
 @dataclass(frozen=True, slots=True)

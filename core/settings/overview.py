@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
-from core.redaction import MASK, redact
 from core.settings.schema.catalogue import TableSetting, setting_fields, table_settings
 from core.settings.schema.origin import Origin
 from core.settings.schema.sections import Settings
+from core.text.redaction import MASK, redact
 from core.text.sanitize import escape_unprintable
 
 

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.kinds import FindingSeverity
-from core.local_port import METRICS_HINT, no_metrics_message, port_problem
-from core.path_state import (
+from core.resources import shipped_yaml_files, users_yaml_files
+from core.settings.checking import doubt, plain_value, show_value
+from core.settings.schema.finding import Finding
+from core.settings.schema.origin import DEFAULT, SourcedValue
+from core.settings.schema.sections import Settings
+from core.system.local_port import METRICS_HINT, no_metrics_message, port_problem
+from core.system.path_state import (
     LOG_HINT,
     Obstacle,
     nearest_that_exists,
@@ -23,11 +28,6 @@ from core.path_state import (
     obstacle_to_folder,
     obstacle_to_model,
 )
-from core.resources import shipped_yaml_files, users_yaml_files
-from core.settings.checking import doubt, plain_value, show_value
-from core.settings.schema.finding import Finding
-from core.settings.schema.origin import DEFAULT, SourcedValue
-from core.settings.schema.sections import Settings
 from core.text.suggest import did_you_mean
 
 LIMIT_SECONDS = 2.0  # a folder on a network that is away answers after minutes, or never

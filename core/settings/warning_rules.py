@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.addresses import is_loopback, server_of
-from core.redaction import MIN_SECRET_LENGTH, can_be_masked
 from core.settings.checking import doubt
 from core.settings.doubtful_values import doubtful_values
 from core.settings.schema.finding import Finding
 from core.settings.schema.origin import SourceReading
 from core.settings.schema.sections import Settings
 from core.settings.trust.keys import key_for_endpoint, key_for_fallback, secrets_in
+from core.text.redaction import MIN_SECRET_LENGTH, can_be_masked
 
 
 def warnings_about(settings: Settings, readings: Sequence[SourceReading]) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from typing import Self
 from core.errors import ArtifactError
 from core.events import FileWritten, Warned
 from core.prompts import render
-from core.redaction import holds_secret
 from core.telemetry.metrics import increment
+from core.text.redaction import holds_secret
 from core.workflow.definition import FileSpec, StepSpec
 from core.workflow.graph import ArtifactRef, RunState, paths_of_role
 from core.workflow.jobs import FileResult, Job, StepInProgress

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -39,7 +38,7 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     )
 
     assert done.returncode in (0, 1), done.stderr
-    events: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    _schema, *events = [json.loads(line) for line in done.stdout.splitlines()]
     written = {event["path"] for event in events if event["type"] == "file_written"}
     rejected = {event["path"]: event["why"] for event in events if event["type"] == "file_rejected"}
     finished = events[-1]

@@ -23,7 +23,7 @@ from core.events import (
     StepStarted,
     TokensReceived,
 )
-from core.redaction import register_secret
+from core.text.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, ok, stream, token
 from tests.support.team import CODE, EngineHarness, engine_harness

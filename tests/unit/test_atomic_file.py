@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.atomic_file import write_atomically
+from core.system.atomic_file import write_atomically
 
 
 @pytest.mark.parametrize("durable", [True, False])

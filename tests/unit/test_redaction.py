@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.redaction import MASK, can_be_masked, cover, mask_keys, redact, register_secret, split_before_begun_secret
+from core.text.redaction import (
+    MASK,
+    can_be_masked,
+    cover,
+    mask_keys,
+    redact,
+    register_secret,
+    split_before_begun_secret,
+)
 
 KEYS = (
     "sk-abcdefgh1234",

@@ -19,9 +19,9 @@ from core.events import (
     TokensReceived,
     Usage,
 )
-from core.scoreboard import Scoreboard
-from core.status import AgentStatus
-from core.waits import Wait
+from core.state.scoreboard import Scoreboard
+from core.state.status import AgentStatus
+from core.state.waits import Wait
 
 
 def fields(at: float, attempt: int = 1) -> dict[str, Any]:

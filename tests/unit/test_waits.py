@@ -8,7 +8,7 @@ import pytest
 
 from core.events import AttemptFailed, CallQueued
 from core.kinds import WaitReason
-from core.waits import Wait, countdown
+from core.state.waits import Wait, countdown
 
 CALL: dict[str, Any] = {
     "run_id": "r",

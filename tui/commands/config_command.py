@@ -12,13 +12,13 @@ from pathlib import Path
 from core.addresses import OPENAI_BASE_URL
 from core.errors import ConfigValidationError, UsageError, WorkspaceError
 from core.kinds import FindingSeverity
-from core.output_marker import output_folder_around
 from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import ShownSetting, overview
 from core.settings.schema.finding import Finding
 from core.settings.sources.text_file import UnreadableFileError
 from core.settings.trust.folder import fingerprint, trust, trust_file
+from core.system.output_marker import output_folder_around
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
 from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_USAGE

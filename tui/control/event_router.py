@@ -26,7 +26,7 @@ from core.events import (
     StepStarted,
     TokensReceived,
 )
-from core.status import AgentStatus
+from core.state.status import AgentStatus
 from core.text.sanitize import one_line
 from tui.bindings import key_label
 from tui.control.services import Say

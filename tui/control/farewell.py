@@ -11,7 +11,7 @@ from tui.words.numbers import counted
 from tui.words.shown_path import shown_path
 
 if TYPE_CHECKING:
-    from core.status import EngineStatus
+    from core.state.status import EngineStatus
     from core.workflow.lifecycle import RunOutcome
 
 

@@ -9,7 +9,7 @@ from textual.app import App
 from textual.timer import Timer
 
 if TYPE_CHECKING:
-    from core.status import EngineStatus
+    from core.state.status import EngineStatus
 
 PULL_SECONDS = 0.5
 

@@ -28,7 +28,7 @@ from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Welcome, WelcomeIn
 
 if TYPE_CHECKING:
     from core.roster import AgentCard
-    from core.status import EngineStatus
+    from core.state.status import EngineStatus
 
 PLACEHOLDER = f"Enter runs: {SAMPLE_TASK}"
 PLACEHOLDER_RUNNING = "Words for the team while it works; @dev addresses one agent"

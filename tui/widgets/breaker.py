@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from core.state.waits import countdown
 from core.text.sanitize import one_line
-from core.waits import countdown
 from tui.words.numbers import clock_time
 
 if TYPE_CHECKING:
     from core.events import BreakerChanged
     from core.kinds import BreakerState
-    from core.status import BreakerStatus
+    from core.state.status import BreakerStatus
 
 SIGNS: dict[BreakerState, tuple[str, str]] = {
     "closed": ("✓", "$text-success"),

@@ -13,7 +13,7 @@ from tui.words.numbers import clock_time, counted, seconds
 from tui.words.signs import OUTCOMES
 
 if TYPE_CHECKING:
-    from core.status import EngineStatus
+    from core.state.status import EngineStatus
 
 LEAST_TASK_COLUMNS = 10
 

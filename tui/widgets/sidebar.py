@@ -17,7 +17,7 @@ from tui.words.alert_words import alert_head, alert_message
 from tui.words.numbers import clock_time, cost_words, count, seconds
 
 if TYPE_CHECKING:
-    from core.status import AgentStatus, EndpointStatus, EngineStatus
+    from core.state.status import AgentStatus, EndpointStatus, EngineStatus
     from tui.widgets.stream.agent_pane import AgentPane
 
 MOST_ALERTS, ALERT_LINES = 4, 2

@@ -19,7 +19,7 @@ from tui.widgets.sidebar import WHAT_TO_DO, model_words
 
 if TYPE_CHECKING:
     from core.roster import AgentCard
-    from core.status import EndpointStatus
+    from core.state.status import EndpointStatus
 
 SAMPLE_TASK = "Write a Python function that reverses a string, with tests"
 SAMPLE_WORKFLOW = "delivery"  # what the sample is a task for

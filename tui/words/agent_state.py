@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.kinds import AgentPhase
-from core.status import AgentStatus
+from core.state.status import AgentStatus
 
 
 @dataclass(frozen=True, slots=True)

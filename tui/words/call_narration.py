@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from core.events import AttemptFailed, AttemptStarted, CallCancelled, CallFailed, CallFinished, CallQueued
-from core.waits import Wait
+from core.state.waits import Wait
 from tui.words.event_words import NOTHING, WARNING_STYLE, EventWords, Note, TimelineEntry
 
 

@@ -41,8 +41,8 @@ from core.events import (
     TokensReceived,
     Warned,
 )
+from core.state.waits import countdown
 from core.text.sanitize import one_line, plain_line
-from core.waits import countdown
 from tui.words.call_narration import CallNarrator
 from tui.words.event_words import NOTHING, WARNING_STYLE, EventWords, Note, TimelineEntry, Toast
 from tui.words.file_narration import file_rejected, file_written

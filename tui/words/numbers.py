@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.waits import countdown
+from core.state.waits import countdown
 
 if TYPE_CHECKING:
     from core.spending.costs import Cost

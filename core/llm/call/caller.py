@@ -27,7 +27,7 @@ from core.llm.request import CallRequest, Reply
 from core.llm.servers.state import ServerStates
 from core.resilience.retry import RetryBudget
 from core.spending.costs import Ledger
-from core.status import BreakerStatus, PoolStatus
+from core.state.status import BreakerStatus, PoolStatus
 
 if TYPE_CHECKING:
     from core.settings import Settings

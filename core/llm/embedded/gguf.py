@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.path_state import GGUF_MAGIC
+from core.system.path_state import GGUF_MAGIC
 from core.text.sanitize import printable_line
 
 VERSIONS = (2, 3)  # 1 was never used outside of llama.cpp's own tests; it counts with 32 bits

@@ -15,7 +15,7 @@ from core.llm.endpoint import Endpoint
 from core.llm.faults import clean_detail
 from core.llm.http.certificates import trusting_context
 from core.llm.http.proxy import Proxy, proxy_before
-from core.redaction import MASK
+from core.text.redaction import MASK
 from core.text.sanitize import printable_line
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from core.llm.endpoint import (
 from core.llm.faults import Fault, clean_detail
 from core.llm.servers.models import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
 from core.settings import Settings, key_for_endpoint, key_for_fallback
-from core.status import EndpointStatus
+from core.state.status import EndpointStatus
 from core.telemetry.logs import log
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from core.events import (
     TokensReceived,
     event_to_json,
 )
-from core.redaction import cover, equal_but_for_cover, redact, split_before_begun_secret
+from core.text.redaction import cover, equal_but_for_cover, redact, split_before_begun_secret
 
 SCHEMA_TYPE = "schema"
 MAX_LINE_CHARS = 65_536

@@ -11,7 +11,6 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from core.errors import WorkspaceError
-from core.redaction import register_secret
 from core.settings.checking import check
 from core.settings.editing.saving import DiffLine, difference, with_values, write_user_file
 from core.settings.editing.values import as_text, as_toml, is_default
@@ -24,6 +23,7 @@ from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
 from core.settings.sources.text_file import SourceFile, UnreadableFileError, read_text_file
 from core.settings.sources.toml_source import read_toml
 from core.settings.trust.keys import secrets_in
+from core.text.redaction import register_secret
 from core.text.sanitize import escape_unprintable
 
 OVERRIDING_KINDS: frozenset[OriginKind] = frozenset({"keyring", "dotenv", "environment", "command line"})

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.atomic_file import write_atomically
 from core.errors import WorkspaceError
-from core.redaction import redact
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
 from core.settings.sources.toml_text import NotTomlError, lines_of, parse_toml
+from core.system.atomic_file import write_atomically
+from core.text.redaction import redact
 
 HEADING = """\
 # Your settings of Quintet, in whatever folder you start it. They win over the config.toml of a project.

@@ -15,10 +15,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from core.addresses import is_loopback, server_of
-from core.atomic_file import write_atomically
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.origin import SourcedValue, SourceReading
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
+from core.system.atomic_file import write_atomically
 
 DATADOG = "datadog"  # its key says who gets the data, whatever the site
 

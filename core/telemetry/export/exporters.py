@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock, SystemClock
-from core.local_port import METRICS_HINT, no_metrics_message
-from core.redaction import redact
+from core.system.local_port import METRICS_HINT, no_metrics_message
 from core.telemetry.logs import log
 from core.telemetry.metrics import process_registry
 from core.text.install_hints import install_extra
+from core.text.redaction import redact
 
 if TYPE_CHECKING:
     from core.events import Event

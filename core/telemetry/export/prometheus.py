@@ -14,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import MetricsHandler
 from prometheus_client.registry import Collector
 
-from core.local_port import HOST, hold, release
 from core.metrics_catalogue import METRICS
+from core.system.local_port import HOST, hold, release
 from core.telemetry.export.totals import read_totals
 from core.telemetry.logs import log
 from core.telemetry.metrics.registry import MetricsRecorder

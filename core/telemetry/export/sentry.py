@@ -9,7 +9,7 @@ import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
 from core.addresses import needs_no_proxy
-from core.redaction import redact_value
+from core.text.redaction import redact_value
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint

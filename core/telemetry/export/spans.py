@@ -23,8 +23,8 @@ from core.events import (
     StepFinished,
     StepStarted,
 )
-from core.redaction import redact
 from core.telemetry.export import names
+from core.text.redaction import redact
 
 MAX_CONTENT = 16_384  # characters of one message; servers refuse spans that are too large
 _NO_PARENT = Context()  # a span that the surrounding program has open is no parent of ours

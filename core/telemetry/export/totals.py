@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from core.redaction import redact
 from core.telemetry.metrics.process import record_process_gauges
 from core.telemetry.metrics.registry import MetricsRecorder
 from core.telemetry.metrics.series import SeriesKey, SeriesTotals
+from core.text.redaction import redact
 
 
 def read_totals(recorder: MetricsRecorder) -> list[SeriesTotals]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.kinds import LogLevel
-from core.redaction import redact, redact_value
+from core.text.redaction import redact, redact_value
 from core.text.sanitize import escape_controls
 
 Ids = Mapping[str, str]

@@ -23,7 +23,7 @@ from core.arguments import checked_path
 from core.clock import Clock, SystemClock
 from core.kinds import LogLevel
 from core.log_levels import LEVELS, level_of_number, log_level
-from core.path_state import LOG_HINT, no_log_message
+from core.system.path_state import LOG_HINT, no_log_message
 from core.telemetry.logs.line import ID_NAMES, Ids, LogRecord, json_line, text_line
 from core.telemetry.logs.sinks import KEEP, Console, LogFile, default_log_path, remove_old_logs
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from core.atomic_file import TEMPORARY_NAME, sync_folder, temporary_name, write_atomically
 from core.errors import ArtifactError, WorkspaceError
+from core.system.atomic_file import TEMPORARY_NAME, sync_folder, temporary_name, write_atomically
 
 HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether folders can be walked by descriptor, so that no other process can swap one for a link between check and use."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from core.status import EngineStatus
+from core.state.status import EngineStatus
 from tests.support.tui.scripted_run import IDLE, FrozenClock
 from tui.app import QuintetApp
 

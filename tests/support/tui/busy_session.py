@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.status import BreakerStatus, EngineStatus
+from core.state.status import BreakerStatus, EngineStatus
 from core.telemetry.metrics import get_metrics, quantiles, use_registry
 from core.telemetry.metrics.registry import Registry
 from tests.support.clock import VirtualClock

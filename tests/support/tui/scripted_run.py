@@ -28,8 +28,8 @@ from core.events import (
     Usage,
 )
 from core.kinds import FaultKind, QueueReason, StepStatus
-from core.scoreboard import Scoreboard
-from core.status import (
+from core.state.scoreboard import Scoreboard
+from core.state.status import (
     AgentStatus,
     BreakerStatus,
     EndpointStatus,

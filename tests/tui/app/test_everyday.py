@@ -12,7 +12,7 @@ from textual.widgets import Static
 from core.errors import PromptError
 from core.events import RunFinished
 from core.settings import Settings
-from core.status import BreakerStatus
+from core.state.status import BreakerStatus
 from tests.support.fault_server import silence
 from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
 from tests.support.tui.engine_app import working_app

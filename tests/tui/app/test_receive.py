@@ -20,7 +20,7 @@ from core.events import (
     Warned,
 )
 from core.kinds import RunStatus
-from core.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
+from core.state.status import AgentStatus, BreakerStatus, EndpointStatus, EngineStatus
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.screen import screen_text
 from tests.support.tui.scripted_run import (

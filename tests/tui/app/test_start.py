@@ -24,7 +24,7 @@ from tui.app import QuintetApp
 
 HEAVY = ("openai", "langgraph", "langchain_core", "pydantic", "xllamacpp", "aiosqlite", "core.settings", "core.engine")
 NOT_SHOWN_YET = (
-    *("pygments", "tomllib", "loguru", "core.events", "core.status", "core.roster", "tui.control.event_router"),
+    *("pygments", "tomllib", "loguru", "core.events", "core.state.status", "core.roster", "tui.control.event_router"),
     *("tui.screens.help", "tui.widgets.stream.agent_pane", "tui.widgets.stream.stream_view", "tui.markdown.document"),
 )
 PROGRAM = """

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from core.events import AlertFired, AlertResolved
 from core.spending.costs import Cost
-from core.status import EngineStatus
+from core.state.status import EngineStatus
 from core.telemetry.alerts.board import AlertStatus
 from core.telemetry.metrics import use_registry
 from core.telemetry.metrics.registry import NullRegistry, Registry

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.kinds import EndpointState
-from core.status import AgentStatus
+from core.state.status import AgentStatus
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import screen_text, until

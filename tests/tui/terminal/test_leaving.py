@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.status import EndpointStatus, EngineStatus
+from core.state.status import EndpointStatus, EngineStatus
 from core.workflow.lifecycle import RunOutcome
 from tests.support.pty_app import PtyApp
 from tui.control.farewell import farewell

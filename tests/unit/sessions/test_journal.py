@@ -36,8 +36,8 @@ from core.events import (
     Warned,
     event_to_json,
 )
-from core.redaction import register_secret
 from core.sessions.journal import Journal, check_journal, read_journal, writer
+from core.text.redaction import register_secret
 from tests.support.repository import ROOT
 
 KEY = "my-local-key-1234"

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from core import redaction
 from core.addresses import is_loopback
 from core.settings import ConfigValidationError, Settings, key_for_endpoint, load_config
 from core.settings.overview import overview
 from core.settings.schema.catalogue import field_by_variable, fields_of_table, setting_fields, table_settings
+from core.text import redaction
 from tests.support.places import Places
 from tests.support.repository import ROOT
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import pytest
 
 from core.doctor import EXTRAS
-from core.redaction import redact
 from core.settings import FallbackSettings, PriceSettings
 from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
 from core.settings.sources.keyring_key import KeyringAnswer
 from core.settings.trust.folder import EXPORTERS
+from core.text.redaction import redact
 from tests.support.places import Places
 
 

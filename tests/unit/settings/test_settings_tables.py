@@ -9,9 +9,9 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import redaction
 from core.settings import FallbackSettings, key_for_fallback
 from core.settings.sources.toml_text import lines_of
+from core.text import redaction
 from tests.support.places import Places
 
 KEY = "the-users-own-key-1"

@@ -32,8 +32,8 @@ from core.events import (
     Usage,
 )
 from core.kinds import FaultKind, RunStatus, StepStatus
-from core.redaction import register_secret
 from core.telemetry.export.spans import MAX_CONTENT, SpanSink
+from core.text.redaction import register_secret
 
 AGENTS = ("business_analyst", "developer", "qa_engineer", "devops_engineer", "technical_writer")
 TASK, ANSWER = "the secret task", "the secret answer"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.metrics_catalogue import METRICS
-from core.redaction import MASK, register_secret
 from core.telemetry.export.totals import read_totals
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from core.telemetry.metrics.series import SeriesTotals
+from core.text.redaction import MASK, register_secret
 
 DURATIONS = st.floats(0, 1e8, allow_nan=False)
 

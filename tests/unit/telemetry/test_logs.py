@@ -27,7 +27,6 @@ from loguru import logger
 
 from core.events import AttemptFailed, BreakerChanged, CallQueued, Event, SteeringReceived, TokensReceived
 from core.kinds import LogLevel
-from core.redaction import MASK, redact, redact_value, register_secret
 from core.telemetry.logs import (
     LEVELS,
     current_correlation_id,
@@ -41,6 +40,7 @@ from core.telemetry.logs import (
 )
 from core.telemetry.logs.events import log_event
 from core.telemetry.logs.sinks import KEEP, LogFile, default_log_path, remove_old_logs
+from core.text.redaction import MASK, redact, redact_value, register_secret
 from tests.support.clock import VirtualClock
 
 KEYS = [

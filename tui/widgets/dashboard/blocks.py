@@ -20,7 +20,7 @@ from tui.words.numbers import clock_time, cost_words, count, duration, size
 from tui.words.plain import plain
 
 if TYPE_CHECKING:
-    from core.status import AgentStatus
+    from core.state.status import AgentStatus
 
 DIM = "$foreground 60%"
 MOST_KINDS = 6

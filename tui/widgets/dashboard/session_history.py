@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.events import BreakerChanged, Event, RunStarted
-from core.status import EngineStatus
+from core.state.status import EngineStatus
 from core.telemetry.metrics.history import MetricHistory
 from core.telemetry.metrics.registry import MetricsSnapshot, NullRegistry
 

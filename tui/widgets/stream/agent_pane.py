@@ -25,7 +25,7 @@ from core.events import (
     TokensReceived,
 )
 from core.roster import AgentCard
-from core.status import AgentStatus
+from core.state.status import AgentStatus
 from core.text.sanitize import one_line
 from tui.widgets.stream.stream_view import StreamView
 from tui.words.agent_state import StateLabel, call_seconds, state_brief, state_label, state_words

@@ -26,8 +26,8 @@ from core.events import (
     TokensReceived,
 )
 from core.kinds import AgentPhase, StepStatus
-from core.status import AgentStatus
-from core.waits import Wait
+from core.state.status import AgentStatus
+from core.state.waits import Wait
 
 RATE_WINDOW_SECONDS = 3.0
 CHARACTERS_PER_TOKEN = 4.0  # for the live rate only; counted tokens come from the server at the end of the call

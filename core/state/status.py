@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.kinds import AgentPhase, BreakerState, EndpointKind, EndpointState
 from core.spending.costs import Cost
-from core.waits import Wait
+from core.state.waits import Wait
 
 if TYPE_CHECKING:
     from core.telemetry.alerts.board import AlertStatus

@@ -1,0 +1,1 @@
+"""The state of the whole, folded from the events and pulled by a front end."""

@@ -1,0 +1,1 @@
+"""What this machine has: files written in one step, paths as they are, ports."""
