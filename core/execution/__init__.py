@@ -1,0 +1,1 @@
+"""The room for running what a model wrote: sandbox, test runners, evidence. Nothing is executed yet."""
