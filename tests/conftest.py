@@ -65,7 +65,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     folders = [Path(argument) for argument in config.args]
     files = sum(1 for folder in folders if folder.is_dir() for _ in folder.rglob("test_*.py"))
     cores = os.cpu_count() or 1
-    return min(cores, MOST_WORKERS) if cores > 1 and files > FEW_FILES else 0
+    # Two a core: half of the time is spent on waiting for programs, servers and screens.
+    return min(2 * cores, MOST_WORKERS) if cores > 1 and files > FEW_FILES else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
