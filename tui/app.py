@@ -325,7 +325,11 @@ class QuintetApp(TerminalApp):
         log("ERROR", "the app crashed", exception=error)
         log_file = current_log_file()
         details = f"the log has the details: {shown_path(log_file)}" if log_file else "no log was written"
-        words, _ = farewell(self.engine.status() if self.engine is not None else None, self.controller.last_outcome)
+        words, _ = farewell(
+            self.engine.status() if self.engine is not None else None,
+            self.controller.last_outcome,
+            self.controller.last_refusal,
+        )
         return (f"quintet: internal fault {type(error).__name__}: {one_line(str(error))} - {details}", *words)
 
     # End.
@@ -337,7 +341,7 @@ class QuintetApp(TerminalApp):
     async def _leave(self, code: int) -> None:
         status = self.engine.status() if self.engine is not None else None
         await self._close_engine()
-        words, run_code = farewell(status, self.controller.last_outcome)
+        words, run_code = farewell(status, self.controller.last_outcome, self.controller.last_refusal)
         self.last_words += words
         self.exit(code or run_code, return_code=code or run_code)
 

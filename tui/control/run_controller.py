@@ -32,6 +32,7 @@ class RunController:
         workflow: what the next run follows.
         problem: why there is no engine, if that is so for good.
         last_outcome: how the last run ended; None before the first has, and while one is on.
+        last_refusal: why the last run could not begin; "" if it could.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class RunController:
         self.workflow = workflow
         self.problem = problem
         self.last_outcome: RunOutcome | None = None
+        self.last_refusal = ""
 
     # The engine comes, or will not.
 
@@ -135,7 +137,7 @@ class RunController:
         if app.engine is None:
             return
         app.status_poll.wake()
-        self.last_outcome = None
+        self.last_outcome, self.last_refusal = None, ""
         try:
             outcome = self.last_outcome = await app.engine.run(
                 task, workflow=self.workflow, output_dir=self.output_dir, agents=agents
@@ -154,6 +156,7 @@ class RunController:
 
     def _run_refused(self, words: str, typed: str) -> None:
         """Leave the reason in the pane, where it stays, and the task in the prompt for another try."""
+        self.last_refusal = words
         if self._team.active_agent is not None:
             self._team.active_agent.note(words, "error")
         self._prompt.give_back(typed)

@@ -53,6 +53,12 @@ def test_leaving_says_how_the_run_ended_and_where_its_files_are(
     assert farewell(None if running is None else status(running=running), ended) == (words, code)
 
 
+def test_leaving_after_a_run_that_could_not_begin_says_why_and_is_a_failure() -> None:
+    words, code = farewell(status(running=False), None, "the proxy in ALL_PROXY\ncannot be used")
+
+    assert (words, code) == (("the run did not begin: the proxy in ALL_PROXY cannot be used",), 1)
+
+
 def test_leaving_without_a_run_says_nothing_and_is_no_failure(tmp_path: Path) -> None:
     with PtyApp(tmp_path) as app:
         app.read_until("^Q")
