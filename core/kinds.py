@@ -49,6 +49,19 @@ RunStatus = Literal["passed", "failed", "cancelled"]
 StepStatus = Literal["ok", "partial", "failed", "skipped"]
 VerdictValue = Literal["pass", "fail", "unknown"]
 
+CaseOutcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "unexpected_pass"]
+"""How one executed test ended; error is an exception outside its own assertions, in a fixture for example."""
+
+RungName = Literal["bubblewrap", "landlock", "seatbelt", "container"]
+SandboxSetting = Literal["auto", "bubblewrap", "landlock", "container", "off"]
+"""Which sandbox runs model-written code: auto takes the first that works here; off runs nothing."""
+
+CommandEnd = Literal["exited", "signalled", "wall_time", "cpu_time", "memory", "processes", "output", "lost"]
+"""How a sandboxed command ended: by itself, by a signal of its own, by one of its limits, or lost (its sandbox broke)."""
+
+Culprit = Literal["developer", "qa"]
+"""Whose work is at fault when tests are not green: the code, or the tests."""
+
 ArtifactFaultKind = Literal[
     # the answer
     "truncated",

@@ -1,1 +1,1 @@
-"""The room for running what a model wrote: sandbox, test runners, evidence. Nothing is executed yet."""
+"""Running what a model wrote, and what it proves: nothing here asks a model."""

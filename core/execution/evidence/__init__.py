@@ -1,0 +1,1 @@
+"""What executed tests prove, and who is at fault when they do not pass."""
