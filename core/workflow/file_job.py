@@ -19,7 +19,7 @@ from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import ReadFile, read_file
-from core.workspace.answers.requirements import MAX_REQUIREMENTS, all_requirements
+from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements
 from core.workspace.checks.acting_files import acting_name, acts_unasked
 from core.workspace.checks.file_check import check_file
 from core.workspace.checks.python_source import lost_definitions, unresolved_names

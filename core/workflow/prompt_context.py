@@ -13,7 +13,7 @@ from core.text.sanitize import plain_line
 from core.workflow.definition import FileRole, ModelSize, StepSpec
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
 from core.workflow.run import Run
-from core.workspace.answers.requirements import read_requirements
+from core.workspace.answers.structured import read_requirements
 from core.workspace.checks.python_source import python_imports, python_signatures
 from core.workspace.files.listing import list_folder, read_sources
 

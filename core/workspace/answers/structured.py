@@ -1,10 +1,11 @@
-"""Lists and judgements out of an answer: the files of a plan, a verdict with its findings."""
+# ruff: noqa: RUF001 - signs and words of other scripts are what this reads
+"""Lists and judgements out of an answer: the requirements of a brief, the files of a plan, a verdict with its findings."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -14,12 +15,50 @@ from core.text.sanitize import plain_line, strip_controls
 from core.workspace.checks.file_check import KNOWN_SUFFIXES
 from core.workspace.files.paths import looks_like_path, portable_path, safe_relative_path
 
+MAX_REQUIREMENTS = 20
+MAX_REQUIREMENT_CHARS = 400
+MAX_LABEL_CHARS = 40
 MAX_PLANNED_FILES = 8
 MAX_REFUSED_PATHS = 50
 MAX_PURPOSE_CHARS = 200
 MAX_FINDINGS = 5
 MAX_FINDING_CHARS = 300
 MAX_NAME_WORDS = 4
+
+_FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
+
+# In capitals only: "r1" may be a variable. Longer ones first.
+_REQUIREMENT_ABBREVIATIONS = (
+    "NFREQ FREQ REQ Req NFR NFA NFT RNF RNE ANF FR FA FT RF BR SR QR UR TR US RQ R Ｒ НФТ ФТ НТ ТР Т"
+)
+# Beginnings of words, so that other numbers and cases are found.
+_REQUIREMENT_WORDS = (
+    "requirement anforderung exigence requisit requerimient wymagani požadav požiadav cerin követelmény gereksinim vereist"
+    " vaatim απαίτησ απαιτήσ требован вимог изисквани захтев 需求 要求 要件 요구사항 요구 متطلب المتطلب الزام نیازمندی דריש"
+    " आवश्यकता ข้อกำหนด"
+)
+_REQUIREMENT_WORD = rf"(?:{'|'.join(_REQUIREMENT_WORDS.split())})[^\W\d_]{{0,3}}"
+_AFTER_MARK = r":.|)\-\u2013\u2014\uff1a\ufe55\ufe13\u2236\uff0e\u3001\uff64\u3002\uff61\uff09\uff5c\u2192\u060c\u2015"
+_OPEN, _CLOSE = "(\\[\uff08\u3010\uff3b\u300a\u300c", ")\\]\uff09\u3011\uff3d\u300b\u300d"
+_BEFORE_MARK = re.compile(r"^(?:\[[ xX]\]|[\s>|*+•·‣▪◦#\-–—.)(\[`_\d:、．）（【［「《☐☑✅✔])*")
+_MARKED_REQUIREMENT = re.compile(
+    rf"(?:(?P<short>{'|'.join(_REQUIREMENT_ABBREVIATIONS.split())})|(?P<word>(?i:{_REQUIREMENT_WORD})))"
+    r"[-_ .#\u2010-\u2015]?(?:(?i:no|nr|n)[.°º]?\s?|№\s?|#)?(?P<number>\d{1,4}(?:\.\d{1,2}){0,2})(?![\w-]*\d)"
+    rf"(?P<close>[{_CLOSE}*`_]*)"
+    rf"(?P<aside>\s*[{_OPEN}][^{_CLOSE}\n]{{1,{MAX_LABEL_CHARS}}}[{_CLOSE}][*`_]*)?"
+    rf"(?P<mark>\s*[{_AFTER_MARK}]+|\t)?(?P<text>.*)$"
+)
+_PRIORITY = re.compile(
+    r"^(?:must|should|could|won'?t|may|shall)(?:[- ]have)?$|^(?:high|medium|low|critical|functional|non-functional)$"
+    r"|^(?:muss|soll|kann|hoch|mittel|niedrig|p[0-4]|[mscw])$|^(?:必须|应该|可以|高|中|低|必須|任意|推奨)$",
+    re.IGNORECASE,
+)
+_REQUIREMENTS_HEADING = re.compile(rf"^\W*(?:[\w-]+ ){{0,2}}{_REQUIREMENT_WORD}", re.IGNORECASE)
+_HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s|\*\*[^*]+\*\*\s*:?\s*$|[^\s#|>*-][^\n]{0,60}[:：]\s*$)")
+_LISTED_REQUIREMENT = re.compile(
+    r"^\s*(?:[-*+•·‣▪◦]\s+|[（(]?\d{1,2}(?:[.):．）]\s+|[、．）])\s*|[①-⑳㈠-㈩]\s*|[一二三四五六七八九十]{1,2}[、．.]\s*)(?P<text>.*)$"
+)
+_EDGES_OF_REQUIREMENT = " \t*_:`|-\u2013\u2014\u2015\uff1a\ufe55\uff5c\u3001\u3011】》」"
 
 _DRAWING = re.compile(r"^(?P<lead>(?:[|├└╰┬┌+`\\][─━-]+|[ \t\u00a0│|])*)(?P<rest>.*)$")
 _BULLET = re.compile(r"^\s*(?:[-*+•]\s+|[・‣▪]\s*|\(?\d{1,2}[.):\u3001\uff0e\uff09]\s*|[①-⑳]\s*|\[[ xX]\]\s*)+")
@@ -30,51 +69,11 @@ _LABEL = re.compile(
 )
 _QUOTED = re.compile(r"\*{0,2}(?P<mark>[`\"'])(?P<name>[^`\"'|*<>]{1,200}? [^`\"'|*<>]{1,200})(?P=mark)\*{0,2}")
 _SEPARATED = re.compile(rf"\s+[-\u2013\u2014=#\u2192]+\s|\s{{2,}}|\s*[|:{_WIDE_SIGNS}(]")
-_SENTENCE_STARTS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "your",
-        "our",
-        "my",
-        "i",
-        "we",
-        "you",
-        "in",
-        "on",
-        "to",
-        "for",
-        "of",
-        "with",
-        "and",
-        "or",
-        "use",
-        "create",
-        "add",
-        "write",
-        "make",
-        "implement",
-        "update",
-        "edit",
-        "see",
-        "put",
-        "file",
-        "files",
-        "run",
-        "module",
-        "main",
-        "source",
-        "test",
-        "it",
-        "is",
-    ]
+_SENTENCE_STARTS = (
+    "a an the this that these your our my i we you in on to for of with and or use create add write make"
+    " implement update edit see put file files run module main source test it is"
 )
 _PURPOSE_MARK = re.compile(rf"^[{_WIDE_SIGNS}\s:|(\-\u2013\u2014#=>*/`\"',]+")
-_FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 
 # What other systems, or shells, take for a path: named in a plan, it is refused and not overlooked.
 _FOREIGN_PATH = re.compile(r"/\S|~/\S|[A-Za-z]:[\\/]\S|[\w.@-]+(?:\\[\w.@-]+)+\.\w")
@@ -86,13 +85,21 @@ _VERDICT_LINE = re.compile(
 _VERDICT_HEADING = re.compile(r"^\W*(?:final |overall )?verdict\W*$", re.IGNORECASE)
 _BARE_VERDICT = re.compile(rf"^\W*{_VERDICT_WORD}\W*$", re.IGNORECASE)
 _OTHER_CHOICE = re.compile(r"^\W*(?:or|/|\|)?\W*(?:pass|fail)(?:ed|es|s)?\b", re.IGNORECASE)
-_LISTED = re.compile(
+_LISTED_FINDING = re.compile(
     r"^\s*(?:[-*+•]\s+|[・‣▪]\s*|\(?\d{1,2}(?:[.)]\s+|[\u3001\uff0e\uff09]\s*)|[①-⑳]\s*|finding(?:\s*\d+)?\s*:\s*)(?P<text>.*)$",
     re.IGNORECASE,
 )
 _NOTHING = re.compile(
     r"^\W*(?:none|no (?:findings|issues|problems)(?: found)?|n/?a|nothing|findings?|<.*>|\.\.\.|…)?\W*$", re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`id` is R1, R2, ...; or R1.2 where a brief divides a requirement."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,93 @@ class _PlanLine:
     name: str
     rest: str
     drawn: bool
+
+
+def read_requirements(brief: str) -> tuple[Requirement, ...]:
+    """Return the requirements of a brief that are handed on, the first 20 at most."""
+    return all_requirements(brief)[:MAX_REQUIREMENTS]
+
+
+def all_requirements(brief: str) -> tuple[Requirement, ...]:
+    """Return the requirements of a brief, however many they are; of two with one mark the first is taken.
+
+    Other marks than R keep their number where it is free: FR-1 is R1, and NFR-1 beside it gets the next one, with its own
+    mark behind the text. A brief without any mark gives the items of its list of requirements.
+    """
+    lines = _plain_lines(brief)
+    marked = list(_marked_requirements(lines)) or [
+        ("R", str(number), text) for number, text in enumerate(_listed_requirements(lines), start=1)
+    ]
+    by_mark: dict[tuple[str, str], str] = {}
+    for kind, number, text in marked:
+        plain = plain_line(text.replace("**", ""), limit=MAX_REQUIREMENT_CHARS)
+        if plain:
+            by_mark.setdefault((kind, number), plain)
+    found: dict[str, str] = {}
+    first_kind = "R" if any(kind == "R" for kind, _ in by_mark) else next((kind for kind, _ in by_mark), "R")
+    later = [(mark, text) for mark, text in by_mark.items() if mark[0] != first_kind]
+    found.update({f"R{number}": text for (kind, number), text in by_mark.items() if kind == first_kind})
+    for (kind, number), text in later:
+        if f"R{number}" in found:
+            found[f"R{_next_number(found)}"] = f"{text} ({kind}-{number})"
+        else:
+            found[f"R{number}"] = text
+    return tuple(Requirement(name, text) for name, text in found.items())
+
+
+def _next_number(found: dict[str, str]) -> int:
+    return 1 + max(int(name[1:].split(".")[0]) for name in found)
+
+
+def _marked_requirements(lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Give the kind of mark, the number and the text of each line that is marked."""
+    for place, line in enumerate(lines):
+        match = _marked_requirement(line)
+        if match is None:
+            continue
+        text = match["text"]
+        if "|" in (match["mark"] or "") or line.lstrip().startswith("|"):
+            text = _first_cell(text)
+        text = text.strip(_EDGES_OF_REQUIREMENT)
+        if not text:
+            following = next((later for later in lines[place + 1 :] if later.strip()), "")
+            if _marked_requirement(following) is None and not following.lstrip().startswith("#"):
+                text = _BEFORE_MARK.sub("", following).strip(" \t*_-•")
+        kind = "R" if match["word"] or match["short"] == "Ｒ" else match["short"].upper()
+        number = ".".join(str(int(part)) for part in match["number"].split("."))
+        yield kind, number, text
+
+
+def _marked_requirement(line: str) -> re.Match[str] | None:
+    lead = _BEFORE_MARK.match(line)
+    at = lead.end() if lead is not None else 0
+    if at and line[at - 1].isalnum():
+        return None
+    match = _MARKED_REQUIREMENT.match(line, at)
+    if match is None:
+        return None
+    # Without a sign after the number it is prose, unless the line is a heading, or there is nothing else in it.
+    is_signed = match["mark"] or match["close"] or match["aside"]
+    is_apart = line.lstrip().startswith("#") or (not match["text"].strip() and at > 0)
+    return match if is_signed or is_apart else None
+
+
+def _first_cell(text: str) -> str:
+    """Return the first cell of a row that is not its priority."""
+    cells = [cell.strip(_EDGES_OF_REQUIREMENT) for cell in text.split("|")]
+    return next((cell for cell in cells if cell and not _PRIORITY.match(cell)), "")
+
+
+def _listed_requirements(lines: list[str]) -> Iterator[str]:
+    """Give the items below a heading that speaks of requirements, up to the next heading."""
+    inside = False
+    for line in lines:
+        item = _LISTED_REQUIREMENT.match(line)
+        if item is not None:
+            if inside:
+                yield item["text"]
+        elif _HEADING.match(line):
+            inside = _REQUIREMENTS_HEADING.match(line) is not None
 
 
 def read_file_plan(answer: str) -> FilePlan:
@@ -180,7 +274,7 @@ def read_verdict(answer: str) -> VerdictAnswer:
     elif stated == {"fail"}:
         value = "fail"
     remaining = [line for number, line in enumerate(lines) if number not in places]
-    findings = _listed(remaining)
+    findings = _findings(remaining)
     if not findings and value == "fail":
         findings = [line for line in remaining if not line.lstrip().startswith("#")]
     plain = (plain_line(finding.replace("**", ""), limit=MAX_FINDING_CHARS) for finding in findings)
@@ -226,7 +320,7 @@ def _plan_line(line: str) -> _PlanLine | None:
 def _is_spaced_name(text: str) -> bool:
     """Tell a file name of several words from a sentence that ends with one."""
     words = text.split()
-    if not 2 <= len(words) <= MAX_NAME_WORDS or words[0].casefold() in _SENTENCE_STARTS:
+    if not 2 <= len(words) <= MAX_NAME_WORDS or words[0].casefold() in _SENTENCE_STARTS.split():
         return False
     is_name = looks_like_path(portable_path(text)) and not any(looks_like_path(word) for word in words[:-1])
     return is_name and PurePosixPath(text).suffix.lower() in KNOWN_SUFFIXES
@@ -275,10 +369,10 @@ def _stated_verdicts(lines: list[str]) -> tuple[set[str], set[int]]:
     return stated, places
 
 
-def _listed(lines: list[str]) -> list[str]:
+def _findings(lines: list[str]) -> list[str]:
     findings: list[str] = []
     for line in lines:
-        match = _LISTED.match(line)
+        match = _LISTED_FINDING.match(line)
         if match is not None:
             findings.append(match["text"])
         elif findings and line.startswith(("  ", "\t")) and line.strip():

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from core.errors import ArtifactError
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
-from core.workspace.answers.requirements import Requirement, read_requirements
-from core.workspace.answers.structured import PlannedFile, read_file_plan, read_verdict
+from core.workspace.answers.structured import PlannedFile, Requirement, read_file_plan, read_requirements, read_verdict
 from core.workspace.checks.file_check import check_file
 
 CODE = "def add(a, b):\n    return a + b\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.workspace.answers.requirements import Requirement, read_requirements
+from core.workspace.answers.structured import Requirement, read_requirements
 
 FORMS = [
     "R1\uff1aAdd a task",
