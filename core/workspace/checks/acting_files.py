@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from core.text.sanitize import plain_line
+from core.workspace.checks.package_files import package_acts
 from core.workspace.checks.script_dangers import script_danger
 
 _SHELL_START = "a shell runs it when it starts"
@@ -22,6 +21,14 @@ _DEBUGGER = "a debugger or interpreter runs it when it starts"
 _GIT = "git obeys it, and it can name programs to run"
 _DESKTOP = "a desktop runs it, or shows it as something else"
 _PROGRAMS = "tools run the programs in it"
+_TOOL_START = "a tool of JavaScript runs it when it starts"
+_LINT_START = "a linter or test runner obeys it when it starts, and it can name code to load"
+
+_CONFIGURED_BY_CODE = (
+    "ava", "astro", "babel", "commitlint", "cypress", "eslint", "graphql", "jest", "lint-staged", "metro", "next", "nuxt",
+    "playwright", "postcss", "prettier", "quasar", "react-router", "remix", "rolldown", "rollup", "rsbuild", "rspack",
+    "snowpack", "stylelint", "svelte", "tailwind", "tsup", "uno", "vite", "vitest", "vue", "webpack*", "windi",
+)  # fmt: skip
 
 ACTING_NAMES: tuple[tuple[str, str], ...] = (
     (".envrc", "direnv runs it when a shell enters the folder"),
@@ -48,6 +55,28 @@ ACTING_NAMES: tuple[tuple[str, str], ...] = (
     (".pnpmfile.*", _PACKAGES),
     (".pnp.*", "Node loads it in the place of packages"),
     ("bunfig.toml", _PACKAGES),
+    ("binding.gyp", "npm builds what it says whenever the package is installed"),
+    *((f"{tool}.config.*", _TOOL_START) for tool in _CONFIGURED_BY_CODE),
+    ("webpack.*.*js", _TOOL_START),
+    ("vitest.workspace.*", _TOOL_START),
+    ("jest.setup.*", _TOOL_START),
+    ("karma.conf.*", _TOOL_START),
+    ("wdio.conf.*", _TOOL_START),
+    (".babelrc*", _TOOL_START),
+    (".eslintrc*", _TOOL_START),
+    (".mocharc*", _TOOL_START),
+    (".nycrc*", _TOOL_START),
+    (".postcssrc*", _TOOL_START),
+    (".stylelintrc*", _TOOL_START),
+    (".prettierrc.*[jt]s", _TOOL_START),
+    (".lintstagedrc*", _GIT),
+    (".huskyrc*", _GIT),
+    (".pylintrc*", _LINT_START),
+    ("pylintrc", _LINT_START),
+    (".luacheckrc", _LINT_START),
+    (".rubocop.y*ml", _LINT_START),
+    (".rspec", _LINT_START),
+    (".php-cs-fixer*.php", _LINT_START),
     ("pip.conf", _PACKAGES),
     ("pip.ini", _PACKAGES),
     (".pypirc", _PACKAGES),
@@ -133,44 +162,6 @@ ACTING_FOLDERS: tuple[tuple[str, str], ...] = (
 )
 """Patterns of folders on the way to a file."""
 
-ACTING_SCRIPTS: dict[str, tuple[str, frozenset[str]]] = {
-    "package.json": (
-        "npm",
-        frozenset(
-            [
-                "preinstall",
-                "install",
-                "postinstall",
-                "preprepare",
-                "prepare",
-                "postprepare",
-                "prepublish",
-                "preuninstall",
-                "uninstall",
-                "postuninstall",
-                "dependencies",
-            ]
-        ),
-    ),
-    "composer.json": (
-        "composer",
-        frozenset(
-            [
-                "pre-install-cmd",
-                "post-install-cmd",
-                "pre-update-cmd",
-                "post-update-cmd",
-                "pre-autoload-dump",
-                "post-autoload-dump",
-                "post-root-package-install",
-                "post-create-project-cmd",
-            ]
-        ),
-    ),
-}
-"""Files whose scripts of these names are run by installing."""
-
-
 PYTEST_SETTINGS = frozenset({"pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
 """Files that may hold options of every test run."""
 
@@ -190,7 +181,7 @@ def acting_name(path: str) -> str | None:
 
 def acts_unasked(path: str, text: str) -> str | None:
     """Return why a file may not be put where it belongs before the user has seen it, or None."""
-    return acting_name(path) or _install_script(path, text) or _test_options(path, text) or script_danger(path, text)
+    return acting_name(path) or package_acts(path, text) or _test_options(path, text) or script_danger(path, text)
 
 
 def _first(table: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -206,24 +197,6 @@ def _test_options(path: str, text: str) -> str | None:
         if found is not None:
             return f"pytest obeys its option {found[1]} at every run, which loads code or leaves tests out"
     return None
-
-
-def _install_script(path: str, text: str) -> str | None:
-    found = ACTING_SCRIPTS.get(PurePosixPath(path.casefold()).name)
-    if found is None:
-        return None
-    tool, names = found
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    scripts = document.get("scripts") if isinstance(document, dict) else None
-    acting = sorted(names.intersection(scripts)) if isinstance(scripts, dict) else []
-    if acting:
-        return f"{tool} runs its script {acting[0]!r} whenever it is installed"
-    commands = "\n".join(map(str, scripts.values())) if isinstance(scripts, dict) else ""
-    danger = script_danger("scripts.sh", commands)
-    return f"one of its scripts {plain_line(danger, limit=200)}" if danger else None
 
 
 TEST_RUNNER_MODULES = frozenset(

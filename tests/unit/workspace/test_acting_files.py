@@ -60,6 +60,35 @@ from core.workspace.checks.script_dangers import (
         "__pycache__/app.cpython-311.pyc",
         ".user.ini",
         "mise.toml",
+        "vite.config.js",
+        "web/vite.config.ts",
+        "vitest.config.mts",
+        "vitest.workspace.ts",
+        "jest.config.cjs",
+        "jest.config.json",
+        "jest.setup.js",
+        "webpack.config.js",
+        "webpack.prod.config.js",
+        "webpack.common.js",
+        "eslint.config.mjs",
+        ".eslintrc.json",
+        ".eslintrc",
+        "babel.config.js",
+        ".babelrc",
+        "rollup.config.mjs",
+        "postcss.config.cjs",
+        "tailwind.config.ts",
+        "next.config.js",
+        "svelte.config.js",
+        "playwright.config.ts",
+        "karma.conf.js",
+        ".mocharc.yml",
+        ".prettierrc.mjs",
+        "binding.gyp",
+        ".pylintrc",
+        ".luacheckrc",
+        ".rubocop.yml",
+        ".php-cs-fixer.dist.php",
     ],
 )
 def test_a_file_that_a_tool_obeys_is_known_by_its_name(path: str) -> None:
@@ -88,6 +117,14 @@ def test_a_file_that_a_tool_obeys_is_known_by_its_name(path: str) -> None:
         "my_conftest.py",
         "vscode/tasks.json",
         "docs/npmrc.txt",
+        ".prettierrc",
+        "config.js",
+        "src/config.ts",
+        "src/app/app.config.ts",
+        "db.config.js",
+        "webpack.md",
+        "tsconfig.json",
+        "app.config.py",
     ],
 )
 def test_what_nobody_obeys_unasked_goes_where_it_belongs(path: str) -> None:
@@ -112,6 +149,28 @@ def test_a_script_that_installing_runs_acts(name: str, script: str, acts: bool) 
     text = json.dumps({"name": "x", "scripts": {script: "node build.js"}})
 
     assert (acts_unasked(name, text) is not None) == acts
+
+
+@pytest.mark.parametrize(
+    ("tables", "why"),
+    [
+        ({"jest": {"setupFiles": ["<rootDir>/setup.js"]}}, "jest loads <rootDir>/setup.js when it starts"),
+        ({"jest": {"transform": {"\\\\.js$": "./t.js"}}}, "jest loads ./t.js when it starts"),
+        ({"jest": {"reporters": ["default", ["./r.js", {"x": 1}]]}}, "jest loads ./r.js when it starts"),
+        ({"mocha": {"require": "./hook.js"}}, "mocha loads ./hook.js when it starts"),
+        ({"ava": {"require": ["./hook.js"]}}, "ava loads ./hook.js when it starts"),
+        ({"babel": {"plugins": [["./plugin.js", {}]]}}, "babel loads ./plugin.js when it starts"),
+        ({"eslintConfig": {"extends": ["./rules.js"]}}, "eslintConfig loads ./rules.js when it starts"),
+        ({"prettier": "./prettier.js"}, "prettier loads ./prettier.js when it starts"),
+        ({"husky": {"hooks": {"pre-commit": "x"}}}, "its table 'husky' makes git run programs"),
+        ({"simple-git-hooks": {"pre-commit": "x"}}, "its table 'simple-git-hooks' makes git run programs"),
+        ({"jest": {"testEnvironment": "node", "preset": "ts-jest", "testMatch": ["<rootDir>/a.js"]}}, None),
+        ({"babel": {"presets": ["@babel/preset-env"]}, "prettier": {"semi": False}}, None),
+        ({"jest": 3, "mocha": None, "ava": [[["./x.js"]]], "main": "./index.js"}, None),
+    ],
+)
+def test_what_a_tools_table_of_a_package_file_names_is_loaded(tables: dict[str, object], why: str | None) -> None:
+    assert acts_unasked("package.json", json.dumps({"name": "x", **tables})) == why
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"scripts": 3}', '{"scripts": ["postinstall"]}', "[" * 100_000])
