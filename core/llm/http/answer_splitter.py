@@ -15,6 +15,7 @@ from core.llm.http.markers import DETAILS_BEGIN, DETAILS_END, WRAPPERS, Marker, 
 from core.llm.http.text_place import TextPlace, begins_as_file
 from core.llm.http.turn_marks import ROLES, TurnMarksReader
 
+PIECE_CHARS = 8192  # a long text is read in pieces: what is left of one is copied with every mark in it
 MAX_CHANNEL_CHARS = 200  # of the name of a channel, with what goes along with it
 MESSAGE_CHARS = 20  # of the mark that ends it, at most
 _MESSAGE = re.compile(r"<\|[ \t]?message[ \t]?\|>")
@@ -78,9 +79,10 @@ class AnswerSplitter:
             self._plain = []
             self._place.add(plain)
             self._last = plain[-1:] or self._last
-        self._held += text
-        while self._held and self._step(is_end=is_end):
-            pass
+        for start in range(0, max(1, len(text)), PIECE_CHARS):
+            self._held += text[start : start + PIECE_CHARS]
+            while self._held and self._step(is_end=is_end):
+                pass
         if is_end and self._literal is not None and (self._form == "bare" or not self._stands_alone(self._literal)):
             self._texts.append("".join(self._literal))
         self._is_quiet = self._state == "answer" and not (self._held or self._is_blank or self._follows_mark)
@@ -204,7 +206,7 @@ class AnswerSplitter:
             return True
         if self._is_blank:
             return self._drop(marks.end, follows_mark=True)
-        if marks.ends_thoughts and not self._place.line.strip():
+        if marks.ends_thoughts and not self._place.has_words:
             words = self._held[marks.end :].lstrip()
             if words.startswith(_BEGINNINGS):
                 self._turn_into_thoughts()  # a file was drafted in them, and begins anew
@@ -311,7 +313,7 @@ class AnswerSplitter:
 
     def _kept_space(self, space: str) -> str:
         """Return what stays of the white space after a mark: the next line's indentation, or the gap between two words."""
-        goes_on = bool(self._place.line.strip())
+        goes_on = self._place.has_words
         if "\n" in space and (self._is_blank or not goes_on):
             return space.rpartition("\n")[2]
         return space if goes_on else ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+from core.llm.http.text_line import TextLine
+
 HEAD_CHARS = 200
 
-_FENCE = re.compile(r"[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 _FILE_OF_WORDS = re.compile(r"#{1,6}\s|`{3}|~{3}|---\s*$|\||R\d+\s*[:.)]|VERDICT\b", re.MULTILINE)
 _FILE_OF_CODE = re.compile(
     r"#!|#include|\"{3}|'{3}|import\s|from\s+\S+\s+import\b|(?:async\s+)?def\s|class\s|@\w|<[!?/a-zA-Z]|[{\[]|//|/\*|"
     r"package\s|func\s|fn\s|use\s+\w+::|const\s|let\s|var\s|function\s|export\s|FROM\s"
 )
 _ENDS_SENTENCE = frozenset(".!?…")
+_BLANKS = frozenset(" \t")
 _AFTER_A_WORD = frozenset(" \t.:!?")
 
 
@@ -37,7 +39,7 @@ class TextPlace:
         self._unread = [before]
         self.head = ""
         self._mark = ""  # the fence of the block that is open
-        self._line = ""
+        self._line = TextLine()
 
     @property
     def text(self) -> str:
@@ -53,46 +55,45 @@ class TextPlace:
             self.head = (self.head + text).lstrip()[:HEAD_CHARS]
 
     @property
-    def line(self) -> str:
-        """What its last line has so far."""
+    def has_words(self) -> bool:
+        """Whether its last line is not blank so far."""
         self._read()
-        return self._line
+        return bool(self._line.last_of_words)
 
     @property
     def is_in_code(self) -> bool:
         """Whether a block of code, or a span of it in the line, is open."""
-        line = self.line
-        if (fence := _FENCE.match(line)) is not None:
-            return not (self._mark and self._closes(fence))
-        return bool(self._mark) or line.count("`") % 2 == 1
+        self._read()
+        if self._line.fence:
+            return not (self._mark and self._line.closes(self._mark))
+        return bool(self._mark) or self._line.is_in_span
 
     def may_begin_block(self) -> bool:
         """Return whether something of its own may begin here: at the start of a line, or glued to the end of a sentence."""
-        line = self.line
-        return not self._mark and (not line.strip() or line[-1] in _ENDS_SENTENCE)
+        self._read()
+        return not self._mark and (not self._line.last_of_words or self._line.last in _ENDS_SENTENCE)
 
     def is_in_sentence(self, following: str) -> bool:
         """Return whether what stands between the text and the `following` character is spoken of, not used."""
-        line = self.line
-        if self.is_in_code or line.endswith("(") or following in {",", ";", ")"}:
+        if self.is_in_code or self._line.last == "(" or following in {",", ";", ")"}:
             return True
-        word = line.rstrip()[-1:]
-        is_apart = line.endswith((" ", "\t")) and following in _AFTER_A_WORD
+        word = self._line.last_of_words
+        is_apart = self._line.last in _BLANKS and following in _AFTER_A_WORD
         return is_apart and bool(word) and word not in _ENDS_SENTENCE and word != ":"
 
     def _read(self) -> None:
         if not self._unread:
             return
-        *lines, self._line = (self._line + "".join(self._unread)).split("\n")
+        first, *lines = "".join(self._unread).split("\n")
         self._unread = []
+        self._line.add(first)
         for line in lines:
-            fence = _FENCE.match(line)
-            if fence is None:
-                continue
-            if not self._mark:
-                self._mark = fence["mark"]
-            elif self._closes(fence):
-                self._mark = ""
+            self._end_line()
+            self._line.add(line)
 
-    def _closes(self, fence: re.Match[str]) -> bool:
-        return fence["mark"].startswith(self._mark) and not fence["info"].strip()
+    def _end_line(self) -> None:
+        if not self._mark:
+            self._mark = self._line.fence
+        elif self._line.closes(self._mark):
+            self._mark = ""
+        self._line = TextLine()

@@ -172,6 +172,8 @@ def test_a_mark_within_an_open_block_at_the_end_is_none_of_the_file() -> None:
 LITERAL = {
     "an end in a block": "# Tags\n\n```html\n<think>\nhm\n</think>\n```\n\nDone.\n",
     "an end in a block after prose": "A template:\n\n```jinja\n{{ x }}\n</think>\n```\n",
+    "an end in a block of tildes": "A template:\n\n~~~html\na </think>\n~~~\n\nDone.\n",
+    "an end in a longer block": "A template:\n\n````md\n```\n</think>\n```\n````\n\nDone.\n",
     "an end in a span": "It looks for `</think>` and `<think>`.\n",
     "an end in a longer span": "It looks for `a </think> b`.\n",
     "an end in quotes": 'text.split("</think>")\n',
@@ -222,6 +224,15 @@ def test_a_mark_in_a_files_own_text_stays(answer: str) -> None:
 def test_what_goes_before_an_answer_decides_where_it_begins(before: str, answer: str, text: str) -> None:
     assert split([answer], before).text == text
     assert split(list(answer), before).text == text
+
+
+@pytest.mark.parametrize(
+    "unit", ["see `</think>` ", "it ends with </think> and ", "a <|im_end|> b ", "x <|channel|> y "]
+)
+def test_ten_thousand_marks_in_one_line_are_read_like_one(unit: str) -> None:
+    answer = "# Marks\n\n" + unit * 10_000 + "end.\n"
+
+    assert split([answer]) == split([answer[:9], *[unit] * 10_000, "end.\n"]) == Parts(answer, "")
 
 
 def test_what_is_not_begun_as_a_mark_is_not_held_back() -> None:
