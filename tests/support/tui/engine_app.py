@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual.message import Message
 from textual.pilot import Pilot
 
 from core.clock import Clock
@@ -26,6 +27,7 @@ async def working_app(
     task: str | None = None,
     settings: Mapping[str, object] | None = None,
     clock: Clock | None = None,
+    message_hook: Callable[[Message], None] | None = None,
 ) -> AsyncIterator[tuple[QuintetApp, Pilot[int], FaultServer]]:
     """Yield an app whose team is answered by a script."""
     if not (folder / "team").exists():
@@ -38,6 +40,6 @@ async def working_app(
             return team_settings(folder, server.base_url, **{**FROZEN_SETTINGS, **(settings or {})})
 
         app = QuintetApp(task=task, overrides=FROZEN_SETTINGS, load_settings=load, clock=clock)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        async with app.run_test(size=(120, 40), notifications=True, message_hook=message_hook) as pilot:
             await until(pilot, lambda: app.engine is not None)
             yield app, pilot, server
