@@ -13,7 +13,7 @@ from textual.theme import Theme
 
 from core.errors import UsageError
 from core.resources import shipped_folder, shipped_yaml_files
-from core.system.output_marker import output_folder_around
+from core.system.path_state import output_folder_around
 from core.text.sanitize import one_line
 
 DEFAULT_THEME = "quintet-dark"

@@ -9,17 +9,23 @@ from core.errors import ConfigValidationError
 
 if TYPE_CHECKING:
     from core.settings.load import Configuration, examine_config, load_config
-    from core.settings.schema.call_sections import CircuitBreakerSettings, LLMSettings
     from core.settings.schema.origin import Origin
-    from core.settings.schema.sections import Settings, TeamSettings, UISettings, WorkspaceSettings
+    from core.settings.schema.sections import (
+        CircuitBreakerSettings,
+        LLMSettings,
+        Settings,
+        TeamSettings,
+        UISettings,
+        WorkspaceSettings,
+    )
     from core.settings.schema.tables import AlertSettings, FallbackSettings, PriceSettings
     from core.settings.schema.watch_sections import BudgetSettings, LoggingSettings, TelemetrySettings
     from core.settings.trust.keys import key_for_endpoint, key_for_fallback
 else:
     _HOMES = {
         "BudgetSettings": "schema.watch_sections",
-        "CircuitBreakerSettings": "schema.call_sections",
-        "LLMSettings": "schema.call_sections",
+        "CircuitBreakerSettings": "schema.sections",
+        "LLMSettings": "schema.sections",
         "LoggingSettings": "schema.watch_sections",
         "TelemetrySettings": "schema.watch_sections",
         "AlertSettings": "schema.tables",

@@ -18,7 +18,7 @@ from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_from_keyring
 from core.settings.sources.text_file import SourceFile
-from core.settings.sources.toml_source import read_toml
+from core.settings.sources.toml import read_toml
 from core.settings.sources.variables import read_dotenv, read_environment, read_overrides
 from core.settings.trust.folder import (
     drop_untrusted,
@@ -30,7 +30,7 @@ from core.settings.trust.folder import (
 )
 from core.settings.trust.keys import secrets_in
 from core.settings.warning_rules import warnings_about
-from core.system.output_marker import output_folder_around
+from core.system.path_state import output_folder_around
 from core.text.redaction import register_secret
 
 

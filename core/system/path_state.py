@@ -1,8 +1,12 @@
-"""What stands in the way of a path: nothing there, something else there, no right, no room. Looks, and changes nothing."""
+"""What stands in the way of a path: nothing there, something else there, no right, no room; and whether Quintet made it.
+
+Looks, and changes nothing.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -11,6 +15,10 @@ from pathlib import Path
 LITTLE_ROOM_BYTES = 1024 * 1024
 LOG_HINT = "set LOG_FILE to a file you may write"
 GGUF_MAGIC = b"GGUF"  # what the file of a model begins with
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_MARKER = "quintet"
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -173,3 +181,23 @@ else:
 
 def _kind(status: os.stat_result) -> str:
     return next((name for holds, name in _KINDS if holds(status.st_mode)), "something else")
+
+
+def output_folder_around(folder: Path) -> Path | None:
+    """Return the folder itself, or the nearest above it, that Quintet made; None when there is none."""
+    try:
+        inside = folder.absolute()
+    except OSError:  # the current folder is gone
+        return None
+    return next((path for path in (inside, *inside.parents) if _is_made(path / MANIFEST_NAME)), None)
+
+
+def _is_made(manifest: Path) -> bool:
+    try:
+        status = manifest.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_MANIFEST_BYTES:
+            return False
+        document = json.loads(manifest.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and document.get("made_by") == MANIFEST_MARKER

@@ -18,7 +18,7 @@ from core.settings.overview import ShownSetting, overview
 from core.settings.schema.finding import Finding
 from core.settings.sources.text_file import UnreadableFileError
 from core.settings.trust.folder import fingerprint, trust, trust_file
-from core.system.output_marker import output_folder_around
+from core.system.path_state import output_folder_around
 from tui.bindings import key_table
 from tui.commands.output import print_text, say
 from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_USAGE

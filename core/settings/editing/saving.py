@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from core.errors import WorkspaceError
 from core.settings.sources.text_file import UnreadableFileError, read_text_file
-from core.settings.sources.toml_text import NotTomlError, lines_of, parse_toml
+from core.settings.sources.toml import NotTomlError, lines_of, parse_toml
 from core.system.atomic_file import write_atomically
 from core.text.redaction import redact
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import ArtifactError, WorkspaceError
 from core.kinds import ArtifactFaultKind
-from core.system.output_marker import MANIFEST_NAME
+from core.system.path_state import MANIFEST_NAME
 from core.text.sanitize import plain_line, storable
 from core.workspace.files.folder_faults import unusable, unusable_because
 from core.workspace.files.manifest import Manifest, RejectedFile, WrittenFile, check_acceptable, read_manifest

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind
-from core.system.output_marker import MANIFEST_MARKER, MANIFEST_NAME, MAX_MANIFEST_BYTES
+from core.system.path_state import MANIFEST_MARKER, MANIFEST_NAME, MAX_MANIFEST_BYTES
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.checks.acting_files import acts_unasked, hidden_by, shadowed_module
 from core.workspace.file_kinds import EMPTY_FILE_NAMES

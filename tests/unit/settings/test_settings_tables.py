@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.settings import FallbackSettings, key_for_fallback
-from core.settings.sources.toml_text import lines_of
+from core.settings.sources.toml import lines_of
 from core.text import redaction
 from tests.support.places import Places
 
