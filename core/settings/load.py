@@ -13,11 +13,11 @@ from core.settings.checking import check
 from core.settings.place_checks import LIMIT_SECONDS, place_findings
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.finding import Finding
-from core.settings.schema.origin import Origin, SourcedValue, SourceReading
+from core.settings.schema.origin import Origin, SourcedValue
 from core.settings.schema.profiles import PROFILES
 from core.settings.schema.sections import Settings
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring, key_from_keyring
-from core.settings.sources.text_file import SourceFile
+from core.settings.sources.reading import SourceFile, SourceReading
 from core.settings.sources.toml import read_toml
 from core.settings.sources.variables import read_dotenv, read_environment, read_overrides
 from core.settings.trust.folder import (

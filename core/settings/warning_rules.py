@@ -11,8 +11,8 @@ from pathlib import Path
 from core.addresses import is_loopback, server_of
 from core.settings.checking import doubt
 from core.settings.schema.finding import Finding
-from core.settings.schema.origin import SourceReading
 from core.settings.schema.sections import Settings
+from core.settings.sources.reading import SourceReading
 from core.settings.trust.keys import key_for_endpoint, key_for_fallback, secrets_in
 from core.text.redaction import MIN_SECRET_LENGTH, can_be_masked
 

@@ -16,7 +16,7 @@ from core.settings import Settings, examine_config, load_config
 from core.settings.load import shorten_home
 from core.settings.overview import ShownSetting, overview
 from core.settings.schema.finding import Finding
-from core.settings.sources.text_file import UnreadableFileError
+from core.settings.sources.reading import UnreadableFileError
 from core.settings.trust.folder import fingerprint, trust, trust_file
 from core.system.path_state import output_folder_around
 from tui.bindings import key_table

@@ -20,7 +20,7 @@ from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.origin import DEFAULT, Origin, OriginKind, SourcedValue
 from core.settings.schema.sections import Settings
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
-from core.settings.sources.text_file import SourceFile, UnreadableFileError, read_text_file
+from core.settings.sources.reading import SourceFile, UnreadableFileError, read_text_file
 from core.settings.sources.toml import read_toml
 from core.settings.trust.keys import secrets_in
 from core.text.redaction import register_secret

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import WorkspaceError
-from core.settings.sources.text_file import UnreadableFileError, read_text_file
+from core.settings.sources.reading import UnreadableFileError, read_text_file
 from core.settings.sources.toml import NotTomlError, lines_of, parse_toml
 from core.system.atomic_file import write_atomically
 from core.text.redaction import redact

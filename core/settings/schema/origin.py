@@ -1,4 +1,4 @@
-"""What the sources of the configuration give: values as they were found, each with the place it stood in."""
+"""A value of the configuration as it was found, with the place it stood in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
-
-from core.settings.schema.finding import Finding
 
 OriginKind = Literal["default", "profile", "project", "user", "keyring", "dotenv", "environment", "command line"]
 
@@ -58,24 +56,3 @@ class SourcedValue:
         lengths = range(len(path), 0, -1)
         line = next((self.lines[path[:length]] for length in lengths if path[:length] in self.lines), self.origin.line)
         return replace(self.origin, line=line)
-
-
-@dataclass(slots=True)
-class SourceReading:
-    """What one source gave: values by dotted name, and what is to be said about it."""
-
-    values: dict[str, SourcedValue] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-
-    def add(
-        self, name: str, value: object, origin: Origin, lines: Mapping[tuple[str | int, ...], int] | None = None
-    ) -> None:
-        self.values[name] = SourcedValue(name, value, origin, lines or {})
-
-    def refuse(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
-        """Say what stops the start."""
-        self.findings.append(Finding("error", message, hint, setting, None, source))
-
-    def warn(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
-        """Say what looks wrong and does not stop the start."""
-        self.findings.append(Finding("warning", message, hint, setting, None, source))

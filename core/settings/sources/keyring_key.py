@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from core.addresses import is_loopback, server_of
-from core.settings.schema.origin import Origin, SourcedValue, SourceReading
+from core.settings.schema.origin import Origin, SourcedValue
+from core.settings.sources.reading import SourceReading
 
 SERVICE = "quintet"
 LIMIT_SECONDS = 2.0  # a locked keyring opens a dialogue, which may be on no screen

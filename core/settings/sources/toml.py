@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.settings.schema.catalogue import TableSetting, sections, setting_fields, table_settings
-from core.settings.schema.origin import SourceReading
-from core.settings.sources.text_file import SourceFile, UnreadableFileError, read_text_file
+from core.settings.sources.reading import SourceFile, SourceReading, UnreadableFileError, read_text_file
 from core.text.suggest import did_you_mean, suggest
 
 TomlPath = tuple[str | int, ...]

@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable, Mapping
 
 from core.settings.schema.catalogue import field_by_variable, setting_fields, table_settings
-from core.settings.schema.origin import Origin, SourceReading
-from core.settings.sources.text_file import NotAFileError, SourceFile, UnreadableFileError, read_text_file
+from core.settings.schema.origin import Origin
+from core.settings.sources.reading import NotAFileError, SourceFile, SourceReading, UnreadableFileError, read_text_file
 from core.text.suggest import FOREIGN_CUTOFF, did_you_mean, suggest
 
 OUR_PREFIX = "QUINTET_"

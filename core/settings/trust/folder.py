@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from core.addresses import is_loopback, server_of
 from core.settings.schema.catalogue import setting_fields
-from core.settings.schema.origin import SourcedValue, SourceReading
-from core.settings.sources.text_file import UnreadableFileError, read_text_file
+from core.settings.schema.origin import SourcedValue
+from core.settings.sources.reading import SourceReading, UnreadableFileError, read_text_file
 from core.system.atomic_file import write_atomically
 
 DATADOG = "datadog"  # its key says who gets the data, whatever the site

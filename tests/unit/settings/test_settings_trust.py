@@ -17,7 +17,7 @@ from keyring.backends.fail import Keyring as NoKeyring
 
 from core.settings import key_for_endpoint, load_config
 from core.settings.sources.keyring_key import KeyringAnswer, ask_keyring
-from core.settings.sources.text_file import UnreadableFileError
+from core.settings.sources.reading import UnreadableFileError
 from core.settings.trust.folder import fingerprint, trust, trust_file, trusted_servers
 from core.text import redaction
 from tests.support.places import Places

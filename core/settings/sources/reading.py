@@ -1,13 +1,36 @@
-"""One configuration file: its name for people, and its text or one sentence on why it cannot be read."""
+"""One source of the configuration: what it gave; of a file, its text or one sentence on why it cannot be read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.settings.schema.origin import Origin, OriginKind
+from core.settings.schema.finding import Finding
+from core.settings.schema.origin import Origin, OriginKind, SourcedValue
 
 MAX_BYTES = 1_048_576  # a configuration is a few kB; anything larger is another file under our name
+
+
+@dataclass(slots=True)
+class SourceReading:
+    """What one source gave: values by dotted name, and what is to be said about it."""
+
+    values: dict[str, SourcedValue] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(
+        self, name: str, value: object, origin: Origin, lines: Mapping[tuple[str | int, ...], int] | None = None
+    ) -> None:
+        self.values[name] = SourcedValue(name, value, origin, lines or {})
+
+    def refuse(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
+        """Say what stops the start."""
+        self.findings.append(Finding("error", message, hint, setting, None, source))
+
+    def warn(self, message: str, *, hint: str = "", setting: str = "", source: str = "") -> None:
+        """Say what looks wrong and does not stop the start."""
+        self.findings.append(Finding("warning", message, hint, setting, None, source))
 
 
 @dataclass(frozen=True, slots=True)
