@@ -59,6 +59,9 @@ SandboxSetting = Literal["auto", "bubblewrap", "landlock", "container", "off"]
 CommandEnd = Literal["exited", "signalled", "wall_time", "cpu_time", "memory", "processes", "output", "lost"]
 """How a sandboxed command ended: by itself, by a signal of its own, by one of its limits, or lost (its sandbox broke)."""
 
+EvidenceVerdict = Literal["pass", "fail", "unproven", "not_executed"]
+"""What executed tests say: unproven if what ran proves nothing, not_executed if nothing could be run."""
+
 Culprit = Literal["developer", "qa"]
 """Whose work is at fault when tests are not green: the code, or the tests."""
 

@@ -1,0 +1,27 @@
+"""What is to be verified: a folder, and which of its files are code and which are tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """Delivered files of one run; all paths are relative to `folder`.
+
+    `files` is all that is copied to where the tests run; `code` and `tests` are among them, `example_tests` are those of
+    the tests that the engine made of the task's examples, `smoke_tests` those that only say that the code runs.
+    `runner` is the name of the test runner of the language, None when no language of ours is meant; `language` is for
+    words only. `untested_examples` says of examples why they are no test.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    code: tuple[str, ...]
+    tests: tuple[str, ...]
+    runner: str | None
+    language: str
+    example_tests: tuple[str, ...] = ()
+    smoke_tests: tuple[str, ...] = ()
+    untested_examples: tuple[str, ...] = ()
