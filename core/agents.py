@@ -142,7 +142,7 @@ class Agent:
             await scope.admit()
         endpoint, *fallbacks = await self._find_route()
         chosen = sampling or Sampling()
-        system = self.prompt.render_system("short" if endpoint.is_small else "full", {})
+        system = self.prompt.render_system(endpoint.tier, {})
         in_run = scope is not None
         scope = scope or self._new_scope()
         request = CallRequest(

@@ -49,6 +49,9 @@ RunStatus = Literal["passed", "failed", "cancelled"]
 StepStatus = Literal["ok", "partial", "failed", "skipped"]
 VerdictValue = Literal["pass", "fail", "unknown"]
 
+Tier = Literal["tiny", "compact", "full"]
+"""How a model is led: tiny follows a few lines, compact a short page, full a long one; core/llm/tiers.py tells which one is which."""
+
 CaseOutcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "unexpected_pass"]
 """How one executed test ended; error is an exception outside its own assertions, in a fixture for example."""
 

@@ -12,13 +12,14 @@ from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from core.errors import PromptError
+from core.kinds import Tier
 from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
 from core.text.structure import mark_structure
 from core.text.suggest import suggest
@@ -54,68 +55,126 @@ KNOWN_VARIABLES: Mapping[str, str] = {
 }
 """Every variable a template may name, with its meaning; the engine gives each of them a text."""
 
-Variant = Literal["full", "short"]
-"""`short` is for models that follow only a few lines, such as the embedded one."""
-
 Output = Literal["file", "text", "list", "verdict"]
 """What an answer is: a file, free text, a list of lines, or a verdict."""
 
 NOTES_OF_AGENTS = frozenset({"receives", "yields"})
 """Fields that an agent's file may have for those who read it; nothing depends on them."""
 
+RENAMED_FIELDS = {
+    "short": "tiny",
+    "max_tokens_short": "max_tokens_tiny",
+    "prefill_short": "prefill_tiny",
+    "stop_short": "stop_tiny",
+}
+"""Fields of prompts as they were called before there were three tiers, and what they are called."""
+
 _TAG = re.compile(r"</?([a-z][a-z0-9_]*)>")
 
 TemplateText = Annotated[str, Field(min_length=1, pattern=r"\S")]
+StopTexts = Annotated[tuple[str, ...], Field(strict=False, max_length=4)]  # 4: OpenAI's limit
 
 
 class _Prompt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Variants(_Prompt):
-    """One text in two lengths."""
+class LedAs(_Prompt):
+    """Says in place of a text that a tier is led as another one is: by its text, bounds, prefill and stops."""
+
+    tier: Literal["tiny", "full"] = Field(alias="as")
+
+
+class TierTexts(_Prompt):
+    """One text for each tier; a tier without one has that of the next larger, unless `compact` names another."""
 
     full: TemplateText
-    short: TemplateText
+    compact: TemplateText | LedAs | None = None
+    tiny: TemplateText | None = None
 
-    def template(self, variant: Variant) -> str:
-        return self.full if variant == "full" else self.short
+    def led_as(self, tier: Tier) -> Tier:
+        """Return the tier whose text serves a model of `tier`."""
+        if tier == "tiny" and self.tiny is not None:
+            return "tiny"
+        if tier == "full" or self.compact is None:
+            return "full"
+        return self.compact.tier if isinstance(self.compact, LedAs) else "compact"
+
+    def template(self, tier: Tier) -> str:
+        return self.texts()[self.led_as(tier)]
+
+    def texts(self) -> dict[Tier, str]:
+        """Return the texts there are."""
+        texts: dict[Tier, str] = {"full": self.full}
+        if isinstance(self.compact, str):
+            texts["compact"] = self.compact
+        if self.tiny is not None:
+            texts["tiny"] = self.tiny
+        return texts
+
+    @model_validator(mode="after")
+    def _leads_to_a_text(self) -> Self:
+        if isinstance(self.compact, LedAs) and self.compact.tier == "tiny" and self.tiny is None:
+            raise ValueError("compact is as tiny, and there is no text for tiny")
+        return self
 
 
-class JobPrompt(_Prompt):
+class JobPrompt(TierTexts):
     """One kind of call an agent can make.
 
     Attributes:
         output: what the answer is; a workflow may use the job for nothing else.
-        short: the text for small models; None means that `full` serves them too.
-        max_tokens_full: upper bound of the answer, None for the server's own.
-        max_tokens_short: as above, for small models.
-        prefill_short: a template; the beginning of the answer, sent as the last assistant message to servers that
+        max_tokens_full: upper bound of the answer, None for the server's own; those of the other tiers are alike.
+        prefill_compact: a template; the beginning of the answer, sent as the last assistant message to servers that
             continue it. The reply may repeat it.
-        stop_short: texts that end the answer of a small model.
+        stop_compact: texts that end the answer.
     """
 
     output: Output
-    full: TemplateText
-    short: TemplateText | None = None
     max_tokens_full: int | None = Field(default=None, gt=0)
-    max_tokens_short: int | None = Field(default=None, gt=0)
-    prefill_short: TemplateText | None = None
-    stop_short: tuple[str, ...] = Field(default=(), strict=False, max_length=4)  # 4: OpenAI's limit
+    max_tokens_compact: int | None = Field(default=None, gt=0)
+    max_tokens_tiny: int | None = Field(default=None, gt=0)
+    prefill_compact: TemplateText | None = None
+    prefill_tiny: TemplateText | None = None
+    stop_compact: StopTexts = ()
+    stop_tiny: StopTexts = ()
 
-    def template(self, variant: Variant) -> str:
-        return self.full if variant == "full" or self.short is None else self.short
+    def max_tokens(self, tier: Tier) -> int | None:
+        match self.led_as(tier):
+            case "full":
+                return self.max_tokens_full
+            case "compact":
+                return self.max_tokens_compact
+            case "tiny":
+                return self.max_tokens_tiny
 
-    def max_tokens(self, variant: Variant) -> int | None:
-        return self.max_tokens_full if variant == "full" else self.max_tokens_short
+    def stop(self, tier: Tier) -> tuple[str, ...]:
+        match self.led_as(tier):
+            case "full":
+                return ()
+            case "compact":
+                return self.stop_compact
+            case "tiny":
+                return self.stop_tiny
 
-    def stop(self, variant: Variant) -> tuple[str, ...]:
-        return () if variant == "full" else self.stop_short
+    def prefill(self, tier: Tier) -> str | None:
+        match self.led_as(tier):
+            case "full":
+                return None
+            case "compact":
+                return self.prefill_compact
+            case "tiny":
+                return self.prefill_tiny
+
+    def templates(self) -> dict[str, str]:
+        """Return the job's templates by their fields."""
+        prefills = {"prefill_compact": self.prefill_compact, "prefill_tiny": self.prefill_tiny}
+        texts: dict[str, str] = {tier: text for tier, text in self.texts().items()}  # noqa: C416 - the keys become str
+        return texts | {field: text for field, text in prefills.items() if text is not None}
 
     def variables(self) -> frozenset[str]:
         """Return the variables any of the job's templates wants."""
-        texts = (self.full, self.short, self.prefill_short)
-        return frozenset(name for text in texts if text is not None for name in Template(text).get_identifiers())
+        return frozenset(name for text in self.templates().values() for name in Template(text).get_identifiers())
 
 
 class AgentPrompt(_Prompt):
@@ -126,7 +185,7 @@ class AgentPrompt(_Prompt):
     short: str = Field(min_length=1, max_length=4)
     order: int = Field(ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
-    system: Variants
+    system: TierTexts
     jobs: dict[str, JobPrompt] = Field(min_length=1)
 
     @model_validator(mode="before")
@@ -140,20 +199,18 @@ class AgentPrompt(_Prompt):
             raise PromptError(f"agent {self.id} has no job {name}", hint=f"its jobs: {', '.join(sorted(self.jobs))}")
         return self.jobs[name]
 
-    def render_system(self, variant: Variant, variables: Mapping[str, str]) -> str:
+    def render_system(self, tier: Tier, variables: Mapping[str, str]) -> str:
         """Return the system message; PromptError names a variable that has no value."""
-        return render(self.system.template(variant), variables, f"agent {self.id}, system.{variant}")
+        return render(self.system.template(tier), variables, f"agent {self.id}, system.{tier}")
 
-    def render_job(self, name: str, variant: Variant, variables: Mapping[str, str]) -> str:
+    def render_job(self, name: str, tier: Tier, variables: Mapping[str, str]) -> str:
         """Return the user message; PromptError names an unknown job or a variable that has no value."""
-        return render(self.job(name).template(variant), variables, f"agent {self.id}, job {name}")
+        return render(self.job(name).template(tier), variables, f"agent {self.id}, job {name}")
 
-    def render_prefill(self, name: str, variant: Variant, variables: Mapping[str, str]) -> str:
+    def render_prefill(self, name: str, tier: Tier, variables: Mapping[str, str]) -> str:
         """Return the beginning of the answer to send along, or an empty text."""
-        prefill = self.job(name).prefill_short
-        if variant == "full" or prefill is None:
-            return ""
-        return render(prefill, variables, f"agent {self.id}, job {name}, prefill_short")
+        prefill = self.job(name).prefill(tier)
+        return "" if prefill is None else render(prefill, variables, f"agent {self.id}, job {name}, prefill")
 
 
 class CommonPrompts(_Prompt):
@@ -167,7 +224,7 @@ class CommonPrompts(_Prompt):
         continuation: asks to go on after an answer that was cut off; it uses no variables.
     """
 
-    repair: Variants
+    repair: TierTexts
     replan: TemplateText
     steering: TemplateText
     absent: TemplateText
@@ -224,7 +281,7 @@ def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
             fields |= _read_fields(file)
     common = _validated(CommonPrompts, fields, file)
     texts = {name: getattr(common, name) for name in ("replan", "steering", "absent", "continuation")}
-    _check_templates(file, [*texts.items(), *_variant_texts("repair", common.repair)])
+    _check_templates(file, [*texts.items(), *_tier_texts("repair", common.repair)])
     _check_fixed(file, [("continuation", common.continuation)], "take it out: it is sent as it is")
     return common
 
@@ -241,7 +298,7 @@ def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
         agent = _validated(AgentPrompt, _read_fields(file), file)
         _check_templates(file, _agent_texts(agent))
         # The same for every call: servers keep what they have read of it.
-        _check_fixed(file, _variant_texts("system", agent.system), "use variables in the jobs; $$ is a dollar sign")
+        _check_fixed(file, _tier_texts("system", agent.system), "use variables in the jobs; $$ is a dollar sign")
         _check_verdict_jobs(file, agent)
         if agent.id in agents:
             raise PromptError(f"{file}: the id {agent.id} is already used by {file_of[agent.id]}", hint="change one")
@@ -250,15 +307,13 @@ def _read_agents(files: Iterable[Traversable]) -> dict[str, AgentPrompt]:
 
 
 def _agent_texts(agent: AgentPrompt) -> Iterator[tuple[str, str]]:
-    yield from _variant_texts("system", agent.system)
+    yield from _tier_texts("system", agent.system)
     for name, job in agent.jobs.items():
-        for part, text in (("full", job.full), ("short", job.short), ("prefill_short", job.prefill_short)):
-            if text is not None:
-                yield f"job {name}, {part}", text
+        yield from ((f"job {name}, {part}", text) for part, text in job.templates().items())
 
 
-def _variant_texts(name: str, variants: Variants) -> list[tuple[str, str]]:
-    return [(f"{name}.full", variants.full), (f"{name}.short", variants.short)]
+def _tier_texts(name: str, texts: TierTexts) -> list[tuple[str, str]]:
+    return [(f"{name}.{tier}", text) for tier, text in texts.texts().items()]
 
 
 def _check_templates(file: Traversable, texts: Iterable[tuple[str, str]]) -> None:
@@ -310,7 +365,9 @@ def _sentence(model: type[_Prompt], problem: ErrorDetails) -> str:
         case "missing":
             return f"the field {field} is missing"
         case "extra_forbidden":
-            owner = (model, Variants, JobPrompt)[min(len(parents), 2)]  # nesting is that deep and no deeper
+            if parents and name in RENAMED_FIELDS:
+                return f"the field {field} is called {RENAMED_FIELDS[name]} now"
+            owner = (model, TierTexts, JobPrompt)[min(len(parents), 2)]  # nesting is that deep and no deeper
             return f"unknown field {field}{_did_you_mean(name, owner.model_fields, before=', ', after='')}"
         case "string_pattern_mismatch" if name != "id":
             return f"the field {field} is empty"

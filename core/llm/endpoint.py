@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from core.addresses import OPENAI_BASE_URL, checked_key, completed_base_url, is_near, without_credentials
 from core.errors import UsageError
-from core.kinds import EndpointKind
+from core.kinds import EndpointKind, Tier
+from core.llm.tiers import TierChoice, choose_tier
 
 if TYPE_CHECKING:
     from core.settings import Settings
 
-SMALL_CONTEXT_TOKENS = 6000  # below it the long prompts do not fit beside an answer
-SMALL_MODEL_BILLIONS = 3.0  # models below it follow one short instruction better than a page of them
-
-_PARAMETER_COUNT = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)\s?([mb])(?![a-z])", re.IGNORECASE)
 _URL_HINT = "write it like http://127.0.0.1:8080/v1 (LLM_BASE_URL)"
 
 
@@ -32,7 +28,8 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     context_tokens: int | None = None
     slots: int | None = None
-    is_small: bool = False
+    tier: Tier = "full"
+    tier_reason: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -69,13 +66,15 @@ def make_endpoint(
     slots: int | None = None,
     kind: EndpointKind | None = None,
     label: str | None = None,
+    tier: TierChoice | None = None,
 ) -> Endpoint:
-    """Return the endpoint of an address as a user writes it.
+    """Return the endpoint of an address as a user writes it; a tier that is not given is told from name and window.
 
     Raises:
         UsageError: the address or the key cannot be used.
     """
     url = normalise_base_url(base_url)
+    tier = tier or choose_tier(model, context_tokens=context_tokens)
     host = urlsplit(url).netloc.rpartition("@")[2]
     return Endpoint(
         base_url=url,
@@ -85,7 +84,8 @@ def make_endpoint(
         api_key=_checked_key(api_key, host),
         context_tokens=context_tokens,
         slots=slots,
-        is_small=is_small_model(model, context_tokens),
+        tier=tier.tier,
+        tier_reason=tier.reason,
     )
 
 
@@ -125,16 +125,6 @@ def normalise_base_url(written: str) -> str:
 def locality(base_url: str) -> Literal["local", "remote"]:
     """Return whether an address is on this machine or its private network."""
     return "local" if is_near(base_url) else "remote"
-
-
-def is_small_model(model: str, context_tokens: int | None = None) -> bool:
-    """Return whether short prompts suit a model better, judged by its name and its window."""
-    if context_tokens is not None and context_tokens < SMALL_CONTEXT_TOKENS:
-        return True
-    counts = [(float(number), unit.lower()) for number, unit in _PARAMETER_COUNT.findall(model)]
-    # "1m" and "10m" in a name are windows, not sizes.
-    billions = [number / 1000 if unit == "m" else number for number, unit in counts if unit == "b" or number >= 20]
-    return bool(billions) and max(billions) < SMALL_MODEL_BILLIONS
 
 
 def _checked_key(api_key: str | None, host: str) -> str | None:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ArtifactError, PromptError
+from core.kinds import Tier
 from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
 from core.workspace.files.paths import safe_relative_path
@@ -26,7 +27,6 @@ PATH_VARIABLES = ("source", "test", "module")
 """What the path of a file may name."""
 
 FileRole = Literal["brief", "code", "test", "ops", "readme", "report"]
-ModelSize = Literal["small", "large"]
 
 
 class _Data(BaseModel):
@@ -39,7 +39,14 @@ class FileSpec(_Data):
     role: FileRole
     path: str
     job: str
-    sizes: tuple[ModelSize, ...] = ("small", "large")
+    tiers: tuple[Tier, ...] = ("tiny", "compact", "full")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_was_renamed(cls, fields: object) -> object:
+        if isinstance(fields, dict) and "sizes" in fields:
+            raise ValueError("the field sizes is called tiers, with values of tiny, compact and full")
+        return fields
 
     @model_validator(mode="after")
     def _path_can_be_written(self) -> Self:

@@ -41,7 +41,7 @@ class FileJob(Job):
         return [cls(file) for file in spec.files]
 
     async def work(self, step: StepInProgress) -> None:
-        if step.run.size not in self.file.sizes:
+        if step.run.tier not in self.file.tiers:
             return
         for path in self._paths(step):
             variables = await step.prompt_context.for_file(step.variables, path, step.state)
@@ -68,13 +68,13 @@ class FileJob(Job):
         for draw in range(step.answers_allowed):
             if problem is not None:
                 await step.reject(path, problem, asked_again=True)
-            # A small model does not follow a quoted error; it gets the plain job again and a fresh draw.
-            is_repair = problem is not None and run.size == "large"
+            # A tiny model does not follow a quoted error; it gets the plain job again and a fresh draw.
+            is_repair = problem is not None and run.tier != "tiny"
             if problem is not None and is_repair:
-                template = run.deps.common.repair.template(run.variant)
+                template = run.deps.common.repair.template(run.tier)
                 prompt = render(template, {**variables, "problem": problem.message, "answer": answer}, "repair")
             else:
-                prompt = step.agent.prompt.render_job(self.file.job, run.variant, variables)
+                prompt = step.agent.prompt.render_job(self.file.job, run.tier, variables)
             sampling = step.sampling(self.file.job, variables, draw=draw, keep_prefill=not is_repair)
             reply = await step.answer(prompt, sampling, made=path)
             answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]

@@ -15,6 +15,7 @@ from typing import Self
 from core.agents import Agent, Sampling
 from core.errors import ArtifactError, LLMCallError
 from core.events import FileRejected
+from core.kinds import Tier
 from core.llm.request import Reply
 from core.prompts import render
 from core.telemetry.metrics import increment
@@ -27,8 +28,11 @@ from core.workflow.run import Run
 from core.workspace.answers.structured import VerdictAnswer, read_verdict
 
 MAX_SHOWN_PATH_CHARS = 300
-REPAIRS_LARGE = 1
-REPAIRS_SMALL = 3  # a tiny model's second draw is cheap and often good
+REPAIRS: Mapping[Tier, int] = {
+    "tiny": 3,
+    "compact": 2,
+    "full": 1,
+}  # a small model's second draw is cheap and often good
 REPAIR_TEMPERATURE_STEP = 0.2  # the same prompt at the same temperature gives the same fault again
 
 
@@ -91,7 +95,7 @@ class StepInProgress:
     @property
     def answers_allowed(self) -> int:
         """How many answers a job may take before it is given up."""
-        return 1 + (REPAIRS_SMALL if self.run.size == "small" else REPAIRS_LARGE)
+        return 1 + REPAIRS[self.run.tier]
 
     async def whole_answer(self, job: str, variables: Mapping[str, str], *, more: str = "") -> str:
         """Return a whole answer; one that was cut off is drawn again, because incomplete text is never handed on.
@@ -103,7 +107,7 @@ class StepInProgress:
             LLMCallError: a call ended without a whole answer.
         """
         for draw in range(self.answers_allowed):
-            prompt = self.agent.prompt.render_job(job, self.run.variant, variables)
+            prompt = self.agent.prompt.render_job(job, self.run.tier, variables)
             prompt = f"{prompt}\n\n{more}" if more else prompt
             reply = await self.answer(prompt, self.sampling(job, variables, draw=draw), made=job)
             if reply.finish_reason != "length":
@@ -149,15 +153,15 @@ class StepInProgress:
         self, job_name: str, variables: Mapping[str, str], *, draw: int = 0, keep_prefill: bool = True
     ) -> Sampling:
         """Return how the answer to a job is drawn: the job's own bounds, warmer with every further draw."""
-        variant, agent = self.run.variant, self.agent
+        tier, agent = self.run.tier, self.agent
         job = agent.prompt.job(job_name)
         sampling = Sampling(
-            max_tokens=job.max_tokens(variant),
-            stop=job.stop(variant),
+            max_tokens=job.max_tokens(tier),
+            stop=job.stop(tier),
             may_continue=job.output != "verdict",  # a word and a short list: an answer that does not end is none
         )
         if keep_prefill:
-            sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, variant, variables))
+            sampling = replace(sampling, prefill=agent.prompt.render_prefill(job_name, tier, variables))
         if draw:
             warmer = min(1.0, agent.temperature + draw * REPAIR_TEMPERATURE_STEP)
             sampling = replace(sampling, temperature=max(agent.temperature, warmer))
@@ -170,7 +174,7 @@ class StepInProgress:
         words = run.words_for(self.agent.id)
         if words:
             parts.append(render(common.steering, {"user_words": words}, "steering"))
-        if run.size == "large":
+        if run.tier != "tiny":
             absent = [other for other in run.workflow.agents() if not run.is_on(other) and other != self.agent.id]
             parts += [render(common.absent, {"agent": run.deps.agents[other].title}, "absent") for other in absent]
         return "\n\n".join(parts)
@@ -223,7 +227,7 @@ class VerdictJob(Job):
     async def work(self, step: StepInProgress) -> None:
         run, state = step.run, step.state
         variables = await step.prompt_context.for_step(step.spec, state)
-        report = static_report(run.size, state, [file.path for file in step.progress.rejected()])
+        report = static_report(run.tier, state, [file.path for file in step.progress.rejected()])
         variables |= {"path": run.layout.source, "static_report": report}
         try:
             verdict = read_verdict(await step.whole_answer(self.job, variables))

@@ -21,7 +21,7 @@ QUOTED_PROBLEMS = 8
 
 @dataclass(frozen=True, slots=True)
 class PlanJob(Job):
-    """Asks which files there shall be, once in a run; a small model gets the one file of the layout.
+    """Asks which files there shall be, once in a run; a tiny model gets the one file of the layout.
 
     What a plan names and cannot be made is told, and makes the step fall short.
     """
@@ -33,7 +33,7 @@ class PlanJob(Job):
         return [cls(spec.plan)] if spec.plan is not None else []
 
     async def work(self, step: StepInProgress) -> None:
-        if step.run.size == "small" or step.before.get("planned"):
+        if step.run.tier == "tiny" or step.before.get("planned"):
             return
         plan = await self._plan(step)
         if plan is None:

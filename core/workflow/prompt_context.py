@@ -9,18 +9,17 @@ from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.events import Warned
+from core.kinds import Tier
 from core.text.sanitize import plain_line
-from core.workflow.definition import FileRole, ModelSize, StepSpec
+from core.workflow.definition import FileRole, StepSpec
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
 from core.workflow.run import Run
 from core.workspace.answers.structured import read_requirements
 from core.workspace.checks.python_source import python_imports, python_signatures
 from core.workspace.files.listing import list_folder, read_sources
 
-SOURCE_BYTES_LARGE = 60_000
-SOURCE_BYTES_SMALL = 6_000
-LISTED_FILES_LARGE = 200
-LISTED_FILES_SMALL = 30
+SOURCE_BYTES: Mapping[Tier, int] = {"tiny": 6_000, "compact": 16_000, "full": 60_000}
+LISTED_FILES: Mapping[Tier, int] = {"tiny": 30, "compact": 80, "full": 200}
 GOAL_CHARACTERS = 300
 SHOWN_NAMES = 5
 
@@ -140,8 +139,7 @@ class PromptContext:
         written = self._joined(artifacts_of_role(state, "code"))
         if written or self._run.source_folder is None:
             return written
-        budget = SOURCE_BYTES_SMALL if self._run.size == "small" else SOURCE_BYTES_LARGE
-        sources = read_sources(self._run.source_folder, budget)
+        sources = read_sources(self._run.source_folder, SOURCE_BYTES[self._run.tier])
         self._unshown = sources.cut
         return "\n\n".join(_titled(path, text) for path, text in sources.files)
 
@@ -150,7 +148,7 @@ class PromptContext:
         written = self._read(path) if path in self._run.delivered else ""
         if written or self._run.source_folder is None:
             return written
-        return dict(read_sources(self._run.source_folder, SOURCE_BYTES_LARGE).files).get(path, "")
+        return dict(read_sources(self._run.source_folder, SOURCE_BYTES["full"]).files).get(path, "")
 
     def _interfaces(self, state: RunState, leave_out: str = "") -> str:
         lines = []
@@ -197,17 +195,16 @@ class PromptContext:
         )
 
     def _said_by(self, who: str, words: str) -> str:
-        """Return an agent's words below its name; for a large model so that they cannot pass for another agent's.
+        """Return an agent's words below its name, so that they cannot pass for another agent's.
 
-        What a small model reads begins its document, and is left as it is to be read.
+        What a tiny model reads begins its document, and is left as it is to be read.
         """
-        return f"{who}:\n{words}" if self._run.size == "small" else _titled(who, words)
+        return f"{who}:\n{words}" if self._run.tier == "tiny" else _titled(who, words)
 
     def _listing(self) -> str:
         if self._run.source_folder is None:
             return ""
-        max_files = LISTED_FILES_SMALL if self._run.size == "small" else LISTED_FILES_LARGE
-        return list_folder(self._run.source_folder, max_files=max_files)
+        return list_folder(self._run.source_folder, max_files=LISTED_FILES[self._run.tier])
 
 
 def dependencies(run: Run, state: RunState) -> tuple[str, ...]:
@@ -228,10 +225,10 @@ def read_if_there(run: Run, path: str) -> str:
         return ""
 
 
-def static_report(size: ModelSize, state: RunState, rejected: Sequence[str]) -> str:
-    """Return what is known of the files without running them, the evidence a verdict starts from; one line for a small model."""
+def static_report(tier: Tier, state: RunState, rejected: Sequence[str]) -> str:
+    """Return what is known of the files without running them, the evidence a verdict starts from; one line for a tiny model."""
     code, tests = paths_of_role(state, "code"), paths_of_role(state, "test")
-    if size == "small":
+    if tier == "tiny":
         return f"{len(code) + len(tests)} checks passed, {len(rejected)} failed"
     return "\n".join(
         [

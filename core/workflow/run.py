@@ -13,16 +13,17 @@ from core.agents import Agent, CallScope
 from core.clock import Clock
 from core.errors import WorkspaceError
 from core.events import BudgetReached, EventSink, Warned
+from core.kinds import Tier
 from core.llm.endpoint import Endpoint
 from core.llm.servers.resolver import EndpointSource
 from core.llm.window.trim import without_middle
-from core.prompts import CommonPrompts, Variant
+from core.prompts import CommonPrompts
 from core.sessions.folder import Session
 from core.settings import Settings
 from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReached
 from core.spending.costs import Ledger
 from core.telemetry.logs import current_correlation_id, log, set_correlation_id
-from core.workflow.definition import ModelSize, WorkflowSpec
+from core.workflow.definition import WorkflowSpec
 from core.workflow.layout import Layout, layout_of, slug_of
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
@@ -108,12 +109,8 @@ class Run:
         return self.request.workflow
 
     @property
-    def variant(self) -> Variant:
-        return "short" if self.endpoint.is_small else "full"
-
-    @property
-    def size(self) -> ModelSize:
-        return "small" if self.endpoint.is_small else "large"
+    def tier(self) -> Tier:
+        return self.endpoint.tier
 
     def stamp(self) -> EventStamp:
         """Return what every event of this run carries."""

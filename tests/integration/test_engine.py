@@ -97,7 +97,7 @@ async def test_a_malformed_prompt_file_is_named_before_anything_runs(tmp_path: P
 async def test_an_agent_file_in_a_folder_of_ones_own_joins_the_team(tmp_path: Path) -> None:
     team = write_team(tmp_path / "team")
     (team / "agents" / "poet.yaml").write_text(
-        "id: poet\ntitle: Poet\nshort: POE\norder: 6\nsystem: {full: AGENT poet, short: AGENT poet}\n"
+        "id: poet\ntitle: Poet\nshort: POE\norder: 6\nsystem: {full: AGENT poet, tiny: AGENT poet}\n"
         "jobs: {opinion: {output: text, full: JOB opinion}}\n"
     )
     async with Engine(team_settings(tmp_path, "http://127.0.0.1:9/v1"), emit=Recorder()) as engine:

@@ -101,12 +101,12 @@ def write_team(folder: Path) -> Path:
             "title": agent_id.replace("_", " ").title(),
             "short": short,
             "order": order,
-            "system": {"full": f"AGENT {agent_id}", "short": f"AGENT {agent_id}"},
+            "system": {"full": f"AGENT {agent_id}", "tiny": f"AGENT {agent_id}"},
             "jobs": {name: {"output": output, "full": f"JOB {name} {text}"} for name, (output, text) in jobs.items()},
         }
         (folder / "agents" / f"{agent_id}.yaml").write_text(yaml.safe_dump(agent, sort_keys=False), encoding="utf-8")
     common = {
-        "repair": {"full": "JOB repair PATH $path PROBLEM $problem", "short": "JOB repair PATH $path PROBLEM $problem"}
+        "repair": {"full": "JOB repair PATH $path PROBLEM $problem", "tiny": "JOB repair PATH $path PROBLEM $problem"}
     }
     (folder / "common.yaml").write_text(yaml.safe_dump(common), encoding="utf-8")
     return folder

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import PromptError
-from core.prompts import KNOWN_VARIABLES, AgentPrompt, Variant, load_agents, load_common, render
+from core.kinds import Tier
+from core.prompts import KNOWN_VARIABLES, AgentPrompt, load_agents, load_common, render
 from core.resources import shipped_yaml_files
 
 TEAM = ["business_analyst", "developer", "qa_engineer", "devops_engineer", "technical_writer"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
+TIERS: tuple[Tier, ...] = get_args(Tier)
 SAMPLES = {name: f"<value of {name}>" for name in KNOWN_VARIABLES}
 AGENTS = load_agents()
 JOBS = [(agent_id, job) for agent_id, agent in AGENTS.items() for job in agent.jobs]
@@ -28,7 +29,7 @@ short: TST
 order: 7
 system:
   full: You test with care.
-  short: You test.
+  tiny: You test.
 jobs:
   check:
     output: text
@@ -47,12 +48,12 @@ def test_five_specialists_ship_in_the_order_of_their_work() -> None:
     assert list(AGENTS) == TEAM
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize(("agent_id", "job"), JOBS)
-def test_every_shipped_job_renders_without_a_leftover_variable(agent_id: str, job: str, variant: Variant) -> None:
+def test_every_shipped_job_renders_without_a_leftover_variable(agent_id: str, job: str, tier: Tier) -> None:
     agent = AGENTS[agent_id]
 
-    texts = [agent.render_job(job, variant, SAMPLES), agent.render_prefill(job, variant, SAMPLES)]
+    texts = [agent.render_job(job, tier, SAMPLES), agent.render_prefill(job, tier, SAMPLES)]
 
     assert texts[0].strip()
     for text in texts:
@@ -60,41 +61,39 @@ def test_every_shipped_job_renders_without_a_leftover_variable(agent_id: str, jo
         assert not left
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("agent_id", TEAM)
-def test_shipped_system_prompts_need_no_variables_so_that_servers_can_cache_them(
-    agent_id: str, variant: Variant
-) -> None:
-    assert AGENTS[agent_id].render_system(variant, {}).strip()
+def test_shipped_system_prompts_need_no_variables_so_that_servers_can_cache_them(agent_id: str, tier: Tier) -> None:
+    assert AGENTS[agent_id].render_system(tier, {}).strip()
 
 
 @pytest.mark.parametrize("agent_id", TEAM)
-def test_full_system_prompts_are_thorough_and_short_ones_fit_a_tiny_model(agent_id: str) -> None:
+def test_full_system_prompts_are_thorough_and_those_for_tiny_fit_a_tiny_model(agent_id: str) -> None:
     system = AGENTS[agent_id].system
 
     assert 500 <= len(system.full.split()) <= 900
-    assert len(system.short.split()) <= 60
+    assert len((system.tiny or "").split()) <= 60
 
 
 @pytest.mark.parametrize(("agent_id", "job"), JOBS)
 def test_every_shipped_job_bounds_its_answer_and_has_a_short_form(agent_id: str, job: str) -> None:
     shipped = AGENTS[agent_id].jobs[job]
 
-    assert shipped.short is not None
+    assert shipped.tiny is not None
     assert shipped.max_tokens("full") is not None
-    assert (shipped.max_tokens("short") or 0) <= 260
+    assert (shipped.max_tokens("tiny") or 0) <= 260
     assert shipped.stop("full") == ()
     assert AGENTS[agent_id].render_prefill(job, "full", SAMPLES) == ""
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", ["steering", "absent"])
-def test_shared_texts_render(name: str, variant: Variant) -> None:
+def test_shared_texts_render(name: str, tier: Tier) -> None:
     common = load_common()
 
     assert render(getattr(common, name), SAMPLES, name)
-    assert SAMPLES["problem"] in render(common.repair.template(variant), SAMPLES, "repair")
-    assert SAMPLES["answer"] in render(common.repair.template(variant), SAMPLES, "repair")
+    assert SAMPLES["problem"] in render(common.repair.template(tier), SAMPLES, "repair")
+    assert SAMPLES["answer"] in render(common.repair.template(tier), SAMPLES, "repair")
 
 
 def test_the_text_that_asks_to_go_on_is_sent_as_it_is() -> None:
@@ -118,8 +117,7 @@ def test_workflows_give_each_job_the_variables_it_names() -> None:
                 shipped = AGENTS[step["agent"]].job(job)
                 given = {"static_report"} if shipped.output == "verdict" else {"current"}
                 given_variables = {*step["reads"], "path", *given}
-                texts = (shipped.full, shipped.short or "", shipped.prefill_short or "")
-                named = {name for text in texts for name in Template(text).get_identifiers()}
+                named = {name for text in shipped.templates().values() for name in Template(text).get_identifiers()}
                 assert named <= given_variables, f"{file.name}, step {step['id']}, job {job}"
 
 
@@ -127,7 +125,7 @@ def test_a_users_agent_joins_the_team_at_its_place(tmp_path: Path) -> None:
     agents = load_agents(prompts_dir_with(tmp_path, tester=VALID_AGENT.replace("order: 7", "order: 2")))
 
     assert list(agents) == ["business_analyst", "developer", "tester", *TEAM[2:]]
-    assert agents["tester"].render_job("check", "short", {"task": "it"}) == "Check it"
+    assert agents["tester"].render_job("check", "tiny", {"task": "it"}) == "Check it"
 
 
 def test_a_users_agent_with_a_known_id_replaces_the_shipped_one(tmp_path: Path) -> None:
@@ -161,7 +159,7 @@ def test_a_missing_value_is_named_with_agent_and_job() -> None:
     without_task = {name: value for name, value in SAMPLES.items() if name != "task"}
 
     with pytest.raises(PromptError, match=r"agent developer, job code_file: the variable \$task has no value"):
-        AGENTS["developer"].render_job("code_file", "short", without_task)
+        AGENTS["developer"].render_job("code_file", "tiny", without_task)
 
 
 FAULTS = {
@@ -175,7 +173,7 @@ FAULTS = {
         VALID_AGENT + "    max_token_full: 1\n",
         ["jobs.check.max_token_full", "max_tokens_full?"],
     ),
-    "an unknown field in system": (VALID_AGENT.replace("  short: You", "  shrt: You"), ["system.shrt", "short?"]),
+    "an unknown field in system": (VALID_AGENT.replace("  tiny: You", "  tinny: You"), ["system.tinny", "tiny?"]),
     "a field far from any": (VALID_AGENT + "zzz: x\n", ["unknown field zzz"]),
     "a missing field": (VALID_AGENT.replace("title: Tester\n", ""), ["the field title is missing"]),
     "a missing field in a job": (
@@ -183,7 +181,17 @@ FAULTS = {
         ["the field jobs.check.full is missing"],
     ),
     "two faults at once": (VALID_AGENT.replace("title: Tester", "tile: x"), ["title is missing; unknown field tile"]),
-    "an empty text": (VALID_AGENT.replace("You test.", '" "'), ["the field system.short is empty"]),
+    "what was called short": (VALID_AGENT.replace("tiny:", "short:"), ["the field system.short is called tiny now"]),
+    "a bound by its old name": (
+        VALID_AGENT + "    max_tokens_short: 9\n",
+        ["the field jobs.check.max_tokens_short is called max_tokens_tiny now"],
+    ),
+    "a tier led as one without a text": (
+        VALID_AGENT + "    compact: {as: tiny}\n",
+        ["compact is as tiny, and there is no text for tiny"],
+    ),
+    "a tier led as none": (VALID_AGENT + "    compact: {as: small}\n", ["'tiny' or 'full'"]),
+    "an empty text": (VALID_AGENT.replace("You test.", '" "'), ["the field system.tiny is empty"]),
     "an unusable id": (VALID_AGENT.replace("id: tester", "id: The Tester"), ["the field id: "]),
     "too long a label": (VALID_AGENT.replace("TST", "TESTER"), ["the field short: ", "4 characters"]),
     "a wrong output": (VALID_AGENT.replace("output: text", "output: song"), ["jobs.check.output: ", "'verdict'"]),
@@ -211,8 +219,8 @@ FAULTS = {
         ["job check: it uses $verdict", "$static_report"],
     ),
     "a fault in a prefill": (
-        VALID_AGENT + "    prefill_short: $x1\n",
-        ["job check, prefill_short: unknown variable $x1"],
+        VALID_AGENT + "    prefill_tiny: $x1\n",
+        ["job check, prefill_tiny: unknown variable $x1"],
     ),
 }
 
@@ -235,9 +243,9 @@ def test_a_fault_in_a_users_agent_is_one_line_that_names_file_and_place(
 
 COMMON_FAULTS = {
     "an unknown field": ("repairs: x\n", ["unknown field repairs, did you mean repair?"]),
-    "a missing variant": ("repair: {full: x}\n", ["the field repair.short is missing"]),
+    "a missing text": ("repair: {tiny: x}\n", ["the field repair.full is missing"]),
     "an unknown variable": ("absent: $agnt is out\n", ["absent: unknown variable $agnt", "did you mean agent?"]),
-    "a lone dollar sign": ("repair: {full: $answer, short: 5 $}\n", ["repair.short: a lone dollar sign"]),
+    "a lone dollar sign": ("repair: {full: $answer, tiny: 5 $}\n", ["repair.tiny: a lone dollar sign"]),
     "an empty text": ('continuation: " "\n', ["the field continuation is empty"]),
     "a variable in the text that asks to go on": (
         "continuation: go on with $answer\n",
@@ -316,8 +324,8 @@ def test_optional_fields_have_quiet_defaults() -> None:
 
     job = agent.job("check")
     assert agent.temperature is None
-    assert (job.max_tokens("full"), job.max_tokens("short"), job.stop("short")) == (None, None, ())
-    assert agent.render_prefill("check", "short", {}) == ""
+    assert (job.max_tokens("full"), job.max_tokens("tiny"), job.stop("tiny")) == (None, None, ())
+    assert agent.render_prefill("check", "tiny", {}) == ""
 
 
 def test_an_agents_file_may_note_what_it_receives_and_yields(tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from core.kinds import EndpointState
 from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import (
-    SMALL_MODEL_BILLIONS,
     Endpoint,
-    is_small_model,
     locality,
     make_endpoint,
 )
 from core.llm.faults import Fault, clean_detail
 from core.llm.servers.models import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
+from core.llm.tiers import TierChoice, choose_tier
 from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.state.status import EndpointStatus
 from core.telemetry.logs import log
@@ -132,7 +131,7 @@ class EndpointSource:
             )
         address = await self._server.ensure_started()
         context_tokens = min(address.context_tokens, llm.context_tokens or address.context_tokens)
-        endpoint = make_endpoint(
+        return make_endpoint(
             address.base_url,
             address.model_label,
             api_key=address.api_key,
@@ -140,8 +139,14 @@ class EndpointSource:
             slots=address.slots,
             kind="embedded",
             label="embedded model",
+            tier=self._tier_of_file(address.model_label, context_tokens),
         )
-        return replace(endpoint, is_small=self._model_file is None or _is_small(self._model_file, context_tokens))
+
+    def _tier_of_file(self, label: str, context_tokens: int) -> TierChoice:
+        file = self._model_file
+        if file is None:
+            return choose_tier(label, context_tokens=context_tokens)
+        return choose_tier(f"{file.label} {file.path.stem}", parameters=file.parameters, context_tokens=context_tokens)
 
     async def _configured(self) -> Endpoint:
         if self._endpoint is not None:
@@ -158,7 +163,8 @@ class EndpointSource:
             self.model_note = f"no model is set: {model} is taken - set LLM_MODEL to choose"
         else:
             model = await self._chosen_model(endpoint)
-        return replace(endpoint, model=model, is_small=is_small_model(model, endpoint.context_tokens))
+        tier = choose_tier(model, context_tokens=endpoint.context_tokens)
+        return replace(endpoint, model=model, tier=tier.tier, tier_reason=tier.reason)
 
     def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
         if self._fallbacks is None:
@@ -219,10 +225,3 @@ class EndpointSource:
 def _shown(names: Sequence[str], endpoint: Endpoint) -> str:
     more = f", and {len(names) - MAX_SHOWN_MODELS} more" if len(names) > MAX_SHOWN_MODELS else ""
     return clean_detail(", ".join(names[:MAX_SHOWN_MODELS]), endpoint.api_key) + more
-
-
-def _is_small(model_file: ModelFile, context_tokens: int) -> bool:
-    """Judge by the parameter count in the file, else by its name and window."""
-    if model_file.parameters is not None and model_file.parameters < SMALL_MODEL_BILLIONS * 1e9:
-        return True
-    return is_small_model(f"{model_file.label} {model_file.path.stem}", context_tokens)

@@ -6,7 +6,7 @@ import pytest
 
 from core.addresses import is_loopback, needs_no_proxy
 from core.errors import UsageError
-from core.llm.endpoint import configured_endpoint, is_small_model, make_endpoint, normalise_base_url
+from core.llm.endpoint import configured_endpoint, make_endpoint, normalise_base_url
 from core.settings import LLMSettings, Settings
 
 
@@ -75,21 +75,6 @@ def test_local_is_this_machine_and_its_network(url: str, kind: str, loopback: bo
 def test_what_is_meant_for_this_machine_passes_no_proxy_but_gets_no_key_of_its_own_accord(url: str) -> None:
     assert needs_no_proxy(url)
     assert not is_loopback(url)
-
-
-@pytest.mark.parametrize(
-    ("model", "small"),
-    [
-        ("SmolLM2-135M-Instruct-Q8_0", True), ("smollm2:360m", True), ("qwen2.5-0.5b-instruct", True),
-        ("llama3.2:1b", True), ("qwen2.5:1.5b", True), ("SmolLM2-1.7B", True), ("gemma-2b-it", True),
-        ("llama3.2:3b", False), ("qwen2.5-7b-instruct-1m", False), ("mixtral-8x7b", False), ("qwen3-30b-a3b", False),
-        ("claude-sonnet[1m]", False), ("gpt-4o-mini", False), ("", False), ("model-4bit", False),
-    ],
-)  # fmt: skip
-def test_small_models_are_known_by_their_name(model: str, small: bool) -> None:
-    assert is_small_model(model) is small
-    assert is_small_model(model, 4096) is True
-    assert is_small_model(model, 32_000) is small
 
 
 def test_the_key_is_in_no_representation() -> None:

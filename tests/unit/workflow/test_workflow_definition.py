@@ -55,6 +55,8 @@ def _yielding(path: str) -> str:
             "id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: code_file}]",
             "gives a file",
         ),
+        (_yielding("a.py, sizes: [large]"), "the field sizes is called tiers"),
+        (_yielding("a.py, tiers: [huge]"), "'tiny', 'compact' or 'full'"),
         (_yielding("$nothing.py"), "unknown variable $nothing"),
         (_yielding("$.py"), "cannot be used"),
         (_yielding("../evil.py"), "leads out of the output folder"),
