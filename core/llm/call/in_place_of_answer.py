@@ -15,13 +15,15 @@ MAX_QUOTED_CHARS = 300  # a longer text is the beginning of an answer, and not w
 MAX_PREAMBLE_CHARS = 300  # of a text tool call: "I will look at the files first."
 
 _TOOL_CALL = re.compile(
-    r"^[ \t]*(?:<(?:tool_calls?|function_calls?|tool_use|invoke|tool_code|tools?)\b[^>\n]*>|<function=|\[TOOL_CALLS\]|"
-    r"<\|(?:python_tag|tool_calls?(?:_begin|_section_begin)?)\|>|<\uff5ctool\u2581calls?\u2581begin\uff5c>|"
-    r"```(?:tool_call|tool_code)\b)",
+    r"^[ \t]*(?:<(?:[\w\uff5c]{1,20}:)?(?:tool_calls?|function_calls?|tool_use|invoke|tool_code|tools?)\b[^>\n]*>|<function=|"
+    r"<toolcall>|<longcat_tool_call>|<\uff5cdsml\uff5c\w{1,20}|\[TOOL_(?:CALLS|REQUEST)\]|functools\[|\u273fFUNCTION\u273f|"
+    r"<\|(?:python_tag|tool_calls?(?:_begin|_start|_section_begin)?|start_action|action_start|plugin|functioncallbegin)\|>|"
+    r"<\|tool_call>|<\|open\|>tools?\b[^<\n]*<\|sep\|>|<\uff5ctool\u2581calls?\u2581begin\uff5c>|```(?:tool_call|tool_code)\b)",
     re.MULTILINE | re.IGNORECASE,
 )
 _TOOL_NAME = re.compile(
-    r"\"(?:name|tool)\"\s*:\s*\"([^\"\n]{1,80})\"|<function=([\w.:-]{1,80})|\bname=\"([^\"\n]{1,80})\""
+    r"\"(?:name|tool)\"\s*:\s*\"([^\"\n]{1,80})\"|<function=([\w.:-]{1,80})|\b(?:name|tool)=\"([^\"\n]{1,80})\"|"
+    r"<\|tool_call>call:([\w.:-]{1,80})|\bfunctions\.([\w-]{1,80})|\u273fFUNCTION\u273f:[ \t]*([\w.-]{1,80})|<\|tool_call_start\|>\[(\w{1,80})\("
 )
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n```", re.DOTALL)
 _ARGUMENTS = ("arguments", "parameters", "args", "input")

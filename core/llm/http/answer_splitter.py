@@ -57,6 +57,7 @@ class AnswerSplitter:
         self._is_quiet = False  # nothing is held and words have come: the usual case, which must be cheap
         self._is_wrapped = False
         self._has_final = False
+        self._has_literal_opening = False  # a mark that begins thoughts stands in the answer's own text
         self._literal: list[str] | None = None  # thoughts that are words of the answer after all if they never end
         self._texts: list[str] = []
         self._reasoning: list[str] = []
@@ -146,6 +147,7 @@ class AnswerSplitter:
                     self._begin_thoughts("details" if marker.spelling == DETAILS_BEGIN else "tags")
                     self._literal = None if self._is_blank else [opening]
                     return True
+                self._has_literal_opening = True
             case "thoughts_end":
                 return self._at_lone_end(marker, is_end=is_end)
             case "answer_begin":
@@ -193,6 +195,7 @@ class AnswerSplitter:
         self._place = TextPlace(self._before)
         self._texts = []
         self._is_restarted = self._is_blank = True
+        self._has_literal_opening = False
 
     def _at_turn(self, reader: TurnMarksReader, *, is_end: bool) -> bool:
         """Decide on a mark between two turns, by what follows it and its like: nothing, another turn, or more words."""
@@ -208,7 +211,8 @@ class AnswerSplitter:
             return self._drop(marks.end, follows_mark=True)
         if marks.ends_thoughts and not self._place.has_words:
             words = self._held[marks.end :].lstrip()
-            if words.startswith(_BEGINNINGS):
+            gap = self._held[marks.end : len(self._held) - len(words)]
+            if words.startswith(_BEGINNINGS) or self._stands_apart(gap, words):
                 self._turn_into_thoughts()  # a file was drafted in them, and begins anew
                 return self._drop(marks.end, follows_mark=True)
             if not is_end and any(beginning.startswith(words) for beginning in _BEGINNINGS):
@@ -218,6 +222,11 @@ class AnswerSplitter:
             self._state = "next_turn"  # the model went on in somebody else's name
             return True
         return self._answer(marks.end)
+
+    def _stands_apart(self, gap: str, words: str) -> bool:
+        """Return whether the end of thoughts stands where templates put it: above an empty line, or glued to the answer."""
+        is_apart = gap.count("\n") > 1 or (not gap and words[:1].isalnum())
+        return is_apart and not begins_as_file(self._place.head, is_code=True) and not self._has_literal_opening
 
     def _at_channel(self, end: int, *, is_alone: bool) -> bool:
         """Decide on the mark of a channel that ends at `end`; False if it is a part of the answer."""

@@ -22,6 +22,7 @@ _BARE_THOUGHTS = (
     _ANALYSIS,
     BareThoughts("Here is my thought process:", "Here is my response:"),
     BareThoughts("Here's my thought process:", "Here's my response:"),
+    BareThoughts("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
     BareThoughts("Thinking...\n", "...done thinking."),
 )
 

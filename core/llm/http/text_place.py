@@ -10,8 +10,11 @@ HEAD_CHARS = 200
 
 _FILE_OF_WORDS = re.compile(r"#{1,6}\s|`{3}|~{3}|---\s*$|\||R\d+\s*[:.)]|VERDICT\b", re.MULTILINE)
 _FILE_OF_CODE = re.compile(
-    r"#!|#include|\"{3}|'{3}|import\s|from\s+\S+\s+import\b|(?:async\s+)?def\s|class\s|@\w|<[!?/a-zA-Z]|[{\[]|//|/\*|"
-    r"package\s|func\s|fn\s|use\s+\w+::|const\s|let\s|var\s|function\s|export\s|FROM\s"
+    r"#!|#include|\"{3}|'{3}|import\s+(?:(?:static|type)\s+)?(?:[\w.*]+(?:\s+as\s+\w+)?\s*(?:[,;\n#]|\Z|from\b)|[\"'{*(])|from\s+\S+\s+import\b|"
+    r"(?:async\s+)?def\s+\w*\s*(?:\(|\Z)|class\s+\w*\s*(?:[:({<]|extends\b|implements\b|\Z)|@\w|<[!?/a-zA-Z]|[{\[]|//|/\*|"
+    r"package\s+[\w.]+\s*(?:[;\n]|\Z)|using\s+[\w.]+;|func\s+[(\w]|fn\s+\w|use\s+\w+::|(?:const|let|var)\s+(?:mut\s+)?[\w${}\[\], ]+(?::[^\n=]*)?="
+    r"|function\s*[\w*]*\s*\(|export\s+(?:default|const|let|var|function|class|async|type|interface|\w+=|[{*])|FROM\s+\S+|"
+    r"[A-Za-z_][\w.]*\s*=\s*[^\s=]"
 )
 _ENDS_SENTENCE = frozenset(".!?…")
 _BLANKS = frozenset(" \t")

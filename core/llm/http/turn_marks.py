@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from core.llm.http.markers import TAKES_ROLE, Marker, MarkerKind, next_marker
 
 ROLES = ("assistant", "user", "system", "model", "tool", "developer", "human", "ipython")
-_ROLE = re.compile(rf"(?:{'|'.join(ROLES)})(?!\w)")
+_ROLE = re.compile(rf"(?:{'|'.join(ROLES)})(?!\w)", re.IGNORECASE)
+_BARE_ROLE = re.compile(rf"(?:[ \t]*\n)*(?:{'|'.join(ROLES)}):?[ \t]*(?:\n|\Z)", re.IGNORECASE)
 _OF_TURNS: frozenset[MarkerKind] = frozenset({"turn_begin", "turn_end", "answer_end"})
 
 
@@ -40,6 +41,13 @@ class TurnMarksReader:
             marker = self._last
             end = marker.end + _role_chars(text, marker)
             place = len(text) - len(text[end:].lstrip())
+            if marker.kind == "turn_end":
+                if not is_end and _may_become_bare_role(text[place:]):
+                    return None
+                if (bare := _BARE_ROLE.match(text, end)) is not None:
+                    self._kinds.add("turn_begin")
+                    end = bare.end()
+                    place = len(text) - len(text[end:].lstrip())
             about = ({"turn_begin", "turn_end"} <= self._kinds, "thoughts_end" in self._kinds)
             if place == len(text) or (marker.spelling in TAKES_ROLE and _may_become_role(text[place:])):
                 return TurnMarks(end, "nothing", *about) if is_end else None
@@ -62,4 +70,9 @@ def _role_chars(text: str, marker: Marker) -> int:
 
 
 def _may_become_role(text: str) -> bool:
-    return any(role.startswith(text) for role in ROLES)
+    return any(role.startswith(text.lower()) for role in ROLES)
+
+
+def _may_become_bare_role(text: str) -> bool:
+    """Return whether a line of which a beginning is there may yet hold nothing but the name of who speaks."""
+    return "\n" not in text and (_may_become_role(text) or _BARE_ROLE.fullmatch(text) is not None)

@@ -91,6 +91,22 @@ TOOL_CALLS = {
     "an invocation": ok('<function_calls>\n<invoke name="read_file">\n</invoke>\n</function_calls>'),
     "a mark": ok(f"[TOOL_CALLS][{json.dumps(CALL)}]"),
     "a mark of another family": ok(f"<|python_tag|>{json.dumps(CALL)}"),
+    "a section": ok(
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.read_file:0<|tool_call_argument_begin|>{}<|tool_call_end|>"
+        "<|tool_calls_section_end|>"
+    ),
+    "a section between marks": ok('<|open|>tools<|sep|><|open|>call tool="read_file" index="0"<|sep|>'),
+    "bars on one side": ok('<|tool_call>call:read_file{path:<|"|>a.py<|"|>}<tool_call|>'),
+    "an action": ok(f"<|START_ACTION|>[{json.dumps(CALL)}]<|END_ACTION|>"),
+    "a start": ok('<|tool_call_start|>[read_file(path="a.py")]<|tool_call_end|>'),
+    "a name space": ok('<minimax:tool_call>\n<invoke name="read_file">\n</invoke>\n</minimax:tool_call>'),
+    "one word": ok(f"<TOOLCALL>[{json.dumps(CALL)}]</TOOLCALL>"),
+    "full-width bars": ok(
+        '<\uff5cDSML\uff5cfunction_calls>\n<\uff5cDSML\uff5cinvoke name="read_file">\n</\uff5cDSML\uff5cinvoke>'
+    ),
+    "a list of functions": ok(f"functools[{json.dumps(CALL)}]"),
+    "flowers": ok('\u273fFUNCTION\u273f: read_file\n\u273fARGS\u273f: {"path": "a.py"}'),
+    "a request": ok(f"[TOOL_REQUEST]{json.dumps(CALL)}[END_TOOL_REQUEST]"),
     "bare": ok(json.dumps(CALL)),
     "bare, in a block": ok(f"```json\n{json.dumps(CALL, indent=2)}\n```"),
     "bare, with its type": ok(json.dumps({"type": "function", "function": CALL})),

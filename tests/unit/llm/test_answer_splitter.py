@@ -70,6 +70,29 @@ THOUGHTS = {
     "words for marks": "Here is my thought process:\nPlan: server.py\n\nHere is my response:\n\nThe plan",
     "words of a terminal": "Thinking...\nPlan: server.py\n...done thinking.\n\nThe plan",
     "the name of who speaks first": "assistant\n\n<think>Plan: server.py\n</think>The plan",
+    "escaped for HTML": "&lt;think&gt;Plan: server.py\n&lt;/think&gt;The plan",
+    "escaped, without a beginning": "Plan: server.py\n&lt;/think&gt;\n\nThe plan&lt;|im_end|&gt;",
+    "sections": "<|open|>think<|sep|>Plan: server.py\n<|close|>think<|sep|><|open|>response<|sep|>The plan"
+    "<|close|>response<|sep|><|close|>message<|sep|><|end_of_msg|>",
+    "sections that the template has opened": "Plan: server.py\n<|close|>think<|sep|><|open|>response<|sep|>The plan"
+    "<|close|>response<|sep|>",
+    "a section in a message": '<|open|>message role="assistant"<|sep|><|open|>response<|sep|>The plan<|close|>response<|sep|>',
+    "marks for what is said": "<|begin|>assistant<|think|>Plan: server.py\n<|end|><|begin|>assistant<|content|>The plan<|end|>",
+    "text marks": "<|START_THINKING|>Plan: server.py\n<|END_THINKING|><|START_TEXT|>The plan<|END_TEXT|>",
+    "a box": "<think>Plan: server.py\n</think><|begin_of_box|>The plan<|end_of_box|>",
+    "unused tokens": "[unused16]Plan: server.py\n[unused17]The plan[unused10]",
+    "reasoning steps": "Here are my reasoning steps:\nPlan: server.py\n[BEGIN FINAL RESPONSE]\nThe plan\n[END FINAL RESPONSE]\n<|end|>",
+    "a beginning of everything": "[gMASK]<sop><|assistant|>\n<think>Plan: server.py\n</think>The plan<|user|>",
+    "headers": "<|header_start|>assistant<|header_end|>\n\n<think>Plan: server.py\n</think>The plan<|eot|>",
+    "a bare name after a mark": "<|eot_id|>assistant\n\n<think>Plan: server.py\n</think>The plan",
+    "another name of a role": "<|im_assistant|>assistant<|im_middle|><think>Plan: server.py\n</think>The plan<|im_end|>",
+    "words that code begins with, too": "let me see: server.py\n</think>\nThe plan",
+    "an import that is none": "import of server.py?\n</think>\nThe plan",
+    "a document": "# Draft\n\nI could write server.py.\n</think>\n\nThe plan",
+    "a document, glued": "# Draft\n\nI could write server.py.\n</think>The plan",
+    "a block": "```python\nimport server  # server.py\n```\nHm.\n</think>\n\nThe plan",
+    "a table": "| a | server.py |\n|---|---|\n</think>\n\nThe plan",
+    "a requirement": "R1: it needs server.py\n</think>\n\nThe plan",
     "a byte-order mark first": "\ufeff<think>Plan: server.py\n</think>The plan",
 }
 
@@ -199,6 +222,43 @@ LITERAL = {
     "a response of XML": "<response>\n<ok/>\n</response>\n",
     "white space first": "\n\n    indented\n",
     "white space last": "text\n\n",
+    "an end on its own line of a document that has the beginning": "# Tags\n\nWrite <think> x\n</think>\n\nDone.\n",
+    "an end on its own line of code": 'END = """\n</think>\n\n"""\nprint(END)\n',
+    "entities": "# HTML\n\nWrite &lt;b&gt; &amp; &lt;/b&gt; for &lt;think&gt; tags.\n",
+    **{
+        f"an end in a text that begins with {begin!r}": f"{begin}\n\nx = '''\n</think>\n\n'''\n"
+        for begin in (
+            "import java.util.*;",
+            "import static org.x.Y;",
+            "import numpy as np",
+            "import React, { x } from 'react'",
+            "import type { A } from './a'",
+            "from a import b",
+            "def f(x):",
+            "class A(B):",
+            "class A extends B {",
+            "let x = 1;",
+            "const { a } = b",
+            "var x: number = 1",
+            "package main",
+            "using System;",
+            "fn main() {",
+            "func main() {",
+            "function f() {",
+            "export default x",
+            "use std::io;",
+            "FROM python:3.12",
+            "name = 1",
+            "async def f():",
+        )
+    },
+    "entities in a page": "<!doctype html>\n<pre>\n&lt;think&gt;\nhm\n&lt;/think&gt;\n</pre>\n",
+    "an ampersand last": "salt &",
+    "half an entity": "a &lt;think&g",
+    "sections in a document": "# Kimi\n\nIt writes <|open|>think<|sep|> first, and <|close|> b.\n",
+    "half a section": "a <|open|>thi",
+    "a name in a list": "model\n\nuser\nassistant\n",
+    "a mark and a name in a sentence": "# Ends\n\nAfter <|im_end|> user text follows.\n",
     "half a mark": "a <|im_en",
     "only white space": " \n",
 }
@@ -240,7 +300,7 @@ def test_what_is_not_begun_as_a_mark_is_not_held_back() -> None:
 
     assert splitter.feed("Hello") is not None
     assert splitter.feed(" there") is None
-    assert splitter.feed(" a<b") == ("a<b"[:0] + " a<b", "", False)
+    assert splitter.feed(" a<q") == (" a<q", "", False)
     assert splitter.feed(" x[0") == (" x[0", "", False)
     assert splitter.feed(" <th") == (" ", "", False)
     assert splitter.feed("ree>") == ("<three>", "", False)
@@ -251,7 +311,7 @@ FRAGMENTS = st.lists(
         [
             *THOUGHTS.values(), *LITERAL.values(), *TURN_ENDS, "<think>", "</think>", "<|channel|>", "analysis", "final",
             "<|message|>", "<|start|>", "assistant", "<details type=\"reasoning\">", "</details>", "<|im_end|>", "<|im_start|>",
-            "user", "\n", " ", "```\n", "`", "<", "[", "[/", "|>", "Here is my thought process:", "Here is my response:", "</s>", "<s>", "Words. ", "# T\n", "x = 1\n", "<answer>", "</answer>",
+            "user", "assistant\n", "&lt;think&gt;", "&lt;/think&gt;", "&", "<|open|>", "think<|sep|>", "<|close|>", "[e~[", "[unused16]", "\n", " ", "```\n", "`", "<", "[", "[/", "|>", "Here is my thought process:", "Here is my response:", "</s>", "<s>", "Words. ", "# T\n", "x = 1\n", "<answer>", "</answer>",
         ]
     ),
     max_size=8,
@@ -266,7 +326,7 @@ def test_pieces_make_no_difference(answer: str, cuts: list[int], before: str) ->
     assert split(list(answer), before) == split([answer], before)
 
 
-@given(st.text(st.characters(exclude_characters="<[◁"), max_size=80), st.lists(st.integers(0, 80), max_size=5))
+@given(st.text(st.characters(exclude_characters="<[◁&"), max_size=80), st.lists(st.integers(0, 80), max_size=5))
 def test_a_text_without_marks_stays_as_it_is(answer: str, cuts: list[int]) -> None:
     places = sorted({0, len(answer), *(cut % (len(answer) + 1) for cut in cuts)})
 
