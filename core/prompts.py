@@ -23,6 +23,7 @@ from core.kinds import Tier
 from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
 from core.text.structure import mark_structure
 from core.text.suggest import suggest
+from core.text.template_sections import without_empty_sections
 
 KNOWN_VARIABLES: Mapping[str, str] = {
     "task": "what the user asked for, in the user's words",
@@ -36,7 +37,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "interfaces": "signatures found in the other files; may be empty",
     "code": "the current files, whole",
     "current": "the current content of the file to write; may be empty",
-    "failures": "findings of the last QA round; may be empty",
+    "failures": "tests that are red, or what is wrong with the tests; may be empty",
     "manifest": "the files so far, with role and size",
     "dependencies": "packages the code needs beyond the standard library; may be empty",
     "entry": "path of the file that starts the program",
@@ -52,6 +53,13 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "answer": "the answer that was not accepted",
     "agent": "title of an agent",
     "user_words": "what the user said during the run",
+    "failing_code": "the code around the lines that failed; may be empty",
+    "examples": "the examples given in the task, one a line; may be empty",
+    "plan": "each planned file with its purpose; may be empty",
+    "evidence": "what was executed, and what came of it; may be empty",
+    "left_out": "files of the folder that there is no room to show; may be empty",
+    "diff": "the changes under review; may be empty",
+    "call": "a call of the program whose result is asked for",
 }
 """Every variable a template may name, with its meaning; the engine gives each of them a text."""
 
@@ -234,8 +242,10 @@ class CommonPrompts(_Prompt):
 def render(template: str, variables: Mapping[str, str], where: str) -> str:
     """Return the template with its variables replaced in one pass; PromptError names a missing one and `where`.
 
-    No value can open or close a tag of a template, or a turn of the conversation.
+    What only empty values would fill is left out: see core/text/template_sections.py. No value can open or close a tag of a
+    template, or a turn of the conversation.
     """
+    template = without_empty_sections(template, {name for name, value in variables.items() if not value.strip()})
     parts: list[str] = []
     foreign: list[tuple[int, int]] = []
     end, length = 0, 0

@@ -67,7 +67,7 @@ class PromptContext:
         """Return the variables the step's contract names; those without content are empty texts."""
 
         def collect() -> dict[str, str]:
-            return {name: self._providers[name](state) for name in step.reads if name in self._providers}
+            return {name: self._providers[name](state) if name in self._providers else "" for name in step.reads}
 
         variables = await asyncio.to_thread(collect)
         self._tell_unshown()

@@ -301,7 +301,8 @@ def test_a_doubled_dollar_sign_is_one_in_the_prompt() -> None:
 
 
 ANY_VALUE = st.one_of(
-    st.text(), st.sampled_from(["$task", "$$", "${task}", "{task}", "%s", "\x1b[31mred\x1b[0m", "\\1", "$1"])
+    st.text().filter(str.strip),
+    st.sampled_from(["$task", "$$", "${task}", "{task}", "%s", "\x1b[31mred\x1b[0m", "\\1", "$1"]),
 )
 
 
