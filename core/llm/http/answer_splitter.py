@@ -10,8 +10,17 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, assert_never
 
-from core.llm.http.bare_thoughts import BareThoughts, bare_thoughts, kept_for_end
-from core.llm.http.markers import DETAILS_BEGIN, DETAILS_END, WRAPPERS, Marker, may_hold_marker, next_marker
+from core.llm.http.markers import (
+    DETAILS_BEGIN,
+    DETAILS_END,
+    WRAPPERS,
+    BareThoughts,
+    Marker,
+    bare_thoughts,
+    kept_for_end,
+    may_hold_marker,
+    next_marker,
+)
 from core.llm.http.text_place import TextPlace, begins_as_file
 from core.llm.http.turn_marks import ROLES, TurnMarksReader
 
