@@ -1,7 +1,7 @@
 """The schema and loader of prompts/: agents and common texts as data, checked when they are loaded.
 
 Templates are those of string.Template: `$name` is replaced, `$$` is a dollar sign. Values are inserted as they are, but
-for what would read as a tag of a template or as a turn of the conversation: see core/text/structure.py.
+for what would read as a tag of a template or as a turn of the conversation: see core/text/sanitize.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from core.errors import PromptError
 from core.kinds import Tier
 from core.resources import shipped_folder, shipped_yaml_files, users_yaml_files
-from core.text.structure import mark_structure
+from core.text.sanitize import mark_structure
 from core.text.suggest import suggest
 from core.text.template_sections import without_empty_sections
 
@@ -282,6 +282,7 @@ def load_agents(prompts_dir: Path | None = None) -> dict[str, AgentPrompt]:
 
 def load_common(prompts_dir: Path | None = None) -> CommonPrompts:
     """Return the shared texts; `prompts_dir`/common.yaml may replace any of them and leave out the rest."""
+    shipped_tags()  # here, with the other texts: a run reads none
     file: Traversable = shipped_folder("prompts") / "common.yaml"
     fields = _read_fields(file)
     if prompts_dir is not None:

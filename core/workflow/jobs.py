@@ -19,8 +19,7 @@ from core.kinds import Tier
 from core.llm.request import Reply
 from core.prompts import render
 from core.telemetry.metrics import increment
-from core.text.sanitize import plain_line
-from core.text.structure import unmark_structure
+from core.text.sanitize import plain_line, unmark_structure
 from core.workflow.definition import StepSpec
 from core.workflow.graph import ArtifactRef, RunState
 from core.workflow.prompt_context import PromptContext, static_report

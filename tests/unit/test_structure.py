@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.prompts import KNOWN_VARIABLES, load_agents, load_common, render, shipped_tags
-from core.text.sanitize import INVISIBLE
-from core.text.structure import unmark_structure
+from core.text.sanitize import INVISIBLE, unmark_structure
 
 AGENTS = load_agents()
 TEMPLATES = {f"{agent.id}/{name}": job.full for agent in AGENTS.values() for name, job in agent.jobs.items()} | {
