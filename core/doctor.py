@@ -22,7 +22,7 @@ from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
-from core.llm.servers.models import chat_models, list_models, model_names
+from core.llm.servers.facts import chat_models, list_models, model_names
 from core.llm.servers.resolver import EndpointSource
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback

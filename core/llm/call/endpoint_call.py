@@ -26,7 +26,7 @@ from core.llm.faults import Fault, clean_detail
 from core.llm.http.plain_or_tls import only_speaks_tls
 from core.llm.http.stream_decoder import ReportedUsage
 from core.llm.request import CallRequest, request_body
-from core.llm.servers.models import offered_models
+from core.llm.servers.facts import offered_models
 from core.resilience.retry import WaitBackoff
 from core.telemetry.logs import log
 

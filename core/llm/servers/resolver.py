@@ -20,7 +20,7 @@ from core.llm.endpoint import (
     make_endpoint,
 )
 from core.llm.faults import Fault, clean_detail
-from core.llm.servers.models import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
+from core.llm.servers.facts import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
 from core.llm.tiers import TierChoice, choose_tier
 from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.state.status import EndpointStatus

@@ -11,7 +11,7 @@ import pytest
 from core.errors import LLMCallError
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
-from core.llm.servers.models import list_models
+from core.llm.servers.facts import list_models
 from tests.support.call_harness import CallHarness
 from tests.support.fault_server import FaultServer, Step, hang_up, status
 from tests.support.loopback_server import LoopbackServer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from core.llm.servers.models import chat_models, decoded_models, model_names
+from core.llm.servers.facts import chat_models, decoded_models, model_names
 
 FOR_CHAT = (
     "gpt-4o-mini", "gpt-4.1", "o3", "chatgpt-4o-latest", "gpt-oss-20b", "openai/gpt-5", "claude-sonnet-4", "grok-4",
