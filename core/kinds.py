@@ -59,7 +59,7 @@ RungName = Literal["bubblewrap", "landlock", "seatbelt", "container"]
 SandboxSetting = Literal["auto", "bubblewrap", "landlock", "container", "off"]
 """Which sandbox runs model-written code: auto takes the first that works here; off runs nothing."""
 
-CommandEnd = Literal["exited", "signalled", "wall_time", "cpu_time", "memory", "processes", "output", "lost"]
+CommandEnd = Literal["exited", "signalled", "wall_time", "cpu_time", "memory", "processes", "disk", "output", "lost"]
 """How a sandboxed command ended: by itself, by a signal of its own, by one of its limits, or lost (its sandbox broke)."""
 
 EvidenceVerdict = Literal["pass", "fail", "unproven", "not_executed"]

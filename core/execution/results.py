@@ -82,11 +82,3 @@ class SuiteRun:
             and not self.disagreement
             and self.counts().keys() == {"passed"}
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NotExecuted:
-    """Why tests were not executed at all, and what to do so that they can be."""
-
-    reason: str
-    hint: str

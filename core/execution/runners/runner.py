@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from core.execution.results import NotExecuted, SuiteRun
+from core.execution.not_executed import NotExecuted
+from core.execution.results import SuiteRun
 from core.execution.sandbox.command import Limits
 from core.execution.sandbox.sandbox import Sandbox
 

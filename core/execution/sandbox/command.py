@@ -20,6 +20,7 @@ class Limits:
     memory_bytes: int = 1024 * MEBIBYTE
     processes: int = 64
     file_bytes: int = 16 * MEBIBYTE
+    disk_bytes: int = 256 * MEBIBYTE
     output_bytes: int = MEBIBYTE
     open_files: int = 256
 

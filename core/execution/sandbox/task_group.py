@@ -1,0 +1,53 @@
+"""A kernel group that bounds the number of processes and threads of a tree, where this user may make one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class TaskGroup:
+    """A cgroup with a limit on tasks. Only root is asked to make one: nobody else is held by less without it.
+
+    RLIMIT_NPROC holds every other user, and never root.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @classmethod
+    def create(cls, most_tasks: int) -> TaskGroup | None:
+        """Return a group, or None where none is needed or can be made."""
+        if os.geteuid() != 0:
+            return None
+        for parent in (CGROUPS / "pids", CGROUPS):  # the old layout has a folder for each controller
+            with contextlib.suppress(OSError):
+                if not (parent / "cgroup.procs").exists():
+                    continue
+                folder = Path(tempfile.mkdtemp(prefix="quintet-", dir=parent))
+                try:
+                    (folder / "pids.max").write_text(str(most_tasks))
+                except OSError:  # this controller is not handed on to groups
+                    folder.rmdir()
+                    continue
+                return cls(folder)
+        return None
+
+    def add(self, pid: int) -> None:
+        """Put a process into the group; all that it starts belongs to it too."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
+
+    def refused(self) -> bool:
+        """Whether the limit was met."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int((self._folder / "pids.events").read_text().split()[1]) > 0
+        return False
+
+    def remove(self) -> None:
+        """Take the group away; its processes have to be gone."""
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()
