@@ -11,7 +11,8 @@ from pathlib import Path
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence
 from core.execution.evidence.judge import judge, not_executed
-from core.execution.results import NotExecuted, SuiteRun
+from core.execution.not_executed import NotExecuted
+from core.execution.results import SuiteRun
 from core.execution.runners.runner import Runner
 from core.execution.sandbox.command import Limits
 from core.execution.sandbox.sandbox import Sandbox

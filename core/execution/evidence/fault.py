@@ -96,6 +96,8 @@ def limit_words(end: CommandEnd, wall_seconds: float) -> str:
             return "the tests used up their memory"
         case "processes":
             return "the tests started too many processes"
+        case "disk":
+            return "the tests filled the disk"
         case "output":
             return "the tests printed too much"
         case "signalled":

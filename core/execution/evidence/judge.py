@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence, TaskFinding
 from core.execution.evidence.fault import find_faults, limit_words
-from core.execution.results import CaseResult, NotExecuted, SuiteRun
+from core.execution.not_executed import NotExecuted
+from core.execution.results import CaseResult, SuiteRun
 from core.kinds import EvidenceVerdict
 
 SHOWN_TESTS = 3

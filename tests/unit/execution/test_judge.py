@@ -9,7 +9,8 @@ import pytest
 
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.judge import judge, not_executed
-from core.execution.results import BrokenFile, CaseResult, CodePlace, NotExecuted, SuiteRun
+from core.execution.not_executed import NotExecuted
+from core.execution.results import BrokenFile, CaseResult, CodePlace, SuiteRun
 from core.execution.sandbox.command import Limits
 from core.kinds import CaseOutcome, CommandEnd
 
