@@ -1,0 +1,120 @@
+"""What a red Python test expects of which call, so that the value can be asked for again without showing either program or test."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from dataclasses import dataclass
+
+from core.execution.results import CaseResult
+
+MAX_ANSWER_CHARACTERS = 2_000
+RELATIVE_TOLERANCE = 1e-6
+
+_FAILING_LINE = re.compile(r"^(?P<path>[^\s:][^:\n]*\.py):(?P<line>\d+): ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One comparison of a call with a literal in a test file; `start` and `end` are where the literal stands, in characters."""
+
+    call: str
+    expected: str
+    start: int
+    end: int
+
+
+def read_expectation(text: str, case: CaseResult) -> Expectation | None:
+    """Return what the failing line of a test expects; None where it is not one call compared with one literal."""
+    line = _failing_line(case)
+    if line is None:
+        return None
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            return _of_comparison(text, node.test)
+    return None
+
+
+def _failing_line(case: CaseResult) -> int | None:
+    places = [match for match in _FAILING_LINE.finditer(case.detail) if match["path"].endswith(case.path)]
+    return int(places[-1]["line"]) if places else None
+
+
+def _of_comparison(text: str, node: ast.expr) -> Expectation | None:
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.Is):
+        return None
+    sides = (node.left, node.comparators[0])
+    for call, literal in (sides, sides[::-1]):
+        if isinstance(call, ast.Call) and not _is_literal(call) and _is_literal(literal):
+            shown, expected = ast.get_source_segment(text, call), ast.get_source_segment(text, literal)
+            arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+            if shown is None or expected is None or not all(map(_is_literal, arguments)):
+                return None
+            start = _offset(text, literal.lineno, literal.col_offset)
+            return Expectation(" ".join(shown.split()), expected, start, start + len(expected))
+    return None
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _offset(text: str, line: int, column_bytes: int) -> int:
+    lines = text.splitlines(keepends=True)
+    before = sum(len(earlier) for earlier in lines[: line - 1])
+    return before + len(lines[line - 1].encode()[:column_bytes].decode(errors="replace"))
+
+
+def read_value(answer: str) -> str | None:
+    """Return the one Python literal an answer consists of, as source; None where it is anything else.
+
+    A fence or backquotes around it, the call and an equals sign before it, and a full stop behind it are taken off.
+    """
+    text = answer.strip()[:MAX_ANSWER_CHARACTERS]
+    fenced = re.match(r"^```\w*\n(.*?)\n?```", text, re.DOTALL)
+    text = (fenced[1] if fenced else text).strip()
+    first = text.splitlines()[0].strip() if text and not _parses(text) else text
+    for candidate in (text, first, first.strip("`"), first.rstrip("."), re.split(r"==|=>|->|returns| is ", first)[-1]):
+        if (found := _parses(candidate.strip().strip("`").strip())) is not None:
+            return found
+    return None
+
+
+def _parses(text: str) -> str | None:
+    try:
+        node = ast.parse(text, mode="eval").body
+        ast.literal_eval(node)
+        return ast.unparse(node)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def same_value(one: str, other: str) -> bool:
+    """Tell whether two literals are the same value: of the same kind, floats within a millionth."""
+    return _same(ast.literal_eval(one), ast.literal_eval(other))
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one == other or math.isclose(one, other, rel_tol=RELATIVE_TOLERANCE)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return type(one) is type(other) and one == other
+
+
+def with_expectation(text: str, expectation: Expectation, value: str) -> str:
+    """Return a test file in which the expected literal is another one."""
+    return f"{text[: expectation.start]}{value}{text[expectation.end :]}"
