@@ -32,7 +32,7 @@ from core.telemetry.alerts.board import AlertStamp
 from core.telemetry.alerts.watch import AlertWatch
 from core.telemetry.export.exporters import Exporters
 from core.telemetry.logs import current_correlation_id, listening_for_faults, log
-from core.telemetry.logs.events import log_event
+from core.telemetry.logs.writing import log_event
 from core.telemetry.metrics import record_for_engine
 from core.telemetry.metrics.api import EngineMetrics
 from core.telemetry.metrics.registry import MetricsSnapshot

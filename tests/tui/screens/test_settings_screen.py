@@ -18,7 +18,7 @@ from core.settings.editing.draft import Draft
 from core.settings.schema.catalogue import setting_fields
 from core.settings.schema.fields import TakesEffect
 from core.settings.schema.origin import OriginKind
-from core.telemetry.logs import setup as logs
+from core.telemetry.logs.writing import active
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.settings_screen import edit, find, open_settings, settings_opened, shown, user_file
 from tests.support.tui.widget_host import WidgetHost
@@ -474,7 +474,7 @@ async def test_a_value_that_the_running_engine_does_not_go_by_is_told(user_file:
 async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
     user_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs._active, "lowest", logs._active.lowest)
+    monkeypatch.setattr(active, "lowest", active.lowest)
     async with QuintetApp(connect=False).run_test(size=(120, 40)) as pilot:
         app = await settle(pilot)
         theme_before = app.theme
@@ -501,7 +501,7 @@ async def test_live_settings_apply_at_once_even_when_the_screen_is_left(
         assert app.animation_level == "none"
         assert not app.main.prompt.cursor_blink
         assert app.main.team.arrangement == "compact"
-        assert LEVELS[logs._active.lowest] == "WARNING"
+        assert LEVELS[active.lowest] == "WARNING"
         assert app.controller.workflow == "review"
 
 

@@ -38,8 +38,8 @@ from core.telemetry.logs import (
     setup_logging,
     stop_logging,
 )
-from core.telemetry.logs.events import log_event
 from core.telemetry.logs.sinks import KEEP, LogFile, default_log_path, remove_old_logs
+from core.telemetry.logs.writing import log_event
 from core.text.redaction import MASK, redact, redact_value, register_secret
 from tests.support.clock import VirtualClock
 
