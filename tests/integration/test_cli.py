@@ -219,6 +219,21 @@ async def test_config_check_names_what_of_the_environment_would_stop_a_client(
     assert (here.code, "MISTAKE" in here.out) == (0, False)
 
 
+async def test_config_check_names_what_of_the_environment_would_stop_an_exporter(tmp_path: Path) -> None:
+    variables = {
+        "LLM_BASE_URL": "http://127.0.0.1:9/v1",
+        "SENTRY_DSN": "https://key@sentry.invalid/1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+        "HTTPS_PROXY": "socks4://10.0.0.1:1080",
+    }
+    ended = await quintet(tmp_path, "config", "check", variables=variables)
+
+    [named] = [line for line in ended.out.splitlines() if "HTTPS_PROXY" in line]
+    assert (ended.code, named.split()[0]) == (0, "note")
+    assert named.startswith("note    HTTPS_PROXY=socks4://10.0.0.1:1080 has the scheme 'socks4'")
+    assert "nothing is exported" in named
+
+
 async def test_what_is_said_before_the_start_is_said_once(tmp_path: Path) -> None:
     async with served(tmp_path) as (server, variables):
         ended = await quintet(tmp_path, "run", "x", variables={**variables, "METRICS_PORT": str(server.port)})

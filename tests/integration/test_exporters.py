@@ -242,6 +242,63 @@ async def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
     assert {posted.path for posted in receiver.posted} == {"/v1/metrics", "/datadog/v1/metrics", "/api/1/envelope/"}
 
 
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"ALL_PROXY": "socks4://me:swordfish@10.0.0.1:1080"}, "ALL_PROXY=socks4://***@10.0.0.1:1080 has the scheme"),
+        ({"HTTPS_PROXY": "10.0.0.1:31x8"}, "HTTPS_PROXY=http://10.0.0.1:31x8 is no address"),
+        ({"HTTPS_PROXY": "http://:1"}, "HTTPS_PROXY=http://:1 names no host"),
+        ({"SSL_CERT_FILE": "/missing.pem"}, "SSL_CERT_FILE=/missing.pem cannot be read"),
+        ({"SSL_CERT_DIR": "/missing"}, "SSL_CERT_DIR=/missing is no folder that can be read"),
+        ({"REQUESTS_CA_BUNDLE": "/missing.pem"}, "REQUESTS_CA_BUNDLE=/missing.pem cannot be read"),
+        ({"CURL_CA_BUNDLE": "/missing.pem"}, "CURL_CA_BUNDLE=/missing.pem cannot be read"),
+    ],
+)
+async def test_what_of_the_network_surroundings_stands_in_the_way_is_one_warning_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], problem: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    remote = {
+        "otel_endpoint": "https://otel.invalid",
+        "datadog_api_key": DATADOG_KEY,
+        "sentry_dsn": "https://key@sentry.invalid/1",
+    }
+    async with Exporters(settings_of(tmp_path, **remote)) as exporters:
+        exporters.receive(an_attempt("m"))
+        exporters.report(ValueError("x"))
+
+    [warning] = exporters.warnings
+    assert warning.startswith(
+        f"nothing is exported for OTEL_EXPORTER_OTLP_ENDPOINT and DATADOG_API_KEY and SENTRY_DSN: {problem}"
+    )
+    assert "unset" in warning
+    assert "swordfish" not in warning
+
+
+async def test_a_server_on_this_machine_is_reached_whatever_the_proxy_is(
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks4://10.0.0.1:1080")
+    settings = settings_of(tmp_path, otel_endpoint=receiver.url, sentry_dsn="https://key@sentry.invalid/1")
+    async with Exporters(settings, recorder=lambda: registry) as exporters:
+        registry.record("llm.retries", "counter", 1, None)
+
+    assert {posted.path for posted in receiver.posted} == {"/v1/metrics"}
+    assert [warning.split(": ")[0] for warning in exporters.warnings] == ["nothing is exported for SENTRY_DSN"]
+
+
+async def test_exports_go_through_the_proxy_of_the_environment(
+    tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", receiver.url)
+    monkeypatch.setenv("NO_PROXY", "*.example.net")
+    async with Exporters(settings_of(tmp_path, otel_endpoint="http://otel.invalid"), recorder=lambda: registry):
+        registry.record("llm.retries", "counter", 1, None)
+
+    assert [posted.path for posted in receiver.posted] == ["http://otel.invalid/v1/metrics"]
+
+
 async def test_the_standard_variables_name_service_and_addresses(
     tmp_path: Path, registry: Registry, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,9 +98,10 @@ def _check(overrides: Mapping[str, object], *, as_json: bool) -> int:
 
 
 def _about_the_network(settings: Settings) -> Iterator[Finding]:
-    """Return what of the environment would stop a client for the configured servers; they are not asked."""
-    from core.llm.http.certificates import trusting_context
-    from core.llm.http.proxy import proxy_before
+    """Return what of the environment would stop a client for the configured servers, or an exporter; none is asked."""
+    from core.network.certificates import bundle_of_requests, trusting_context
+    from core.network.proxy import SOCKS_OF_REQUESTS, proxy_before
+    from core.telemetry.export.exporters import export_addresses
 
     main = settings.llm.base_url or (OPENAI_BASE_URL if settings.llm.api_key is not None else None)
     addresses = [main, *(fallback.base_url for fallback in settings.llm.fallbacks)]
@@ -114,6 +115,16 @@ def _about_the_network(settings: Settings) -> Iterator[Finding]:
             if error.message not in said:
                 said.add(error.message)
                 yield Finding("error", error.message, error.hint, source="environment").printable()
+    for address in export_addresses(settings):
+        try:
+            proxy_before(address, socks=SOCKS_OF_REQUESTS)
+            if address.startswith("https:"):
+                bundle_of_requests()
+        except UsageError as error:
+            if error.message not in said:
+                said.add(error.message)
+                message = f"{error.message}: nothing is exported"
+                yield Finding("warning", message, error.hint, source="environment").printable()
 
 
 def _about_the_screen(settings: Settings) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from core.errors import UsageError
 from core.kinds import FaultKind
 from core.llm.endpoint import Endpoint
 from core.llm.faults import Fault, clean_detail
-from core.llm.http.certificates import trust_hint
-from core.llm.http.proxy import Proxy, proxy_before
+from core.network.certificates import trust_hint
+from core.network.proxy import Proxy, proxy_before
 
 if TYPE_CHECKING:
     import ssl

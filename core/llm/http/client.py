@@ -13,8 +13,8 @@ from core.addresses import server_of
 from core.errors import UsageError
 from core.llm.endpoint import Endpoint
 from core.llm.faults import clean_detail
-from core.llm.http.certificates import trusting_context
-from core.llm.http.proxy import Proxy, proxy_before
+from core.network.certificates import trusting_context
+from core.network.proxy import Proxy, proxy_before
 from core.text.redaction import MASK
 from core.text.sanitize import printable_line
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from core.addresses import DEFAULT_PORTS
 from core.llm.endpoint import Endpoint
-from core.llm.http.proxy import proxy_before
+from core.network.proxy import proxy_before
 
 PROBE_TIMEOUT_SECONDS = 2.0
 

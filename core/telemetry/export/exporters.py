@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.clock import Clock, SystemClock
+from core.errors import UsageError
 from core.system.local_port import METRICS_HINT, no_metrics_message
 from core.telemetry.logs import log
 from core.telemetry.metrics import process_registry
@@ -58,10 +59,11 @@ class Exporters:
         self._environment = settings.profile or "default"
         self._recorder = recorder
         self._clock = clock or SystemClock()
-        self._datadog_url = datadog_url or f"https://otlp.{settings.telemetry.datadog_site}"
+        self._datadog_url = datadog_url or _datadog_intake(settings)
         self._otel: OtelExport | None = None
         self._sentry: SentryReports | None = None
         self._closers: list[Callable[[], None]] = []
+        self._refusals: dict[str, tuple[UsageError, list[str]]] = {}  # by what is wrong with the environment
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -89,6 +91,8 @@ class Exporters:
             await self._start(wants_otel, _import_otel, self._send_otlp, "otel")
         if telemetry.sentry_dsn is not None:
             await self._start(["SENTRY_DSN"], _import_sentry, self._report_to_sentry, "sentry")
+        for error, names in self._refusals.values():
+            self._warn(f"nothing is exported for {' and '.join(names)}: {redact(str(error))}")
 
     def receive(self, event: Event) -> None:
         """Take an event of a run, on the event loop's thread; returns at once and never raises."""
@@ -127,6 +131,8 @@ class Exporters:
         except ImportError:
             for name in names:
                 self._warn(f"{name} is set but quintet[{extra}] is not installed - {install_extra(extra)}")
+        except UsageError as error:
+            self._refuse(names, error)
         except Exception as error:  # noqa: BLE001 - a library may refuse its variables with any error, and the app works without it
             log("WARNING", "an exporter could not be started", exception=error)
             self._warn(f"nothing is exported for {' and '.join(names)}: {redact(str(error))} - correct it or unset it")
@@ -147,12 +153,21 @@ class Exporters:
         from core.telemetry.export.otlp import datadog_destination, user_destination
 
         telemetry = self._telemetry
-        destinations = []
+        wanted = {}
         if telemetry.otel_endpoint is not None:
-            destinations.append(user_destination(telemetry.otel_endpoint))
+            wanted["OTEL_EXPORTER_OTLP_ENDPOINT"] = user_destination(telemetry.otel_endpoint)
         if telemetry.datadog_api_key is not None:
             key = telemetry.datadog_api_key.get_secret_value()
-            destinations.append(datadog_destination(key, self._datadog_url))
+            wanted["DATADOG_API_KEY"] = datadog_destination(key, self._datadog_url)
+        destinations = []
+        for name, destination in wanted.items():
+            try:
+                destination.check_route()
+                destinations.append(destination)
+            except UsageError as error:
+                self._refuse([name], error)
+        if not destinations:
+            return
         self._otel = OtelExport(
             destinations,
             recorder=self._recorder,
@@ -176,8 +191,24 @@ class Exporters:
             )
             self._closers.append(self._sentry.close)
 
+    def _refuse(self, names: Sequence[str], error: UsageError) -> None:
+        _, refused = self._refusals.setdefault(error.message, (error, []))
+        refused.extend(names)
+
     def _warn(self, warning: str) -> None:
         self.warnings = (*self.warnings, warning)
+
+
+def export_addresses(settings: Settings) -> tuple[str, ...]:
+    """Return where the exporters that the settings name send to."""
+    telemetry = settings.telemetry
+    datadog = _datadog_intake(settings) if telemetry.datadog_api_key is not None else None
+    dsn = telemetry.sentry_dsn.get_secret_value() if telemetry.sentry_dsn is not None else None
+    return tuple(filter(None, (telemetry.otel_endpoint, datadog, dsn)))
+
+
+def _datadog_intake(settings: Settings) -> str:
+    return f"https://otlp.{settings.telemetry.datadog_site}"
 
 
 def _import_prometheus() -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -16,6 +16,8 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from core.addresses import needs_no_proxy
+from core.network.certificates import bundle_of_requests
+from core.network.proxy import SOCKS_OF_REQUESTS, proxy_before
 
 TIMEOUT_SECONDS = 2.0
 INTERVAL_SECONDS = 60.0
@@ -42,6 +44,11 @@ class Destination:
     is_delta: bool = False
     own_headers: Mapping[str, str] | None = field(default=None, repr=False)
     trace_headers: Mapping[str, str] = field(default_factory=dict)
+
+    def check_route(self) -> None:
+        """Raise UsageError if a variable of the environment, such as a proxy, stands in the way of this server."""
+        for url in (self.metrics_url, self.traces_url):
+            _Route.to(url)
 
     def metric_exporter(self) -> OTLPMetricExporter:
         """Return an exporter of metrics to this server; the caller shuts it down."""
@@ -80,10 +87,26 @@ class Destination:
         if self.own_headers is None and any(os.environ.get(name) for name in _CREDENTIAL_PROVIDERS):
             return None  # the exporter takes its session from the credential provider
         allowed = _WIRE_HEADERS | {name.lower() for name in [*(self.own_headers or ()), *self.trace_headers]}
-        session = _ShortAnswerSession() if self.own_headers is None else _OwnHeadersSession(allowed)
+        route = _Route.to(url)
+        session = _ShortAnswerSession(route) if self.own_headers is None else _OwnHeadersSession(route, allowed)
         # No proxy and no .netrc for a server on this machine.
         session.trust_env = not needs_no_proxy(url)
         return session
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How a server is reached, in the words of requests: as that of the language model is, by the same variables."""
+
+    proxies: Mapping[str, str] = field(repr=False)
+    bundle: str | None
+
+    @classmethod
+    def to(cls, url: str) -> Self:
+        """Return the route to an address; raises UsageError if a variable of the environment stands in the way."""
+        proxy = proxy_before(url, socks=SOCKS_OF_REQUESTS)
+        proxies = {"no_proxy": "*"} if proxy is None else {"http": proxy.url, "https": proxy.url}
+        return cls(proxies, bundle_of_requests() if url.startswith("https:") else None)
 
 
 class _ShortAnswerSession(requests.Session):
@@ -92,7 +115,14 @@ class _ShortAnswerSession(requests.Session):
     The time limits hold for one read each: an endless answer would fill the memory, or block an exporter for ever.
     """
 
+    def __init__(self, route: _Route) -> None:
+        super().__init__()
+        self._route = route
+
     def request(self, *args: Any, **options: Any) -> requests.Response:  # as the base class takes them
+        options["proxies"] = dict(self._route.proxies)
+        if options.get("verify") in (None, True) and self._route.bundle is not None:
+            options["verify"] = self._route.bundle
         response = super().request(*args, **{**options, "stream": True})
         length = response.headers.get("Content-Length", "")
         if len(length) <= MAX_LENGTH_DIGITS and length.isdecimal():
@@ -105,8 +135,8 @@ class _ShortAnswerSession(requests.Session):
 class _OwnHeadersSession(_ShortAnswerSession):
     """Sends no header and no certificate that OTEL_* variables set for another server."""
 
-    def __init__(self, allowed: frozenset[str]) -> None:
-        super().__init__()
+    def __init__(self, route: _Route, allowed: frozenset[str]) -> None:
+        super().__init__(route)
         self._allowed = allowed
 
     def request(self, *args: Any, **options: Any) -> requests.Response:  # as the base class takes them

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from core.addresses import needs_no_proxy
+from core.network.certificates import bundle_of_requests
+from core.network.proxy import SOCKS_OF_REQUESTS, proxy_before
 from core.text.redaction import redact_value
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ class SentryReports:
 
     Raises:
         ValueError: the DSN cannot be used.
+        UsageError: a variable of the environment, such as a proxy, stands in the way.
     """
 
     def __init__(self, dsn: str, *, environment: str, version: str, with_texts: bool = False) -> None:
         self._with_texts = with_texts
-        proxy = "" if needs_no_proxy(dsn) else None  # "" is none at all, None the environment's
+        before = proxy_before(dsn, socks=SOCKS_OF_REQUESTS)
+        proxy = before.url if before is not None else ""  # "" is none at all, None the environment's
         # send_default_pii stays unset, which means no: naming it at all is deprecated.
         self._client = sentry_sdk.Client(
             dsn,
@@ -53,6 +56,7 @@ class SentryReports:
             enable_metrics=False,
             debug=False,
             spotlight=False,
+            ca_certs=bundle_of_requests() if dsn.startswith("https:") else None,
             http_proxy=proxy,
             https_proxy=proxy,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.errors import UsageError
-from core.llm.http import proxy as module
-from core.llm.http.proxy import proxy_before
+from core.network import proxy as module
+from core.network.proxy import proxy_before
 
 REMOTE = "https://llm.example.org/v1"
 

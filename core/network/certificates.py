@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 MAX_SHOWN_CHARS = 200
-UNREAD_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # of other programs; users take them for ours
+UNREAD_VARIABLES = (
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)  # of other programs and of exporters; users take them for ours
 
 
 def trusting_context() -> SSLContext:
@@ -25,10 +28,7 @@ def trusting_context() -> SSLContext:
 
     import httpx2
 
-    if file := os.environ.get("SSL_CERT_FILE"):
-        _check_file(file)
-    elif folders := os.environ.get("SSL_CERT_DIR"):
-        _check_folders(folders)
+    check_trust()
     try:
         return httpx2.create_ssl_context()
     except (OSError, ValueError) as wrong:  # ssl.SSLError is an OSError
@@ -39,6 +39,32 @@ def trusting_context() -> SSLContext:
         raise UsageError(f"the trusted certificates cannot be loaded ({_reason(wrong)})", hint=hint) from None
 
 
+def check_trust() -> None:
+    """Check what the environment names as trusted; raises UsageError as `trusting_context`, which also loads it."""
+    if file := os.environ.get("SSL_CERT_FILE"):
+        _check_file("SSL_CERT_FILE", file)
+    elif folders := os.environ.get("SSL_CERT_DIR"):
+        _check_folders(folders)
+
+
+def bundle_of_requests() -> str | None:
+    """Return the file or folder of certificates for a program that uses requests: ours, or one that requests reads itself.
+
+    Raises:
+        UsageError: what a variable of the environment names cannot be used.
+    """
+    check_trust()
+    if file := os.environ.get("SSL_CERT_FILE"):
+        return file
+    name = next((name for name in UNREAD_VARIABLES if os.environ.get(name)), None)
+    if name is None:
+        return None
+    path = os.environ[name]
+    if not os.path.isdir(path):  # noqa: PTH112 - as below
+        _check_file(name, path)
+    return path
+
+
 def trust_hint(host: str) -> str:
     """Return how a user makes a certificate trusted."""
     for name in UNREAD_VARIABLES:
@@ -47,20 +73,20 @@ def trust_hint(host: str) -> str:
     return f"set SSL_CERT_FILE to a PEM file with the certificate of {host} or of who signed it"
 
 
-def _check_file(path: str) -> None:
+def _check_file(variable: str, path: str) -> None:
     import ssl
 
     remedy = "set it to a file of certificates in PEM form"
     if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir this is False where we may not look
-        raise _unusable("SSL_CERT_FILE", path, "is a folder", f"{remedy}, or name the folder in SSL_CERT_DIR")
+        raise _unusable(variable, path, "is a folder", f"{remedy}, or name the folder in SSL_CERT_DIR")
     try:
         with open(path, "rb"):  # noqa: PTH123 - as above; OpenSSL says less about why it cannot
             pass
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise _unusable("SSL_CERT_FILE", path, "holds no certificate in PEM form", remedy) from None
+        raise _unusable(variable, path, "holds no certificate in PEM form", remedy) from None
     except (OSError, ValueError) as wrong:
-        raise _unusable("SSL_CERT_FILE", path, f"cannot be read ({_reason(wrong)})", remedy) from None
+        raise _unusable(variable, path, f"cannot be read ({_reason(wrong)})", remedy) from None
 
 
 def _check_folders(paths: str) -> None:

@@ -15,7 +15,10 @@ from core.errors import UsageError
 from core.text.sanitize import printable_line
 
 USABLE_SCHEMES = ("http", "https", "socks5", "socks5h")
-SOCKS_PACKAGE = "socksio"
+SOCKS_OF_HTTPX = ("socksio", "socksio")
+SOCKS_OF_REQUESTS = ("socks", "PySocks")
+"""The module and the package through which a library speaks with a SOCKS proxy."""
+
 SYSTEM_SETTINGS = "the system's proxy settings"
 MAX_SHOWN_CHARS = 120
 
@@ -32,8 +35,12 @@ class Proxy:
         return f"{self.variable}={shown_address(self.url)}"
 
 
-def proxy_before(address: str) -> Proxy | None:
+def proxy_before(address: str, *, socks: tuple[str, str] = SOCKS_OF_HTTPX) -> Proxy | None:
     """Return the proxy through which an address is reached; None if it is reached directly, as this machine always is.
+
+    Args:
+        address: of the server.
+        socks: what the library that is to reach it needs for a SOCKS proxy.
 
     Raises:
         UsageError: the proxy that the environment names for it cannot be used.
@@ -46,7 +53,7 @@ def proxy_before(address: str) -> Proxy | None:
     if scheme is None or _is_excepted(parts.hostname, parts.netloc, named.get("no", "")):
         return None
     proxy = Proxy(_variable_of(scheme), _with_scheme(named[scheme].strip()))
-    if wrong := _fault_in(proxy.url):
+    if wrong := _fault_in(proxy.url, *socks):
         problem, remedy = wrong
         raise UsageError(
             f"{proxy} {problem}", hint=f"{remedy}, unset {proxy.variable}, or add {parts.hostname} to NO_PROXY"
@@ -70,7 +77,7 @@ def _with_scheme(written: str) -> str:
     return written if "://" in written else f"http://{written}"
 
 
-def _fault_in(url: str) -> tuple[str, str] | None:
+def _fault_in(url: str, socks_module: str, socks_package: str) -> tuple[str, str] | None:
     """Return what is wrong with the address of a proxy, and what to do about it; None if nothing is."""
     remedy = "write it like http://127.0.0.1:3128"
     if not (url.isascii() and url.isprintable()) or " " in url:
@@ -85,10 +92,10 @@ def _fault_in(url: str) -> tuple[str, str] | None:
         return f"has the scheme {parts.scheme!r}, which cannot be used", f"write {near}:// if the proxy speaks that"
     if not host:
         return "names no host", remedy
-    if parts.scheme.startswith("socks") and find_spec(SOCKS_PACKAGE) is None:
+    if parts.scheme.startswith("socks") and find_spec(socks_module) is None:
         return (
-            f"needs the package {SOCKS_PACKAGE}, which is not installed",
-            f"install it (`pip install {SOCKS_PACKAGE}`)",
+            f"needs the package {socks_package}, which is not installed",
+            f"install it (`pip install {socks_package}`)",
         )
     return None
 
