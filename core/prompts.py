@@ -60,6 +60,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "left_out": "files of the folder that there is no room to show; may be empty",
     "diff": "the changes under review; may be empty",
     "call": "a call of the program whose result is asked for",
+    "function": "name of the function that inputs are proposed for",
 }
 """Every variable a template may name, with its meaning; the engine gives each of them a text."""
 

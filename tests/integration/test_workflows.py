@@ -431,13 +431,15 @@ async def test_a_bug_fix_works_on_the_file_the_task_names(tmp_path: Path) -> Non
     (project / "other.py").write_text("x = 1\n")
     async with engine_harness(
         tmp_path,
-        {"test_file": "```python\nfrom text import reverse\n\n\ndef test_r1():\n    assert reverse('ab') == 'ba'\n```"},
+        {
+            "regression_file": "```python\nfrom text import reverse\n\n\ndef test_r1():\n    assert reverse('ab') == 'ba'\n```"
+        },
     ) as b:
         outcome = await b.engine.run("reverse in text.py returns its input", workflow="bugfix")
 
     assert outcome.status == "passed"
     assert outcome.files == ("CHANGES.md", "test_text.py", "text.py")
-    assert "return text" in b.team.prompts("code_file")[0]
+    assert "return text" in b.team.prompts("fix_file")[0]
     assert "The slice is wrong" in b.team.prompts("release_note")[0]
     assert (project / "text.py").read_text() == "def reverse(text):\n    return text\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from string import Template
 from typing import Any, get_args
@@ -20,6 +21,8 @@ TEAM = ["business_analyst", "developer", "qa_engineer", "devops_engineer", "tech
 TIERS: tuple[Tier, ...] = get_args(Tier)
 SAMPLES = {name: f"<value of {name}>" for name in KNOWN_VARIABLES}
 AGENTS = load_agents()
+OPTIONAL = [name for name, meaning in KNOWN_VARIABLES.items() if meaning.endswith("may be empty")]
+LED_AS_FULL = {"test_inputs", "verdict"}
 JOBS = [(agent_id, job) for agent_id, agent in AGENTS.items() for job in agent.jobs]
 
 VALID_AGENT = """\
@@ -84,6 +87,29 @@ def test_every_shipped_job_bounds_its_answer_and_has_a_short_form(agent_id: str,
     assert (shipped.max_tokens("tiny") or 0) <= 260
     assert shipped.stop("full") == ()
     assert AGENTS[agent_id].render_prefill(job, "full", SAMPLES) == ""
+
+
+@pytest.mark.parametrize(("agent_id", "job"), JOBS)
+def test_compact_models_have_a_text_of_their_own_that_is_a_short_page(agent_id: str, job: str) -> None:
+    agent = AGENTS[agent_id]
+    shipped = agent.jobs[job]
+
+    assert len(agent.system.texts()["compact"].split()) <= 80
+    assert shipped.led_as("compact") == ("full" if job in LED_AS_FULL else "compact")
+    if job not in LED_AS_FULL:
+        # About 1.35 tokens a word, tags and signs included.
+        assert 80 <= len(shipped.template("compact").split()) <= 320
+        assert 100 <= (shipped.max_tokens("compact") or 0) <= 2500
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(("agent_id", "job"), JOBS)
+def test_a_prompt_without_optional_texts_has_no_empty_section(agent_id: str, job: str, tier: Tier) -> None:
+    prompt = AGENTS[agent_id].render_job(job, tier, {**SAMPLES, **dict.fromkeys(OPTIONAL, "")})
+
+    assert not re.search(r"<(\w+)>\s*</\1>", prompt)
+    assert "is given" not in prompt
+    assert "are given," not in prompt
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -151,7 +177,9 @@ def test_an_empty_prompts_folder_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unknown_job_is_named_with_the_jobs_there_are() -> None:
-    with pytest.raises(PromptError, match="agent developer has no job dance - its jobs: code_file, file_plan, opinion"):
+    with pytest.raises(
+        PromptError, match="agent developer has no job dance - its jobs: code_file, file_plan, fix_file, opinion"
+    ):
         AGENTS["developer"].render_job("dance", "full", SAMPLES)
 
 
