@@ -11,8 +11,8 @@ from pathlib import Path
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence
 from core.execution.evidence.judge import judge, not_executed
+from core.execution.evidence.judge_change import judge_change
 from core.execution.not_executed import NotExecuted
-from core.execution.results import SuiteRun
 from core.execution.runners.runner import Runner
 from core.execution.sandbox.command import Limits
 from core.execution.sandbox.sandbox import Sandbox
@@ -27,7 +27,8 @@ async def verify(
 
     The tests run in two copies of it at once, both of which are gone when this returns or is cancelled.
     """
-    if not delivered.tests:
+    tests = delivered.all_tests
+    if not tests:
         return not_executed(delivered, NotExecuted("there are no tests, and the task gives no example", NO_TESTS_HINT))
     if runner is None:
         reason = f"there is no test runner for {delivered.language}"
@@ -38,32 +39,37 @@ async def verify(
     if missing is not None:
         return not_executed(delivered, missing)
     with tempfile.TemporaryDirectory(prefix=COPY_PREFIX, ignore_cleanup_errors=True) as temporary:
-        whole, hollowed = Path(temporary, "whole"), Path(temporary, "hollow")
-        await asyncio.to_thread(_copy, delivered, whole)
-        await asyncio.to_thread(_copy, delivered, hollowed)
-        was_hollowed = await asyncio.to_thread(runner.hollow, hollowed, delivered.code)
+        whole, without = Path(temporary, "whole"), Path(temporary, "without")
+        await asyncio.to_thread(_copy, delivered, whole, delivered.files)
+        can_compare = await asyncio.to_thread(_copy_without_code, delivered, runner, without)
         async with asyncio.TaskGroup() as group:
-            suite = group.create_task(runner.run(whole, delivered.tests, delivered.code, sandbox, limits))
-            hollow = group.create_task(_hollow_run(runner, delivered, hollowed, sandbox, limits, was_hollowed))
-    return judge(delivered, suite.result(), hollow.result())
+            suite = group.create_task(runner.run(whole, tests, delivered.code, sandbox, limits))
+            if can_compare:
+                compared = group.create_task(runner.run(without, tests, delivered.code, sandbox, limits))
+    if delivered.base is not None:
+        return judge_change(delivered, suite.result(), compared.result())
+    return judge(delivered, suite.result(), compared.result() if can_compare else None)
 
 
 NO_TESTS_HINT = "switch the QA engineer on, or write an example into the task, such as f(2) == 4"
 
 
-async def _hollow_run(
-    runner: Runner, delivered: Deliverable, tree: Path, sandbox: Sandbox, limits: Limits, was_hollowed: Sequence[str]
-) -> SuiteRun | None:
-    if not was_hollowed:
-        return None
-    return await runner.run(tree, delivered.tests, delivered.code, sandbox, limits)
+def _copy_without_code(delivered: Deliverable, runner: Runner, target: Path) -> bool:
+    """Make the tree to compare with: as it was before a change, or hollowed; False if there can be none."""
+    if delivered.base is not None:
+        _copy(delivered, target, delivered.tests)
+        return True
+    _copy(delivered, target, delivered.files)
+    return bool(runner.hollow(target, delivered.code))
 
 
-def _copy(delivered: Deliverable, target: Path) -> None:
-    """Copy the delivered files, and nothing else that lies in the folder; one that has gone is left out."""
+def _copy(delivered: Deliverable, target: Path, paths: Sequence[str]) -> None:
+    """Copy the base's files and above them some delivered ones, and nothing else that lies there; what has gone is left out."""
     target.mkdir(parents=True)
-    for path in delivered.files:
-        source, copy = delivered.folder / path, target / path
+    base = [] if delivered.base is None else [delivered.base / path for path in delivered.base_files]
+    sources = [*zip(base, delivered.base_files, strict=False), *((delivered.folder / path, path) for path in paths)]
+    for source, path in sources:
+        copy = target / path
         if source.is_file() and not source.is_symlink():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            shutil.copy(source, copy)

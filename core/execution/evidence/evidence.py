@@ -30,7 +30,8 @@ class Evidence:
 
     `proving` are the ids of tests that are green and go red against the hollowed copy; `vacuous` those that stay green
     against nothing; `examples` those that the engine made of the examples in the task; `smoke` those that only say that
-    the code runs. `untested_examples` are examples of the task that could not be made into a test, with the reason.
+    the code runs. For a change of a folder `hollow` is the same tests before the change, and `red_before` those of the
+    folder's own that were not green then either. `untested_examples` are examples of the task that could not be made into a test, with the reason.
     """
 
     verdict: EvidenceVerdict
@@ -43,6 +44,7 @@ class Evidence:
     examples: tuple[str, ...] = ()
     smoke: tuple[str, ...] = ()
     untested_examples: tuple[str, ...] = ()
+    red_before: tuple[str, ...] = ()
     findings: tuple[TaskFinding, ...] = ()
 
     @property

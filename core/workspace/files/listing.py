@@ -95,6 +95,21 @@ def list_folder(root: Path, *, max_files: int = MAX_LISTED, max_depth: int = MAX
     return "\n".join(lines) if lines else "(empty)"
 
 
+def files_to_execute(root: Path, *, max_files: int, max_bytes: int) -> tuple[str, ...]:
+    """Return the files of a folder that its tests may need, nearest to its root first, within limits.
+
+    Left out are version control, environments, caches, links, and whatever may hold a secret.
+    """
+    paths: list[str] = []
+    used = 0
+    for entry in sorted(_scan(root, MAX_DEPTH), key=lambda entry: (entry.depth, entry.path)):
+        used += 0 if entry.why_not else entry.bytes
+        if used > max_bytes or len(paths) == max_files:
+            break
+        paths += [] if entry.why_not else [entry.path]
+    return tuple(paths)
+
+
 def read_sources(
     root: Path, budget_bytes: int, *, max_file_bytes: int = MAX_SOURCE_BYTES, max_depth: int = MAX_DEPTH
 ) -> SourceFiles:

@@ -19,7 +19,6 @@ DELIVERED = Deliverable(
     files=("slug.py", "util.py", "test_slug.py", "test_examples.py", "test_smoke.py"),
     code=("slug.py", "util.py"),
     tests=("test_slug.py", "test_examples.py", "test_smoke.py"),
-    runner="pytest",
     language="Python",
     example_tests=("test_examples.py",),
     smoke_tests=("test_smoke.py",),
