@@ -38,7 +38,7 @@ from core.telemetry.metrics.api import EngineMetrics
 from core.telemetry.metrics.registry import MetricsSnapshot
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
-from core.workflow.layout import load_layouts
+from core.workflow.layouts.table import load_layouts
 from core.workflow.lifecycle import RunLifecycle, RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 

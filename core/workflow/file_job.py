@@ -54,7 +54,8 @@ class FileJob(Job):
             return planned
         layout = step.run.layout
         names = {"source": layout.source, "test": layout.test, "module": layout.module}
-        return [Template(self.file.path).substitute(names)]
+        path = Template(self.file.path).substitute(names)
+        return [path] if path else []  # what is no program has no test file
 
     async def _deliver(
         self, step: StepInProgress, path: str, variables: Mapping[str, str], check: FileCheck | None

@@ -24,7 +24,8 @@ from core.spending.budget import Budget, ReachedLimit, RunBudgetGate, WhenReache
 from core.spending.costs import Ledger
 from core.telemetry.logs import current_correlation_id, log, set_correlation_id
 from core.workflow.definition import WorkflowSpec
-from core.workflow.layout import Layout, layout_of, slug_of
+from core.workflow.layouts.layout import Layout, layout_of
+from core.workflow.layouts.names import slug_of
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
 

@@ -46,7 +46,7 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     assert events[0]["model"].startswith("SmolLM2-135M")
     assert any("tiny" in event["message"] for event in events if event["type"] == "warned")
     # Each deliverable is there, or it was said plainly that it is not and why.
-    wanted = {"brief.md", "reverses_string.py", "test_reverses_string.py", "README.md", "run.sh"}
+    wanted = {"brief.md", "reverse_string.py", "test_reverse_string.py", "README.md", "run.sh"}
     assert written | set(rejected) == wanted
     assert set(finished["files"]) == written
     assert len(written) >= 3
@@ -54,7 +54,7 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     for path in written:
         text = (tmp_path / "done" / path).read_text()
         assert check_file(path, text) is None
-    assert ast.parse((tmp_path / "done" / "reverses_string.py").read_text()).body
+    assert ast.parse((tmp_path / "done" / "reverse_string.py").read_text()).body
     assert (finished["status"] == "passed") == (done.returncode == 0)
     spoke = {event["agent_id"] for event in events if event["type"] == "tokens_received"}
     assert len(spoke) == 5

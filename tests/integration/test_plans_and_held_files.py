@@ -30,7 +30,7 @@ MAIN = "{source} - everything\n"
         ("pytest.py", "pytest.py", "shadows"),
         ("typing/__init__.py", "typing/__init__.py", "shadows"),
         ("tests/random.py", "tests/random.py", "shadows"),
-        ("\n".join(f"part{number}.py" for number in range(8)), "part7.py", "too_many"),
+        ("\n".join(f"part{number}.py" for number in range(20)), "part19.py", "too_many"),
     ],
 )
 async def test_what_a_plan_names_and_cannot_be_made_is_told_and_the_run_has_not_passed(

@@ -18,12 +18,14 @@ from core.workspace.files.paths import looks_like_path, portable_path, safe_rela
 MAX_REQUIREMENTS = 20
 MAX_REQUIREMENT_CHARS = 400
 MAX_LABEL_CHARS = 40
-MAX_PLANNED_FILES = 8
+MAX_PLANNED_FILES = 20
 MAX_REFUSED_PATHS = 50
 MAX_PURPOSE_CHARS = 200
 MAX_FINDINGS = 5
 MAX_FINDING_CHARS = 300
 MAX_NAME_WORDS = 4
+
+_PACKAGE_FILES = frozenset({"__init__.py", "__main__.py"})
 
 _FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 
@@ -232,7 +234,7 @@ def _listed_requirements(lines: list[str]) -> Iterator[str]:
 
 
 def read_file_plan(answer: str) -> FilePlan:
-    """Return the files of a plan, in order, at most 8: one path a line, a list, a table or a drawn tree.
+    """Return the files of a plan, in order, at most 20: one path a line, a list, a table or a drawn tree.
 
     Lines that name no file, and repetitions, are left out. Names are made portable. Two names for one file, paths that the writer would refuse, and files beyond the limit,
     are refused; of those at most 50 are named.
@@ -327,8 +329,12 @@ def _is_spaced_name(text: str) -> bool:
 
 
 def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
-    """Join drawn or indented names to the folders above them; the root of a drawn tree is the project itself."""
+    """Join drawn or indented names to the folders above them.
+
+    The root of a drawn tree is the project itself, unless what makes a Python package lies directly in it.
+    """
     is_tree = any(line.drawn for line in lines)
+    is_package = _root_is_package(lines)
     folders: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
         while folders and folders[-1][0] >= line.column:
@@ -336,10 +342,16 @@ def _with_folders(lines: list[_PlanLine]) -> Iterable[tuple[str, str]]:
         deeper_follows = number + 1 < len(lines) and lines[number + 1].column > line.column
         named_folder = line.name.endswith("/")
         if named_folder or (is_tree and deeper_follows and not line.rest.strip() and "." not in line.name[1:]):
-            is_root = is_tree and not line.drawn
+            is_root = is_tree and not line.drawn and not is_package
             folders.append((line.column, "" if is_root or line.name in {".", "./"} else line.name.rstrip("/")))
         elif looks_like_path(portable_path(line.name)) or _FOREIGN_PATH.match(line.name):
             yield "/".join([folder for _, folder in folders if folder] + [line.name]), line.rest
+
+
+def _root_is_package(lines: list[_PlanLine]) -> bool:
+    drawn = [line for line in lines if line.drawn]
+    column = min((line.column for line in drawn), default=0)
+    return any(line.name in _PACKAGE_FILES and line.column == column for line in drawn)
 
 
 def _stated_verdicts(lines: list[str]) -> tuple[set[str], set[int]]:

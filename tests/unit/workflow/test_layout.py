@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other scripts are what some of this is about
 """Paths and commands come from the task, and are safe whatever it says."""
 
 from __future__ import annotations
@@ -10,51 +9,51 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.workflow.layout import layout_for, layout_of, slug_of
+from core.workflow.layouts.layout import layout_for, layout_of
+from core.workflow.layouts.names import slug_of
 from core.workspace.checks.acting_files import acting_name, shadowed_module
 from core.workspace.files.paths import portable_path, safe_relative_path
 
 
 @pytest.mark.parametrize(
-    ("task", "source", "language"),
+    ("task", "source", "test", "language", "runner"),
     [
-        ("Write a Python function that reverses a string, with tests", "reverses_string.py", "Python"),
-        ("Build a to-do CLI", "todo_cli.py", "Python"),
-        ("A url-shortener service", "url_shortener_service.py", "Python"),
-        ("A word counter in JavaScript", "word_counter.mjs", "JavaScript"),
-        ("Ein Größenrechner", "ein_grossenrechner.py", "Python"),
-        ("Łódź: żółw i ćma", "lodz_zolw_cma.py", "Python"),
-        ("İstanbul şehir rehberi", "istanbul_sehir_rehberi.py", "Python"),
-        ("日本語のツール", "日本語のツール.py", "Python"),
-        ("用Python写一个待办事项清单程序", "写一个待办事项清单程序.py", "Python"),
-        ("写一个提醒工具，使用 JavaScript", "写一个提醒工具_使用.mjs", "JavaScript"),
-        ("用 Rust 写一个提醒工具", "src/main.rs", "Rust"),
-        ("Напиши программу для списка имён", "напиши_программу_для.py", "Python"),
-        ("اكتب برنامج قائمة", "اكتب_برنامج_قائمة.py", "Python"),
-        ("हिन्दी सूची बनाओ", "हिन्दी_सूची_बनाओ.py", "Python"),
-        ("이름 목록을 정렬", "이름_목록을_정렬.py", "Python"),
-        ("เขียนโปรแกรม", "เขียนโปรแกรม.py", "Python"),
-        ("\U0001f680\U0001f680 !!", "solution.py", "Python"),
-        ("می\u200cخواهم فهرست", "میخواهم_فهرست.py", "Python"),
-        ("write a program", "solution.py", "Python"),
-        ("Write a queue", "queue_app.py", "Python"),
-        ("Write a Go program that prints primes", "go_primes.go", "Go"),
-        ("A word counter in Go.", "word_counter_go.go", "Go"),
-        ("Let the snake go left", "let_snake_go.py", "Python"),
-        ("Write the game Go in Python", "game_go.py", "Python"),
-        ("Sort numbers in C++", "sort_numbers.cpp", "C++"),
-        ("Sort numbers in C#", "Program.cs", "C#"),
-        ("Write a C program that sorts", "sorts.c", "C"),
-        ("A plan B and a plan C", "plan_plan.py", "Python"),
-        ("A PHP form", "form.php", "PHP"),
-        ("A Ruby gem for dates", "gem_dates.rb", "Ruby"),
-        ("parse javadoc comments", "parse_javadoc_comments.py", "Python"),
+        (
+            "Write a Python function that reverses a string",
+            "reverse_string.py",
+            "test_reverse_string.py",
+            "Python",
+            "pytest",
+        ),
+        ("Write slugify.py with slugify(text)", "slugify.py", "test_slugify.py", "Python", "pytest"),
+        ("Write textkit/slug.py", "textkit/slug.py", "tests/test_slug.py", "Python", "pytest"),
+        ("A word counter in JavaScript", "word_counter.mjs", "word_counter.test.mjs", "JavaScript", "node"),
+        ("A word counter in TypeScript", "word_counter.ts", "word_counter.test.ts", "TypeScript", "node"),
+        ("Write a Go program that prints primes", "primes.go", "primes_test.go", "Go", "go"),
+        ("Convert this Python script to Go: def slugify(text):", "slugify.go", "slugify_test.go", "Go", "go"),
+        ("A Rust function gcd(a, b)", "src/lib.rs", "tests/test_gcd.rs", "Rust", "cargo"),
+        ("A Rust CLI that counts words", "src/main.rs", "tests/test_count_words.rs", "Rust", "cargo"),
+        ("用 Rust 写一个提醒工具", "src/main.rs", "tests/test_solution.rs", "Rust", "cargo"),
+        ("Write a bash script that renames files", "rename.sh", "test_rename.sh", "shell", "shell"),
+        ("Sort numbers in C#", "Program.cs", "ProgramTests.cs", "C#", None),
+        ("Sort numbers in Kotlin", "sort_numbers.kt", "test_sort_numbers.kt", "Kotlin", None),
+        ("Sort numbers in Haskell", "sort_numbers.hs", "test_sort_numbers.hs", "Haskell", None),
+        ("An HTML page with a contact form", "index.html", "", "HTML", None),
+        ("A SQL schema for a library", "schema.sql", "", "SQL", None),
+        ("A CSS stylesheet for a blog", "style.css", "", "CSS", None),
+        ("A Dockerfile for a Python app", "Dockerfile", "", "Dockerfile", None),
+        ("A Makefile for a C project", "Makefile", "", "Makefile", None),
+        ("A Terraform module for a bucket", "main.tf", "", "Terraform", None),
+        ("用Python写一个待办事项清单程序", "待办事项清单.py", "test_待办事项清单.py", "Python", "pytest"),
+        ("write a program", "solution.py", "test_solution.py", "Python", "pytest"),
     ],
 )
-def test_the_main_file_is_named_after_the_task(task: str, source: str, language: str) -> None:
+def test_files_follow_the_language_that_the_task_asks_for(
+    task: str, source: str, test: str, language: str, runner: str | None
+) -> None:
     layout = layout_for(task)
 
-    assert (layout.source, layout.language) == (source, language)
+    assert (layout.source, layout.test, layout.language, layout.runner) == (source, test, language, runner)
 
 
 def test_an_existing_source_file_decides_language_and_names() -> None:
@@ -62,7 +61,7 @@ def test_an_existing_source_file_decides_language_and_names() -> None:
 
     assert layout.language == "Go"
     assert layout.source == "lib/parser.go"
-    assert layout.test == "parser_test.go"
+    assert layout.test == "lib/parser_test.go"
 
 
 def test_commands_name_the_files() -> None:
@@ -119,7 +118,7 @@ def test_any_task_gives_safe_paths(task: str) -> None:
     assert slug == slug.lower()
     assert len(slug.encode()) <= 180
     assert portable_path(layout.source) == layout.source
-    for path in (layout.source, layout.test):
+    for path in (layout.source, *layout.tests):
         assert str(safe_relative_path(path)) == path
         assert shadowed_module(path) is None
         assert acting_name(path) is None

@@ -244,7 +244,7 @@ def test_a_text_without_fences_is_read_back_identical(text: str, mark: str) -> N
 
 @given(answer=anything)
 def test_the_lists_never_raise_and_keep_their_limits(answer: str) -> None:
-    assert len(read_file_plan(answer).files) <= 8
+    assert len(read_file_plan(answer).files) <= 20
     assert len(read_verdict(answer).findings) <= 5
     assert len(read_requirements(answer)) <= 20
 
@@ -279,10 +279,18 @@ PLANS = {
         ["CON_.py", "ok.py"],
     ),
     "a table": ("| File | Purpose |\n|---|---|\n| app.py | main |\n| `b.py` | rest |", ["app.py", "b.py"]),
-    "at most 8": ("\n".join(f"f{n}.py" for n in range(20)), [f"f{n}.py" for n in range(8)]),
+    "at most 20": ("\n".join(f"f{n}.py" for n in range(30)), [f"f{n}.py" for n in range(20)]),
     "a tree": (
         TREE,
         ["src/__init__.py", "src/cli.py", "src/store/json_file.py", "tests/test_cli.py", "README.md"],
+    ),
+    "a tree whose root is a package": (
+        "kit/\n├── __init__.py\n├── slug.py\n└── data/\n    └── words.txt",
+        ["kit/__init__.py", "kit/slug.py", "kit/data/words.txt"],
+    ),
+    "a tree with the package below its root": (
+        "kit/\n├── kit/\n│   ├── __init__.py\n│   └── slug.py\n└── README.md",
+        ["kit/__init__.py", "kit/slug.py", "README.md"],
     ),
     "an ASCII tree": (".\n|-- app.py\n`-- pkg\n    `-- b.py", ["app.py", "pkg/b.py"]),
     "a bare indented tree": ("src/\n    app.py\ntests/\n    test_app.py", ["src/app.py", "tests/test_app.py"]),
