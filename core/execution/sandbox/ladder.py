@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from core.execution.not_executed import NotExecuted
 from core.execution.sandbox.bubblewrap import Bubblewrap
+from core.execution.sandbox.command import MEBIBYTE, Limits
 from core.execution.sandbox.sandbox import ProbeResult, Sandbox
 from core.kinds import RungName, SandboxSetting
+from core.settings import ExecutionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Ladder:
     tried: tuple[Rung, ...] = ()
 
 
-_found: dict[SandboxSetting, Ladder] = {}
+_found: dict[tuple[SandboxSetting, str], Ladder] = {}
 
 
 def rungs(setting: SandboxSetting) -> tuple[Sandbox, ...]:
@@ -37,16 +40,23 @@ def rungs(setting: SandboxSetting) -> tuple[Sandbox, ...]:
     return tuple(sandbox for sandbox in every if sandbox.name == setting)
 
 
-async def choose_sandbox(setting: SandboxSetting) -> Sandbox | NotExecuted:
-    """Return the sandbox for a setting; what is found is kept for the life of this process."""
-    return (await climb(setting)).chosen
+async def choose_sandbox(execution: ExecutionSettings) -> Sandbox | NotExecuted:
+    """Return the sandbox that the settings ask for, or why nothing can be executed."""
+    return (await climb(execution)).chosen
 
 
-async def climb(setting: SandboxSetting) -> Ladder:
-    """Try the rungs of a setting once in this process, and return what was found."""
-    if setting not in _found:
-        _found[setting] = await _climb(setting)
-    return _found[setting]
+async def climb(execution: ExecutionSettings) -> Ladder:
+    """Try the rungs of a setting, once in this process, and return what was found."""
+    key = (execution.sandbox, execution.container_image)
+    if key not in _found:
+        _found[key] = await _climb(execution.sandbox)
+    return _found[key]
+
+
+def limits_of(execution: ExecutionSettings) -> Limits:
+    """Return what one execution of tests may use; CPU time is that of all its processes together."""
+    seconds = execution.test_timeout
+    return Limits(wall_seconds=seconds, cpu_seconds=math.ceil(seconds), memory_bytes=execution.memory_mb * MEBIBYTE)
 
 
 async def _climb(setting: SandboxSetting) -> Ladder:

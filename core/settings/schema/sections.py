@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.addresses import server_of
-from core.kinds import LayoutSetting
+from core.kinds import LayoutSetting, SandboxSetting
 from core.settings.schema.fields import (
     CONFIG,
     AnyCase,
@@ -207,6 +207,28 @@ class WorkspaceSettings(BaseModel):
     """Folder that finished files go to."""
 
 
+class ExecutionSettings(BaseModel):
+    """How the tests of what the team wrote are executed: in a sandbox, without network, or not at all."""
+
+    model_config: ClassVar[ConfigDict] = CONFIG
+
+    sandbox: Annotated[SandboxSetting, AnyCase, Env("QUINTET_SANDBOX")] = "auto"
+    """What runs model-written code. auto takes the first that holds on this machine, of bubblewrap, landlock and, on
+    macOS, seatbelt; container has to be asked for. One that is named and does not work here is never replaced by
+    another. off executes nothing, so that no run ends as passed."""
+
+    test_timeout: Annotated[Number, Field(ge=1, le=3600), Env("QUINTET_TEST_TIMEOUT")] = 60.0
+    """Seconds that one execution of the tests may take."""
+
+    memory_mb: Annotated[Whole, Field(ge=64, le=1_000_000), Env("QUINTET_TEST_MEMORY_MB")] = 1024
+    """Memory in megabytes that one execution of the tests may take, all its processes together."""
+
+    container_image: Annotated[Words, Env("QUINTET_CONTAINER_IMAGE", allowed="the name of an image")] = (
+        "python:3.12-slim"
+    )
+    """Image for sandbox = "container". It has to be on this machine already: nothing is pulled."""
+
+
 class UISettings(BaseModel):
     """Look and movement of the app."""
 
@@ -246,6 +268,7 @@ class Settings(BaseSettings):
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
     team: TeamSettings = Field(default_factory=TeamSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
+    execution: ExecutionSettings = Field(default_factory=ExecutionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
