@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -61,7 +62,7 @@ class RunLifecycle:
         endpoint = (await self._deps.source.route())[0]
         run = self.run = await prepare_run(self._request, self._deps, endpoint)
 
-        with log_ids(workflow_id=run.workflow.id):
+        with closing(run.folder), log_ids(workflow_id=run.workflow.id):
             async with Journal(run.session.journal_path, on_trouble=run.tell_trouble) as self._journal:
                 return await self._execute(run)
 

@@ -28,6 +28,7 @@ from core.workflow.layouts.layout import Layout, layout_of
 from core.workflow.layouts.names import slug_of
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
+from core.workspace.files.run_lock import OWN_PARTS, HeldError
 
 TROUBLE_HINT = "the run goes on, but cannot be shown or resumed as a whole later; free some space and check the rights"
 TASK_SHARE = 0.25  # of the model's context; the rest is for instructions, files and the answer
@@ -202,9 +203,20 @@ def _open_folder(request: RunRequest, settings: Settings, run_id: str) -> tuple[
     root = _expanded(root).absolute()
     if request.output_dir is not None and _is_foreign(root):
         root = root / f"quintet-{run_id}"
+    folder, notes = _folder_of_one_run(root, run_id)
+    return folder, (*notes, *folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id))
+
+
+def _folder_of_one_run(root: Path, run_id: str) -> tuple[OutputFolder, tuple[str, ...]]:
+    """Open a folder for this run alone, and say so if it is another one because a run that goes on holds the first."""
     folder = OutputFolder(root)
-    folder.prepare()
-    return folder, folder.describe(run_id=run_id, task=request.task, workflow=request.workflow.id)
+    try:
+        folder.prepare(for_run=True)
+    except HeldError as held:
+        beside = OutputFolder(root.parent / f"{root.name or 'quintet'}-{run_id}")
+        beside.prepare(for_run=True)
+        return beside, (f"{held.message}: {root}; the files of this run go to {beside.root}",)
+    return folder, ()
 
 
 def _task_for(endpoint: Endpoint, task: str) -> str:
@@ -224,6 +236,6 @@ def _expanded(path: Path) -> Path:
 def _is_foreign(root: Path) -> bool:
     """Return whether a folder holds files that are not ours; one that cannot be read is reported when it is opened."""
     try:
-        return root.is_dir() and not is_ours(root) and any(root.iterdir())
+        return root.is_dir() and not is_ours(root) and any(entry.name not in OWN_PARTS for entry in root.iterdir())
     except OSError:
         return False

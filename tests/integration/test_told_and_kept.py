@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.events import Event, FileRejected, FileWritten, RunFinished, Warned
+from tests.support.fault_server import DONE, finish, stream, token
 from tests.support.team import ANSWERS, CODE, EngineHarness, engine_harness
 from tui.words.narration import Narrator
 
@@ -59,6 +61,33 @@ async def test_an_output_folder_that_is_swapped_or_removed_ends_the_run_by_its_n
     assert told in finished.reason
     assert finished.files == ()
     assert list(elsewhere.iterdir()) == []
+
+
+async def test_a_second_run_in_the_same_folder_is_told_and_takes_one_of_its_own(tmp_path: Path) -> None:
+    target, goes_on = tmp_path / "target", asyncio.Event()
+    slow = stream(goes_on, token(CODE), finish(), DONE)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    async with engine_harness(tmp_path / "first", {"code_file": [slow]}) as first:
+        running = asyncio.create_task(first.engine.run(TASK, output_dir=target))
+        await first.events.until(lambda: any(event.path == "brief.md" for event in first.events.of(FileWritten)))
+        async with engine_harness(tmp_path / "second") as second:
+            other = await second.engine.run(TASK, output_dir=target)
+        goes_on.set()
+        kept = await running
+        again = await first.engine.run(TASK, output_dir=target)
+
+    assert kept.output_dir == again.output_dir == target
+    assert other.output_dir == tmp_path / f"target-{other.run_id}"
+    assert [kept.status, other.status] == ["passed", "passed"]
+    assert {entry["run_id"] for entry in manifest(other.output_dir)["files"]} == {other.run_id}
+    assert other.run_id not in (target / "manifest.json").read_text()
+    [told] = [event.message for event in second.events.of(Warned) if "writes to this folder" in event.message]
+    assert told == (
+        f"another run (process {os.getpid()}) writes to this folder: {target}; the files of this run go to {other.output_dir}"
+    )
+    assert told in lines(second)
+    assert "writes to this folder" not in lines(first)
 
 
 async def test_a_file_that_vanished_is_not_delivered(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TextIO
 
 from core.clock import Clock
+from core.system.file_lock import try_lock
 from core.telemetry.logs.line import Ids, LogRecord, text_lines
 
 ROTATE_BYTES = 10_000_000
@@ -109,7 +110,7 @@ class LogFile:
     def _rotate(self, descriptor: int) -> None:
         if self._packing is not None and self._packing.is_alive():
             return  # the file being packed must keep its name; until then this one grows
-        if not _lock(descriptor):
+        if sys.platform != "win32" and try_lock(descriptor) is False:  # an open file gets no other name there
             return  # another process is rotating it
         if self._has_lost_its_name(descriptor):
             self._begin_anew()  # another process has rotated it
@@ -166,26 +167,6 @@ class Console:
 
     def stop(self) -> None:
         """Leave the stream open: it is not ours."""
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> bool:
-        del descriptor
-        return True  # a file that another process has open cannot be renamed there
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        """Lock the file against rotation by other processes until it is closed; False if one of them holds the lock."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True  # the file system has no locks
-        return True
 
 
 def rotated(path: Path, number: int, suffix: str = "") -> Path:

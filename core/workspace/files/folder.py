@@ -22,6 +22,7 @@ from core.text.sanitize import plain_line, storable
 from core.workspace.files.folder_faults import unusable, unusable_because
 from core.workspace.files.manifest import Manifest, RejectedFile, WrittenFile, check_acceptable, read_manifest
 from core.workspace.files.paths import safe_relative_path
+from core.workspace.files.run_lock import OWN_PARTS, RunLock
 from core.workspace.files.tree import (
     HAS_DESCRIPTORS,
     FolderIdentity,
@@ -35,10 +36,10 @@ from core.workspace.files.tree import (
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 200
 
-VERSION_PARTS = (".quintet", "versions")
+VERSION_PARTS = (*OWN_PARTS, "versions")
 MAX_COMPARED_BYTES = 64 * 1024 * 1024  # a file of the user's that we compare with before it is replaced
 
-HELD_PARTS = (".quintet", "held")
+HELD_PARTS = (*OWN_PARTS, "held")
 HELD_SUFFIX = ".held"  # so that no tool knows it by its name, wherever it looks
 MAX_WHY_CHARS = 300
 
@@ -65,6 +66,7 @@ class OutputFolder:
         self._versions = Versions(self._open)
         self._identity: FolderIdentity | None = None
         self._lock = threading.RLock()
+        self._run_lock: RunLock | None = None
 
     @property
     def files(self) -> tuple[WrittenFile, ...]:
@@ -72,10 +74,14 @@ class OutputFolder:
         with self._lock:
             return tuple(entry for _, entry in sorted(self._manifest.files.items()))
 
-    def prepare(self) -> None:
+    def prepare(self, *, for_run: bool = False) -> None:
         """Make the folder, prove that it can be written to, remove what a crash left, and read its manifest.
 
+        Args:
+            for_run: hold the folder until `close`, so that no other run writes to it.
+
         Raises:
+            HeldError: another run holds it.
             WorkspaceError: it cannot be used; the message says why.
         """
         with self._lock:
@@ -85,6 +91,9 @@ class OutputFolder:
                 self._identity = self._identified()
                 with self._open(()) as opened:
                     opened.probe()
+                if for_run:
+                    self._hold()
+                with self._open(()) as opened:
                     self._manifest = read_manifest(opened) or Manifest()
             except FileExistsError as error:
                 raise unusable(
@@ -93,6 +102,11 @@ class OutputFolder:
             except (OSError, ValueError, RuntimeError) as error:
                 raise unusable_because(self.root, error) from error
             remove_leftovers(self.root)
+
+    def close(self) -> None:
+        """Let the next run have the folder."""
+        if self._run_lock is not None:
+            self._run_lock.release()
 
     def describe(self, *, run_id: str, task: str, workflow: str) -> tuple[str, ...]:
         """Set what the manifest says about the run, stored with the next file; return what there is to say of the old one."""
@@ -239,6 +253,10 @@ class OutputFolder:
                 self._versions.put(opened, PurePosixPath(MANIFEST_NAME), content, is_ours=lambda: False)
             else:
                 opened.replace(MANIFEST_NAME, content, mode=0o644)
+
+    def _hold(self) -> None:
+        with contextlib.suppress(OSError, ArtifactError):  # without a lock every file is still written whole
+            self._run_lock = RunLock.take(lambda: self._open(OWN_PARTS))
 
     def _open(self, parts: tuple[str, ...], *, create: bool = True) -> contextlib.AbstractContextManager[OpenFolder]:
         return open_folder(self.root, parts, create=create, by_descriptor=self._by_descriptor, expected=self._identity)
