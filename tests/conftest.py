@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,10 @@ from core.text import redaction
 from tests.support.hypothesis_profiles import register_profiles
 
 register_profiles()
+
+# Each worker would compile all tests anew, and each program that a test starts all of ours, where the environment says so.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 FEW_FILES = 20
 MOST_WORKERS = 4  # each holds the whole app, and some tests start processes of their own
@@ -44,9 +51,17 @@ def _own_pool_totals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_ended", pool._Counts())
 
 
+@pytest.fixture(scope="session")
+def _new_homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # Numbered here: pytest looks through all the folders there are, thousands, for the next number.
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
+def _own_home(monkeypatch: pytest.MonkeyPatch, _new_homes: Iterator[Path]) -> Path:
+    home = next(_new_homes)
+    home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     for name, folder in (
