@@ -51,11 +51,11 @@ MAKE_ANOTHER = "make another one: an engine is opened once"
 
 @dataclass(slots=True)
 class _CurrentRun:
-    """The run that is on; `cancelled` marks a cancel of the user's, as opposed to one of the caller's task."""
+    """The run that is on; `stopped` marks a cancel of the user's, as opposed to one of the caller's task."""
 
     lifecycle: RunLifecycle
     task: asyncio.Task[RunOutcome]
-    cancelled: bool = False
+    stopped: bool = False
 
 
 class Engine:
@@ -262,17 +262,17 @@ class Engine:
             return await current.task
         except asyncio.CancelledError:
             caller = asyncio.current_task()
-            if not current.cancelled or (caller is not None and caller.cancelling()):
+            if not current.stopped or (caller is not None and caller.cancelling()):
                 raise
-            return lifecycle.cancelled()
+            return lifecycle.stopped()
         finally:
             self._current = None
 
     def cancel_run(self) -> bool:
-        """End the run that is on; False when there is none. The run's outcome says cancelled."""
+        """End the run that is on; False when there is none. The run's outcome says stopped."""
         if self._current is None or self._current.task.done():
             return False
-        self._current.cancelled = True
+        self._current.stopped = True
         self._current.task.cancel()
         return True
 

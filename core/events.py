@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -26,7 +26,7 @@ from core.kinds import (
     VerdictValue,
 )
 
-SCHEMA_VERSION = 1  # raised when a type or a field means something else than before; both may be added without
+SCHEMA_VERSION = 2  # raised when a type or a field means something else than before; both may be added without
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ class RunStarted(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(_RunEventBase):
-    """`reason` says why in a sentence; `failed_steps` are those whose notes are all that it says, if that is so."""
+    """`reason` says why in a sentence; `failed_steps` are those whose notes are all that it says, if that is so.
+
+    `evidence` is what the verdict rests on, as report.json has it; empty when nothing was to be executed.
+    """
 
     status: RunStatus
     verdict: VerdictValue
@@ -73,6 +76,7 @@ class RunFinished(_RunEventBase):
     files: tuple[str, ...]
     duration_seconds: float
     failed_steps: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,13 +349,13 @@ def event_type_name(event_class: type[Event]) -> str:
 def event_to_json(event: Event) -> dict[str, Any]:  # JSON values only
     """Return the event as a plain dict, `type` first; nested values become dicts, tuples become lists."""
     out: dict[str, Any] = {"type": event_type_name(type(event))}
-    for field in fields(event):
-        value = getattr(event, field.name)
+    for part in fields(event):
+        value = getattr(event, part.name)
         if isinstance(value, Usage):
             value = {name: getattr(value, name) for name in Usage.__dataclass_fields__}
         elif isinstance(value, tuple):
             value = list(value)
-        out[field.name.rstrip("_")] = value
+        out[part.name.rstrip("_")] = value
     return out
 
 

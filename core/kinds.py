@@ -45,9 +45,13 @@ BUG_PREFIX = "bug:"
 BugKind = NewType("BugKind", str)
 """An error of Quintet's own, as "bug:<Type>": the one kind that is no closed set, because any exception may be the type."""
 
-RunStatus = Literal["passed", "failed", "cancelled"]
+RunStatus = Literal["passed", "failed", "unverified", "stopped"]
+"""How a run ended: unverified is delivered, and nothing is proven; stopped is the user's doing."""
 StepStatus = Literal["ok", "partial", "failed", "skipped"]
-VerdictValue = Literal["pass", "fail", "unknown"]
+VerdictValue = Literal["pass", "fail", "unproven", "not_executed", "none"]
+"""What executed tests say of the delivered files: unproven is that they prove nothing, none that there is nothing to execute."""
+Opinion = Literal["pass", "fail", "unknown"]
+"""What a model thinks of the files; it is shown as that and decides nothing."""
 
 Tier = Literal["tiny", "compact", "full"]
 """How a model is led: tiny follows a few lines, compact a short page, full a long one; core/llm/tiers.py tells which one is which."""

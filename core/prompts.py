@@ -43,7 +43,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "entry": "path of the file that starts the program",
     "run_command": "the command that starts the program",
     "test_command": "the command that runs the tests",
-    "verdict": "pass, fail or unknown, and the findings",
+    "verdict": "whether tests were executed, QA's opinion and the findings",
     "static_report": "what the static checks say of the files; for the job that gives the verdict",
     "tests": "content of the test file",
     "notes": "notes of the other agents",

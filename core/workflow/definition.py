@@ -60,7 +60,7 @@ class FileSpec(_Data):
 
 
 class StepSpec(_Data):
-    """One agent's turn; `rework` names the step to go back to when the verdict is fail."""
+    """One agent's turn; `rework` names the step to go back to when the opinion is fail."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     agent: str
@@ -105,6 +105,11 @@ class WorkflowSpec(_Data):
     order: int = 99
     source: Literal["task", "folder"]
     steps: tuple[StepSpec, ...] = Field(min_length=1)
+
+    def executable_agents(self) -> frozenset[str]:
+        """Return who makes something that can be executed: code, or tests."""
+        made = ("code", "test")
+        return frozenset(step.agent for step in self.steps if any(file.role in made for file in step.files))
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypedDict, TypeVar, cast
 
-from core.kinds import StepStatus, VerdictValue
+from core.kinds import Opinion, StepStatus
 from core.workflow.checkpoints import open_checkpoints, switch_tracing_off
 from core.workflow.definition import FileRole, StepSpec, WorkflowSpec
 
@@ -60,7 +60,8 @@ class RunState(TypedDict, total=False):
     """The channels of the graph; one that nothing has been written to is missing.
 
     The update that a step returns is a RunState as well, with the channels that change. `unmet` is what the plan named
-    and was not made, in whatever round. `route` is set by the step that gives the verdict.
+    and was not made, in whatever round. `opinion` and `route` are set by the step that
+    judges.
     """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
@@ -69,7 +70,7 @@ class RunState(TypedDict, total=False):
     unmet: list[str]
     round: int
     route: Route
-    verdict: VerdictValue
+    opinion: Opinion
     findings: list[str]
     round_digests: list[str]
     stop_reason: str

@@ -24,7 +24,7 @@ from core.workflow.definition import StepSpec
 from core.workflow.graph import ArtifactRef, RunState
 from core.workflow.prompt_context import PromptContext, static_report
 from core.workflow.run import Run
-from core.workspace.answers.structured import VerdictAnswer, read_verdict
+from core.workspace.answers.structured import OpinionAnswer, read_opinion
 
 MAX_SHOWN_PATH_CHARS = 300
 REPAIRS: Mapping[Tier, int] = {
@@ -56,7 +56,7 @@ class StepProgress:
     unmet: list[FileResult] = field(default_factory=list)
     planned: list[str] = field(default_factory=list)
     text_reference: str | None = None
-    verdict: VerdictAnswer | None = None
+    opinion: OpinionAnswer | None = None
     endpoint_fault: LLMCallError | None = None
     input_tokens: int = 0
     output_tokens: int = 0
@@ -215,7 +215,7 @@ class TextJob(Job):
 
 @dataclass(frozen=True, slots=True)
 class VerdictJob(Job):
-    """Asks for a verdict on what is there now, the step's own files included."""
+    """Asks for an opinion on what is there now, the step's own files included."""
 
     job: str
 
@@ -229,9 +229,9 @@ class VerdictJob(Job):
         report = static_report(run.tier, state, [file.path for file in step.progress.rejected()])
         variables |= {"path": run.layout.source, "static_report": report}
         try:
-            verdict = read_verdict(await step.whole_answer(self.job, variables))
+            opinion = read_opinion(await step.whole_answer(self.job, variables))
         except ArtifactError:
-            verdict = VerdictAnswer("unknown", ())
-        # A fail without a finding leaves nothing to correct: it counts as no verdict.
-        is_unfounded = verdict.value == "fail" and not verdict.findings
-        step.progress.verdict = VerdictAnswer("unknown", ()) if is_unfounded else verdict
+            opinion = OpinionAnswer("unknown", ())
+        # A fail without a finding leaves nothing to correct: it counts as no opinion.
+        is_unfounded = opinion.value == "fail" and not opinion.findings
+        step.progress.opinion = OpinionAnswer("unknown", ()) if is_unfounded else opinion

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from core.errors import QuintetError
 from core.events import Event, RunFinished, RunStarted, Warned
@@ -15,10 +16,11 @@ from core.sessions.journal import Journal
 from core.spending.budget import stops_while_held
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
-from core.workflow.graph import RunState, StepResult, execute_workflow
+from core.workflow.graph import RunState, StepResult, artifacts_of_role, execute_workflow
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
 from core.workflow.step import AgentStepRunner, NothingAnswersError
 
+NOT_EXECUTED = "the tests were not executed, so nothing is proven"
 TASK_CUT = "the task is longer than the model's context allows: its middle is left out of the prompts"
 
 
@@ -30,7 +32,8 @@ SHOWN_UNMET = 3
 class RunOutcome:
     """How a run ended; `reason` says why in a sentence, `files` are relative to `output_dir`.
 
-    `failed_steps` are those whose notes are all that the reason says, if that is so.
+    `failed_steps` are those whose notes are all that the reason says, if that is so. `evidence` is what the verdict rests
+    on, as plain JSON values.
     """
 
     status: RunStatus
@@ -40,6 +43,7 @@ class RunOutcome:
     files: tuple[str, ...]
     run_id: str
     failed_steps: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunLifecycle:
@@ -71,14 +75,14 @@ class RunLifecycle:
         if self._journal is not None and self.run is not None and event.run_id == self.run.run_id:
             self._journal.feed(event)
 
-    def cancelled(self) -> RunOutcome:
+    def stopped(self) -> RunOutcome:
         """Return the outcome of a run that the user ends now, also before it has a folder."""
         reason = "stopped by the user"
-        if self._outcome is not None and self._outcome.status == "cancelled":
+        if self._outcome is not None and self._outcome.status == "stopped":
             return self._outcome
         if self.run is None:
-            return RunOutcome("cancelled", "unknown", reason, self._request.output_dir or Path(), (), "")
-        return _outcome(self.run, "cancelled", "unknown", reason)
+            return RunOutcome("stopped", "none", reason, self._request.output_dir or Path(), (), "")
+        return _outcome(self.run, "stopped", _unjudged(self.run), reason)
 
     async def _execute(self, run: Run) -> RunOutcome:
         clock = self._deps.clock
@@ -95,9 +99,9 @@ class RunLifecycle:
                 finally:
                     run.budget_gate.on_held = None
         except NothingAnswersError as error:
-            outcome = _outcome(run, "failed", "unknown", str(error), failed_steps=(error.step,))
+            outcome = _outcome(run, "failed", _unjudged(run), str(error), failed_steps=(error.step,))
         except QuintetError as error:
-            outcome = _outcome(run, "failed", "unknown", str(error))
+            outcome = _outcome(run, "failed", _unjudged(run), str(error))
         except Exception as error:  # noqa: BLE001 - the one outer edge: a fault of our own ends the run, not the app
             # A TimeoutError alone would prove nothing: the system has one of its own, for files on a network.
             if isinstance(error, TimeoutError) and deadline.expired():
@@ -105,9 +109,9 @@ class RunLifecycle:
             else:
                 log("ERROR", "the run failed on a fault of our own", exception=error, workflow_id=run.workflow.id)
                 reason = f"internal fault {type(error).__name__}: the log has the details"
-            outcome = _outcome(run, "failed", "unknown", reason)
+            outcome = _outcome(run, "failed", _unjudged(run), reason)
         finally:
-            outcome = self._outcome = _without_missing(run, self.cancelled() if outcome is None else outcome)
+            outcome = self._outcome = _without_missing(run, self.stopped() if outcome is None else outcome)
             self._finish(run, outcome, clock.monotonic() - started_at)
         return outcome
 
@@ -160,6 +164,7 @@ class RunLifecycle:
                 files=outcome.files,
                 duration_seconds=duration_seconds,
                 failed_steps=outcome.failed_steps,
+                evidence=dict(outcome.evidence),
             )
         )
 
@@ -175,19 +180,32 @@ async def _final_state(run: Run) -> RunState:
 
 
 def _judged(run: Run, state: RunState) -> RunOutcome:
-    """Return the outcome of a run that came to its end: with a rejected file or a failing verdict it has not passed."""
-    verdict = state.get("verdict", "unknown")
+    """Return the outcome of a run that came to its end: with a file that was not accepted it has failed."""
     fell_short = {
         step_id: result["notes"] for step_id, result in state.get("results", {}).items() if _fell_short(run, result)
     }
     reasons = [f"{step_id}: {notes}" for step_id, notes in fell_short.items()]
     if state.get("unmet") and not fell_short:
         reasons.append(f"the plan was not met: {'; '.join(state['unmet'][:SHOWN_UNMET])}")
-    if verdict == "fail":
-        why = state.get("stop_reason") or "the verdict is fail"
-        reasons.append("; ".join([why, *state.get("findings", [])[:2]]))
-    failed_steps = tuple(fell_short) if verdict != "fail" else ()
-    return _outcome(run, "failed" if reasons else "passed", verdict, " | ".join(reasons), failed_steps)
+    verdict = _unjudged(run, state)
+    if reasons:
+        return _outcome(run, "failed", verdict, " | ".join(reasons), tuple(fell_short))
+    if verdict == "none":
+        return _outcome(run, "passed", verdict, "")
+    return _outcome(run, "unverified", verdict, "; ".join([NOT_EXECUTED, *_opinion_words(state)]))
+
+
+def _unjudged(run: Run, state: RunState | None = None) -> VerdictValue:
+    """Return the verdict on files that were not executed: none if nobody was to make any that can be."""
+    was_made = artifacts_of_role(state or {}, "code", "test")
+    return "not_executed" if was_made or any(map(run.is_on, run.workflow.executable_agents())) else "none"
+
+
+def _opinion_words(state: RunState) -> list[str]:
+    if state.get("opinion", "unknown") == "unknown":
+        return []
+    findings = "".join(f": {finding}" for finding in state.get("findings", [])[:1])
+    return [f"QA's opinion is {state['opinion']}{findings}", *filter(None, [state.get("stop_reason", "")])]
 
 
 def _outcome(
@@ -206,7 +224,7 @@ def _without_missing(run: Run, outcome: RunOutcome) -> RunOutcome:
     message = f"written, and gone before the run ended: {shown}"
     run.deps.emit(Warned(**run.stamp(), message=message, hint="something else removed or replaced them"))
     files = tuple(path for path in outcome.files if path not in gone)
-    if outcome.status == "cancelled":
+    if outcome.status == "stopped":
         return replace(outcome, files=files)
     reason = " | ".join(filter(None, (outcome.reason, message)))
     return replace(outcome, status="failed", reason=reason, files=files, failed_steps=())

@@ -171,7 +171,8 @@ class PromptContext:
         return self._run.layout.source if self._run.layout.source in paths or not paths else paths[0]
 
     def _verdict(self, state: RunState) -> str:
-        return "\n".join([state.get("verdict", "unknown"), *_listed(state.get("findings", []))])
+        opinion = state.get("opinion", "unknown")
+        return "\n".join([f"not executed; QA's opinion is {opinion}", *_listed(state.get("findings", []))])
 
     def _failures(self, state: RunState) -> str:
         return "\n".join(_listed(state.get("findings", [])))

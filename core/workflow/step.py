@@ -29,7 +29,7 @@ JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, VerdictJob)
 """In the order in which a step does them."""
 
 NOTES_MAX_CHARACTERS = 800
-UNFOUNDED = "no verdict: the answer gave none, was cut off, or said fail without a finding"
+UNFOUNDED = "no opinion: the answer gave none, was cut off, or said fail without a finding"
 
 
 class NothingAnswersError(ModelUnavailableError):
@@ -133,7 +133,7 @@ class AgentStepRunner:
             _measure_activity(run)
         rejected = progress.rejected()
         if not rejected:
-            return "ok", UNFOUNDED if progress.verdict is not None and progress.verdict.value == "unknown" else ""
+            return "ok", UNFOUNDED if progress.opinion is not None and progress.opinion.value == "unknown" else ""
         reason = "; ".join(f"{file.path}: {file.why}" for file in rejected)
         return ("partial" if progress.accepted() else "failed"), f"not accepted: {reason}"
 
@@ -160,14 +160,14 @@ class AgentStepRunner:
 
     def _route(self, step: StepSpec, state: RunState, progress: StepProgress) -> RunState:
         """Decide between rework and going on; every stop has a reason that is reported."""
-        verdict = progress.verdict
+        opinion = progress.opinion
         update: RunState = {
-            "verdict": verdict.value if verdict is not None else "unknown",
-            "findings": list(verdict.findings) if verdict is not None else [],
+            "opinion": opinion.value if opinion is not None else "unknown",
+            "findings": list(opinion.findings) if opinion is not None else [],
             "route": "go_on",
             "stop_reason": "",
         }
-        if update["verdict"] != "fail" or step.rework is None:
+        if update["opinion"] != "fail" or step.rework is None:
             return update
         run = self._run
         round_number = state.get("round", 0)
@@ -175,9 +175,9 @@ class AgentStepRunner:
         digest = _code_digest(state)
         target = run.workflow.step(step.rework)
         if not run.is_on(target.agent):
-            update["stop_reason"] = f"the tests fail and {run.deps.agents[target.agent].title} is switched off"
+            update["stop_reason"] = f"the opinion is fail, and {run.deps.agents[target.agent].title} is switched off"
         elif round_number >= run.deps.settings.team.max_rework_rounds:
-            update["stop_reason"] = f"the verdict is still fail after {round_number} rework rounds"
+            update["stop_reason"] = f"the opinion is still fail after {round_number} rework rounds"
         elif digest in digests:
             update["stop_reason"] = "no progress: the last rework gave the same files again"
         else:

@@ -12,6 +12,7 @@ from core.events import Event, RunFinished, TokensReceived
 from core.settings import Settings, load_config
 from tests.support.tui.app import FROZEN_SETTINGS
 from tui.app import QuintetApp
+from tui.words.signs import VERDICTS
 
 
 class WatchedApp(QuintetApp):
@@ -60,8 +61,8 @@ async def test_enter_on_the_empty_prompt_gives_real_files(tmp_path: Path) -> Non
         assert folder.parent == tmp_path / "output"
         assert len(app.finished.files) >= 3
         assert all((folder / path).stat().st_size for path in app.finished.files)
-        assert f"{len(app.finished.files)} files · verdict {app.finished.verdict}" in header
-        assert {"passed": "✓ passed", "failed": "✗ failed"}[app.finished.status] in header
+        assert f"{len(app.finished.files)} files · {VERDICTS[app.finished.verdict]}" in header
+        assert {"unverified": "! unverified", "failed": "✗ failed"}[app.finished.status] in header
         last_note = app.main.team.active_agent.view.source if app.main.team.active_agent else ""
         assert f"run {app.finished.status}" in last_note
         model = psutil.Process().children()

@@ -18,7 +18,7 @@ from core.sessions.journal import CallContract, check_journal
 from core.settings import Settings, load_config
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy
 from tests.support.fault_server import FaultServer, chunk, error, stream, token
-from tests.support.team import ScriptedTeam, team_settings, write_team
+from tests.support.team import DELIVERED, ScriptedTeam, team_settings, write_team
 from tests.support.tui.app import FROZEN_SETTINGS
 from tests.support.tui.screen import until
 from tui.app import QuintetApp
@@ -145,8 +145,8 @@ async def test_a_delivery_through_a_flaky_network_is_whole_and_correct(tmp_path:
     calm, _ = await deliver(tmp_path / "calm", seed=seed, broken_share=0.0)
 
     assert flaky.finished is not None
-    assert flaky.finished.status == "passed"
-    assert flaky.finished.verdict == "pass"
+    assert flaky.finished.status == DELIVERED
+    assert flaky.finished.verdict == "not_executed"
     assert delivered(flaky) == delivered(calm)
     assert len(delivered(flaky)) >= 6
     assert len(proxy.broken) >= 2
@@ -263,7 +263,7 @@ async def test_a_server_that_is_gone_for_good_leaves_the_app_in_the_users_hands(
                 await pilot.press("ctrl+c")
                 await until(pilot, lambda: app.finished is not None and not app.controller.has_run)
             assert app.finished is not None
-            assert app.finished.status == "cancelled"
+            assert app.finished.status == "stopped"
             pool = app.engine.status().pool
             assert (pool.in_flight, pool.waiting) == (0, 0)
             check_all_was_seen(app)

@@ -21,6 +21,7 @@ from core.settings import load_config
 from core.workspace.checks.file_check import check_file
 from tests.support.events import Recorder, check_call_contract
 from tests.support.repository import ROOT
+from tui.exit_codes import EXIT_BY_STATUS
 
 TASK = "Write a Python function that reverses a string, with tests"
 
@@ -55,7 +56,7 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
         text = (tmp_path / "done" / path).read_text()
         assert check_file(path, text) is None
     assert ast.parse((tmp_path / "done" / "reverse_string.py").read_text()).body
-    assert (finished["status"] == "passed") == (done.returncode == 0)
+    assert EXIT_BY_STATUS[finished["status"]] == done.returncode
     spoke = {event["agent_id"] for event in events if event["type"] == "tokens_received"}
     assert len(spoke) == 5
 

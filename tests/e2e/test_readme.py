@@ -48,7 +48,9 @@ def test_every_file_the_readme_points_to_is_there() -> None:
 def test_a_headless_command_of_the_readme_leaves_files(line: str, tmp_path: Path) -> None:
     done = quintet(line, tmp_path)
 
-    assert done.returncode in (0, 1), done.stderr  # 1: the tiny model may fail its own verdict
+    assert done.returncode in (1, 3), (
+        done.stderr
+    )  # 1: a file of the tiny model may not be accepted; 3: nothing executes its tests
     assert list(tmp_path.rglob("README.md")) or "README.md not accepted" in done.stderr
 
 

@@ -21,7 +21,7 @@ from tests.integration.test_cli import quintet, served
 from tests.support.clock import VirtualClock
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, error, silence
-from tests.support.team import ScriptedTeam, engine_harness, team_settings, write_team
+from tests.support.team import DELIVERED, ScriptedTeam, engine_harness, team_settings, write_team
 
 TOKENS_OF_A_CALL = 11 + 7
 
@@ -218,7 +218,7 @@ async def test_a_run_that_has_used_up_its_budget_waits_for_the_user_and_goes_on(
     assert limits[:1] == [("tokens", 53, 54)]
     assert [limit for _, limit, _ in limits] == [53, 106]
     assert limits[1][2] in (108, 126)  # two may work side by side
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
 
 
 async def test_money_is_counted_by_the_prices_of_the_user(tmp_path: Path) -> None:
@@ -233,10 +233,10 @@ async def test_money_is_counted_by_the_prices_of_the_user(tmp_path: Path) -> Non
     [reached] = b.events.of(BudgetReached)
     assert (reached.what, reached.limit, reached.used) == ("usd", 0.03, 0.036)
     assert (status.run_cost.usd, status.run_cost.words()) == (Decimal("0.036"), "$0.0360")
-    assert (len(b.team.asked), outcome.status) == (2, "cancelled")
+    assert (len(b.team.asked), outcome.status) == (2, "stopped")
 
 
-@pytest.mark.parametrize(("when", "status"), [("fail", "failed"), ("go_on", "passed")])
+@pytest.mark.parametrize(("when", "status"), [("fail", "failed"), ("go_on", DELIVERED)])
 async def test_without_a_user_to_ask_a_run_fails_at_its_budget_or_goes_on(
     tmp_path: Path, when: str, status: str
 ) -> None:
@@ -272,7 +272,7 @@ async def test_without_a_user_to_ask_a_run_fails_at_its_budget_or_goes_on(
     ("options", "code", "end"),
     [
         ((), 1, "raise BUDGET_TOKENS, or go on with --yes"),
-        (("--yes",), 0, "passed, verdict pass"),
+        (("--yes",), 3, "unverified, verdict not_executed"),
     ],
 )
 async def test_a_run_without_a_terminal_ends_at_its_budget_unless_it_may_go_on(

@@ -17,7 +17,10 @@ import pytest
 from core.settings.schema.catalogue import setting_fields
 from tests.support.fault_server import FaultServer, Step, status, stream, token
 from tests.support.repository import ROOT
-from tests.support.team import ScriptedTeam, write_team
+from tests.support.team import DELIVERED, ScriptedTeam, write_team
+from tui.exit_codes import EXIT_BY_STATUS
+
+DELIVERED_CODE = EXIT_BY_STATUS[DELIVERED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,12 @@ async def test_run_prints_the_paths_of_the_files_and_tells_its_progress_aside(tm
     async with served(tmp_path) as (_, variables):
         ended = await quintet(tmp_path, "run", "Reverse a text", "--output", "done", variables=variables)
 
-    assert ended.code == 0
+    assert ended.code == DELIVERED_CODE
     paths = ended.out.splitlines()
     assert str(tmp_path / "done" / "README.md") in paths
     assert all(Path(path).is_file() for path in paths)
     assert "Developer: build ok" in ended.err
-    assert "passed, verdict pass, 7 files" in ended.err
+    assert "unverified, verdict not_executed, 7 files" in ended.err
 
 
 async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
@@ -90,28 +93,29 @@ async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
         ended = await quintet(tmp_path, "run", "Reverse a text", "--json", variables=variables)
 
     schema, *events = [json.loads(line) for line in ended.out.splitlines()]
-    assert schema == {"type": "schema", "version": 1}
+    assert schema == {"type": "schema", "version": 2}
     assert [next(iter(event)) for event in events] == ["type"] * len(events)
     assert (events[0]["type"], events[-1]["type"]) == ("run_started", "run_finished")
-    assert (events[-1]["status"], events[-1]["verdict"]) == ("passed", "pass")
+    assert (events[-1]["status"], events[-1]["verdict"]) == (DELIVERED, "not_executed")
     hand_off = next(event for event in events if event["type"] == "hand_off_made")
     assert (hand_off["from"], hand_off["to"]) == ("business_analyst", "developer")
     assert {event["run_id"] for event in events} == {events[0]["run_id"]}
 
 
-async def test_run_ends_with_1_when_the_verdict_is_fail(tmp_path: Path) -> None:
+async def test_an_opinion_of_a_model_decides_nothing(tmp_path: Path) -> None:
     async with served(tmp_path, {"verdict": "VERDICT: FAIL\n- wrong"}) as (_, variables):
         ended = await quintet(tmp_path, "run", "Reverse a text", variables={**variables, "MAX_REWORK_ROUNDS": "0"})
 
-    assert ended.code == 1
-    assert "failed, verdict fail" in ended.err
+    assert ended.code == DELIVERED_CODE
+    assert "unverified, verdict not_executed" in ended.err
+    assert "QA's opinion is fail: wrong" in ended.err
 
 
 async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:
     async with served(tmp_path) as (server, variables):
         ended = await quintet(tmp_path, "run", "-", stdin="Reverse a text \u00e4".encode(), variables=variables)
 
-    assert ended.code == 0
+    assert ended.code == DELIVERED_CODE
     assert "Reverse a text ä" in server.journal[0].body["messages"][1]["content"]
 
 
@@ -265,7 +269,7 @@ async def test_an_interrupt_ends_the_run_in_order(tmp_path: Path, which: signal.
         await server.disconnects(1)
 
     assert process.returncode == 130
-    assert json.loads(rest.splitlines()[-1])["status"] == "cancelled"
+    assert json.loads(rest.splitlines()[-1])["status"] == "stopped"
     assert b"Traceback" not in err
 
 
@@ -307,12 +311,12 @@ async def shell(folder: Path, redirected: str, *words: str, variables: Mapping[s
 @pytest.mark.parametrize(
     ("words", "redirected", "code", "complaint"),
     [
-        (["run", "Reverse a text"], ">&-", 0, "passed"),
-        (["run", "Reverse a text"], "2>&-", 0, ""),
-        (["run", "Reverse a text"], "<&- >&- 2>&-", 0, ""),
-        (["run", "Reverse a text", "--json"], ">&-", 0, ""),
+        (["run", "Reverse a text"], ">&-", DELIVERED_CODE, DELIVERED),
+        (["run", "Reverse a text"], "2>&-", DELIVERED_CODE, ""),
+        (["run", "Reverse a text"], "<&- >&- 2>&-", DELIVERED_CODE, ""),
+        (["run", "Reverse a text", "--json"], ">&-", DELIVERED_CODE, ""),
         (["run", "-"], "<&-", 2, "the task is empty"),
-        (["run", "Reverse a text"], "2>/dev/full", 0, ""),
+        (["run", "Reverse a text"], "2>/dev/full", DELIVERED_CODE, ""),
         (["run", "Reverse a text"], ">/dev/full", 1, "standard output cannot be written: No space left"),
         (["run", "Reverse a text", "--json"], ">/dev/full", 1, "standard output cannot be written: No space left"),
         (["run", "Reverse a text"], "2>&1 >/dev/null | head -n 1", 1, ""),
@@ -342,7 +346,7 @@ async def test_the_paths_are_printed_as_the_file_system_has_them(tmp_path: Path,
             tmp_path, "", "run", "Reverse a text", "--output", str(folder), variables={**served_variables, **variables}
         )
 
-    assert ended.code == 0, ended.err
+    assert ended.code == DELIVERED_CODE, ended.err
     assert str(folder / "README.md") in ended.out.splitlines()
 
 
@@ -351,7 +355,7 @@ async def test_bytes_on_standard_input_that_are_no_text_are_marked(tmp_path: Pat
         strict = {**variables, "PYTHONIOENCODING": "utf-8:strict"}
         ended = await quintet(tmp_path, "run", "-", stdin=b"Reverse \xff text", variables=strict)
 
-    assert ended.code == 0, ended.err
+    assert ended.code == DELIVERED_CODE, ended.err
     assert "Reverse \ufffd text" in server.journal[0].body["messages"][1]["content"]
 
 
@@ -560,7 +564,7 @@ async def test_what_the_team_left_in_its_folder_decides_nothing_until_it_is_trus
     trusted = await quintet(folder, "config", "trust")
     after = await quintet(folder, "config", "show", "--json")
 
-    assert made.code == 0
+    assert made.code == DELIVERED_CODE
     assert json.loads(before.out)["llm.max_retries"] == {"value": 3, "source": "default"}
     assert f"note    config.toml was not read: {folder} was made by Quintet" in checked.out
     assert "trusted: config.toml and .env of this folder, as they are now" in trusted.out
@@ -769,7 +773,7 @@ async def test_a_broken_proxy_does_not_come_between_us_and_this_machine(tmp_path
     async with served(tmp_path) as (_, variables):
         ended = await quintet(tmp_path, "run", "Reverse a text", variables={**variables, **broken})
 
-    assert ended.code == 0
+    assert ended.code == DELIVERED_CODE
 
 
 async def test_the_model_that_is_taken_when_none_is_set_is_told_once(tmp_path: Path) -> None:
@@ -780,7 +784,7 @@ async def test_the_model_that_is_taken_when_none_is_set_is_told_once(tmp_path: P
         ended = await quintet(tmp_path, "run", "Reverse a text", variables=variables)
         examined = await quintet(tmp_path, "doctor", variables=variables)
 
-    assert (ended.code, ended.err.count(told)) == (0, 1)
+    assert (ended.code, ended.err.count(told)) == (DELIVERED_CODE, 1)
     assert "set LLM_MODEL to choose; it also offers chat-b" in ended.err
     assert {request.body["model"] for request in server.journal} == {"chat-a"}
     assert examined.out.count(told) == 1

@@ -27,7 +27,7 @@ from tests.support.clock import VirtualClock
 from tests.support.events import Recorder, check_call_contract
 from tests.support.fault_server import FaultServer, Step, error, status, stream, token
 from tests.support.ports import free_port
-from tests.support.team import engine_harness, team_settings, write_team
+from tests.support.team import DELIVERED, engine_harness, team_settings, write_team
 
 
 @pytest.mark.parametrize("task", ["", "   \n\t ", "\x1b[2J\x1b[31m", "\u200b"])
@@ -50,7 +50,7 @@ async def test_a_task_with_escapes_and_markup_is_plain_text_everywhere(tmp_path:
     async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Reverse \x1b[31ma\x1b[0m text [red]now[/red] [@click=app.quit]x[/]\x07")
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert b.events.of(RunStarted)[0].task == "Reverse a text [red]now[/red] [@click=app.quit]x[/]"
     assert "\x1b" not in str(outcome.output_dir)
 
@@ -254,7 +254,7 @@ async def test_a_front_end_that_fails_on_an_event_does_not_end_the_run(tmp_path:
         b.events.on_event = clumsy
         outcome = await b.engine.run("Reverse a text")
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
 
 
 async def test_the_status_counts_what_happened(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ async def test_a_task_that_does_not_fit_the_model_loses_its_middle_and_the_user_
     async with engine_harness(tmp_path, llm__context_tokens=8000) as b:
         outcome = await b.engine.run("Reverse a text " + "x" * 100_000 + " and keep its case")
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert any("its middle is left out" in event.message for event in b.events.of(Warned))
     prompt = b.team.prompts("brief")[0]
     assert "Reverse a text" in prompt

@@ -9,7 +9,7 @@ import pytest
 
 from core.events import FileRejected, FileWritten, StepFinished, Warned
 from tests.integration.test_told_and_kept import lines, manifest
-from tests.support.team import CODE, engine_harness
+from tests.support.team import CODE, DELIVERED, engine_harness
 
 TASK = "Reverse a text"
 MAIN = "{source} - everything\n"
@@ -64,7 +64,7 @@ async def test_a_name_is_made_portable_and_told(tmp_path: Path, line: str, path:
     async with engine_harness(tmp_path, {"file_plan": MAIN + line}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert path in outcome.files
     written = next(event for event in b.events.of(FileWritten) if event.path == path)
     assert written.planned_as == planned_as
@@ -79,7 +79,7 @@ async def test_another_name_is_asked_for_and_taken(tmp_path: Path) -> None:
     async with engine_harness(tmp_path, {"file_plan": plans}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "random_numbers.py" in outcome.files
     again = b.team.prompts("file_plan")[1]
     assert "random.py would be imported in the place of random" in again
@@ -118,7 +118,7 @@ async def test_an_answer_without_a_plan_is_told(tmp_path: Path, plan: str) -> No
     async with engine_harness(tmp_path, {"file_plan": plan or "Nothing."}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     (warned,) = b.events.of(Warned)
     assert "the plan names no file" in warned.message
     assert "reverse_text.py" in warned.hint
@@ -133,7 +133,7 @@ async def test_what_other_agents_make_is_not_made_twice_and_nothing_is_dropped(t
     async with engine_harness(tmp_path, {"file_plan": plan, **documents}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert {"requirements.txt", "notes/usage.md", "README.md", "run.sh"} <= set(outcome.files)
     written = [event.path for event in b.events.of(FileWritten)]
     assert len(written) == len(set(written))
@@ -179,7 +179,7 @@ async def test_a_script_that_runs_the_network_is_asked_for_again_first(tmp_path:
     async with engine_harness(tmp_path, {"ops_file:run.sh": bad, "repair:run.sh": good}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "run.sh" in outcome.files
     assert "runs what it fetches from the network" in b.team.prompts("repair")[0]
 

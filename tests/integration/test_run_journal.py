@@ -16,7 +16,7 @@ from core.sessions.journal import check_journal, read_journal
 from tests.integration.test_cli import quintet, served
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, error, finish, stream, token, usage
-from tests.support.team import ScriptedTeam, engine_harness, team_settings, write_team
+from tests.support.team import DELIVERED, ScriptedTeam, engine_harness, team_settings, write_team
 
 README = "# Reverse\n\nReverses a text. Run it with python.\n"
 KEY = "a-key-of-0123456789-letters"
@@ -41,7 +41,7 @@ async def test_the_journal_of_a_run_holds_what_the_front_end_was_told(tmp_path: 
         outcome = await made.engine.run("reverse a text")
 
     (path,) = (tmp_path / "sessions").glob("*/journal.jsonl")
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert check_journal(path) == ()
     kept = list(read_journal(path))
     assert [event for event in kept if event["type"] != "tokens_received"] == told(made.events)
@@ -74,7 +74,7 @@ async def test_a_run_goes_on_without_its_journal_and_says_so_once(tmp_path: Path
             outcome = await engine.run("reverse a text")
 
     (warning,) = events.of(Warned)
-    assert (outcome.status, outcome.run_id) == ("passed", run_id)
+    assert (outcome.status, outcome.run_id) == (DELIVERED, run_id)
     assert warning.message.endswith("journal.jsonl cannot be written: Is a directory")
     assert warning.hint.startswith("the run goes on")
 

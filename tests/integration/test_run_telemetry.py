@@ -20,7 +20,7 @@ from core.telemetry import metrics
 from core.telemetry.logs import set_log_level, setup_logging, stop_logging
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from tests.support.fault_server import DONE, FaultServer, Step, error, finish, ok, stream, token
-from tests.support.team import CODE, engine_harness, team_settings, write_team
+from tests.support.team import CODE, DELIVERED, engine_harness, team_settings, write_team
 
 ONLY_WITH_FAULTS = {
     "llm.errors",
@@ -227,7 +227,7 @@ async def test_a_run_that_is_cancelled_ends_what_it_has_started(tmp_path: Path) 
     assert of_one_name("counters", "agent.tasks_ended") == {
         "agent.tasks_ended{agent=business_analyst,outcome=cancelled}": 1
     }
-    assert metrics.total("workflow.runs_ended", outcome="cancelled") == metrics.total("workflow.runs_started") == 1
+    assert metrics.total("workflow.runs_ended", outcome="stopped") == metrics.total("workflow.runs_started") == 1
     assert metrics.total("llm.requests", outcome="cancelled") == 1
     assert metrics.get_metrics()["gauges"]["agents.active"] == 0
     assert status.run_cost.words() == "local"
@@ -301,7 +301,7 @@ async def test_with_metrics_off_a_run_goes_on_and_keeps_no_number(tmp_path: Path
             status = b.engine.status()
         snapshot = metrics.get_metrics()
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert (snapshot["counters"], snapshot["gauges"], snapshot["histograms"]) == ({}, {}, {})
     assert (status.requests, status.retries, status.alerts) == (0, 0, ())
 
@@ -375,7 +375,7 @@ async def test_a_run_is_logged_with_its_ids_and_without_its_words(tmp_path: Path
     [started], [finished] = lines(log_file, "run started"), lines(log_file, "run finished")
     ended, failed = lines(log_file, "call ended"), lines(log_file, "attempt failed")
     assert started["correlation_id"] == finished["correlation_id"]
-    assert (finished["workflow_id"], finished["extra"]["status"]) == ("delivery", "passed")
+    assert (finished["workflow_id"], finished["extra"]["status"]) == ("delivery", DELIVERED)
     assert finished["extra"]["run_id"] == outcome.run_id
     assert {line["correlation_id"] for line in [*ended, *failed]} == {started["correlation_id"]}
     assert len(ended) == len(b.events.of(CallFinished))

@@ -13,7 +13,7 @@ import pytest
 
 from core.events import Event, FileRejected, FileWritten, RunFinished, Warned
 from tests.support.fault_server import DONE, finish, stream, token
-from tests.support.team import ANSWERS, CODE, EngineHarness, engine_harness
+from tests.support.team import ANSWERS, CODE, DELIVERED, EngineHarness, engine_harness
 from tui.words.narration import Narrator
 
 TASK = "Reverse a text"
@@ -138,7 +138,7 @@ async def test_an_answer_that_is_not_taken_is_an_event_and_a_line(tmp_path: Path
     async with engine_harness(tmp_path, {"code_file": BROKEN, "repair:reverse_text.py": CODE}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     (rejected,) = b.events.of(FileRejected)
     assert (rejected.path, rejected.rule, rejected.asked_again) == ("reverse_text.py", "invalid", True)
     assert "reverse_text.py is asked for again: line 1" in lines(b)

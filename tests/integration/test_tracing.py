@@ -12,14 +12,14 @@ from tests.support.repository import ROOT
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
-from tests.support.team import engine_harness
+from tests.support.team import DELIVERED, engine_harness
 
 async def main() -> None:
     async with engine_harness(Path(sys.argv[1])) as b:
         for name in ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING"):
             os.environ[name] = "true"  # also when it is set after our own modules were imported
         outcome = await b.engine.run("Reverse a secret text")
-        assert outcome.status == "passed", outcome.reason
+        assert outcome.status == DELIVERED, outcome.reason
 
 asyncio.run(main())
 from langchain_core.tracers.langchain import wait_for_all_tracers

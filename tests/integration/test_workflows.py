@@ -26,7 +26,7 @@ from core.events import (
 from core.text.redaction import register_secret
 from tests.support.events import check_call_contract
 from tests.support.fault_server import error, ok, stream, token
-from tests.support.team import CODE, EngineHarness, engine_harness
+from tests.support.team import CODE, DELIVERED, EngineHarness, engine_harness
 
 TASK = "Reverse a text"
 FAIL = "VERDICT: FAIL\n- the empty text is not kept"
@@ -45,7 +45,7 @@ async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
     async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK)
 
-    assert (outcome.status, outcome.verdict, outcome.reason) == ("passed", "pass", "")
+    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     assert outcome.files == (
         ".github/workflows/ci.yml",
         "Dockerfile",
@@ -91,19 +91,19 @@ async def test_a_team_that_leaks_its_thoughts_delivers_what_one_that_does_not_de
             b.server.answer_by(leaking(b, form))
             outcome = await b.engine.run(TASK)
 
-        assert outcome.status == "passed"
+        assert outcome.status == DELIVERED
         check_call_contract(b.events.events)
         files.append({name: (outcome.output_dir / name).read_text() for name in outcome.files})
 
     assert files[0] == files[1]
 
 
-async def test_rework_goes_on_until_the_verdict_is_pass(tmp_path: Path) -> None:
+async def test_rework_goes_on_until_the_opinion_is_pass(tmp_path: Path) -> None:
     answers = {"verdict": [FAIL, FAIL, "VERDICT: PASS"], "code_file": codes(3)}
     async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     worked = [step for step in steps(b) if step != "package"]
     assert worked == ["brief", "build", "test", "build", "test", "build", "test", "document"]
     assert steps(b).count("package") == 1
@@ -125,7 +125,7 @@ async def test_rework_ends_after_the_last_round_and_the_writer_tells_what_fails(
     async with engine_harness(tmp_path, {"verdict": FAIL, "code_file": codes(9)}, team__max_rework_rounds=2) as b:
         outcome = await b.engine.run(TASK)
 
-    assert (outcome.status, outcome.verdict) == ("failed", "fail")
+    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     assert "after 2 rework rounds" in outcome.reason
     assert steps(b).count("build") == 3
     assert "the empty text is not kept" in b.team.prompts("readme")[0]
@@ -140,13 +140,13 @@ async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["VERDICT: FAIL", "I cannot decide.", "VERDICT: PASS\nVERDICT: FAIL"])
-async def test_a_verdict_without_ground_sends_nobody_back(tmp_path: Path, answer: str) -> None:
+async def test_an_opinion_without_ground_sends_nobody_back(tmp_path: Path, answer: str) -> None:
     async with engine_harness(tmp_path, {"verdict": answer}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert (outcome.status, outcome.verdict) == ("passed", "unknown")
+    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     assert steps(b).count("build") == 1
-    assert "no verdict" in next(event.notes for event in b.events.of(StepFinished) if event.step == "test")
+    assert "no opinion" in next(event.notes for event in b.events.of(StepFinished) if event.step == "test")
 
 
 async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path:
         b.engine.toggle("business_analyst", enabled=False)
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "brief.md" not in outcome.files
     skipped = [event.step for event in b.events.of(StepFinished) if event.status == "skipped"]
     assert skipped == ["brief"]
@@ -180,7 +180,7 @@ async def test_switching_a_streaming_agent_off_ends_its_call_and_the_run_goes_on
         outcome = await running
 
         await b.server.disconnects(1)
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "README.md" in outcome.files
     assert "test_reverse_text.py" not in outcome.files
     check_call_contract(b.events.events)
@@ -208,11 +208,11 @@ async def test_cancelling_a_run_ends_it_without_leftovers(tmp_path: Path) -> Non
         outcome = await running
         await b.server.disconnects(1)
 
-        assert outcome.status == "cancelled"
+        assert outcome.status == "stopped"
         assert outcome.files == b.events.of(RunFinished)[0].files == ("brief.md",)
         assert not b.engine.cancel_run()
         assert b.engine.status().breakers[0].failures == 0
-    assert b.events.of(RunFinished)[0].status == "cancelled"
+    assert b.events.of(RunFinished)[0].status == "stopped"
     assert asyncio.all_tasks() == before
 
 
@@ -223,7 +223,7 @@ async def test_leaving_the_engine_ends_the_run_that_is_on(tmp_path: Path) -> Non
 
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert b.events.of(RunFinished)[0].status == "cancelled"
+    assert b.events.of(RunFinished)[0].status == "stopped"
 
 
 async def test_a_model_failure_ends_one_step_and_its_sibling_finishes(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ async def test_a_file_that_does_not_parse_is_asked_for_again_with_the_problem_qu
     async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "line 1" in b.team.prompts("repair")[0]
 
 
@@ -326,7 +326,7 @@ async def test_tests_that_import_what_is_not_there_are_asked_for_again(tmp_path:
     async with engine_harness(tmp_path, {"test_file": wrong, "repair:test_reverse_text.py": right}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert "backwards" in b.team.prompts("repair")[0]
 
 
@@ -348,7 +348,7 @@ async def test_the_report_of_the_static_checks_and_the_verdict_go_to_different_j
         await b.engine.run(TASK)
 
     assert "REPORT - reverse_text.py is complete and parses" in b.team.prompts("verdict")[0]
-    assert "VERDICT pass" in b.team.prompts("readme")[0]
+    assert "VERDICT not executed; QA's opinion is pass" in b.team.prompts("readme")[0]
 
 
 async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ async def test_a_round_table_asks_all_five_at_once(tmp_path: Path) -> None:
         gate.set()
         outcome = await running
 
-    assert outcome.status == "passed"
+    assert (outcome.status, outcome.verdict) == ("passed", "none")
     assert outcome.files == ("ANSWER.md",)
     assert b.team.prompts("synthesis")[0].count("My view is clear.") == 5
 
@@ -416,7 +416,7 @@ async def test_a_review_reads_the_folder_and_changes_nothing_in_it(tmp_path: Pat
     async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Is this any good?", workflow="review")
 
-    assert outcome.status == "passed"
+    assert (outcome.status, outcome.verdict) == ("passed", "none")
     assert outcome.files == ("REVIEW.md", "review/operations.md", "review/quality.md")
     assert "print('hello')" in b.team.prompts("code_review")[0]
     assert "nothing to operate" in b.team.prompts("review_summary")[0]
@@ -437,7 +437,7 @@ async def test_a_bug_fix_works_on_the_file_the_task_names(tmp_path: Path) -> Non
     ) as b:
         outcome = await b.engine.run("reverse in text.py returns its input", workflow="bugfix")
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert outcome.files == ("CHANGES.md", "test_text.py", "text.py")
     assert "return text" in b.team.prompts("fix_file")[0]
     assert "The slice is wrong" in b.team.prompts("release_note")[0]
@@ -448,7 +448,7 @@ async def test_checkpoints_stay_small_whatever_the_task(tmp_path: Path) -> None:
     async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run(TASK + " " + "x" * 100_000)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     database = tmp_path / "sessions" / outcome.run_id / "checkpoints.sqlite"
     with sqlite3.connect(database) as connection:
         sizes = connection.execute("select max(length(value)) from writes").fetchone()
@@ -519,7 +519,7 @@ async def test_an_opinion_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> No
     async with engine_harness(tmp_path, answers, team__max_concurrent_agents=1) as b:
         outcome = await b.engine.run("Tabs or spaces?", workflow="roundtable")
 
-    assert outcome.status == "passed"
+    assert (outcome.status, outcome.verdict) == ("passed", "none")
     assert "I was just about to say that it depends." in b.team.prompts("synthesis")[0]
 
 
@@ -528,7 +528,7 @@ async def test_a_file_that_was_cut_off_and_gone_on_with_is_one_file(tmp_path: Pa
     async with engine_harness(tmp_path, {"code_file": [ok(CODE[:half], reason="length"), ok(CODE[half:])]}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert (outcome.status, outcome.verdict) == ("passed", "pass")
+    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     written = (outcome.output_dir / "reverse_text.py").read_text(encoding="utf-8")
     assert written.strip() == CODE.removeprefix("```python").removesuffix("```").strip()
 
@@ -542,11 +542,11 @@ async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
     assert not [text for text in b.team.prompts("synthesis") if "just about to" in text]
 
 
-async def test_a_verdict_that_was_cut_off_is_none(tmp_path: Path) -> None:
+async def test_an_opinion_of_the_files_that_was_cut_off_is_none(tmp_path: Path) -> None:
     async with engine_harness(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty text is", reason="length")}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert (outcome.status, outcome.verdict) == ("passed", "unknown")
+    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     assert steps(b).count("build") == 1
 
 
@@ -554,5 +554,5 @@ async def test_a_plan_that_was_cut_off_gives_way_to_the_layout(tmp_path: Path) -
     async with engine_harness(tmp_path, {"file_plan": ok("reverse_text.py - all\nutil/help.py", reason="length")}) as b:
         outcome = await b.engine.run(TASK)
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     assert [path for path in outcome.files if path.endswith(".py")] == ["reverse_text.py", "test_reverse_text.py"]

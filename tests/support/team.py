@@ -15,9 +15,13 @@ from typing import Any
 import yaml
 
 from core.engine import Engine
+from core.kinds import RunStatus
 from core.settings import Settings, load_config
 from tests.support.events import Recorder
 from tests.support.fault_server import FaultServer, Step
+
+DELIVERED: RunStatus = "unverified"
+"""How a delivery of this team ends when every file was accepted: nothing executes its tests."""
 
 JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "business_analyst": (

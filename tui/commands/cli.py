@@ -11,14 +11,14 @@ from pathlib import Path
 
 from core.text.suggest import suggest
 from tui.commands.parsers import COMMANDS, PLANNED_COMMANDS, app_parser
-from tui.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 NEARLY_A_COMMAND = 0.75  # so much of a single word that is no command must be one
 STDIN_MAX_CHARACTERS = 1024 * 1024  # the engine's own limit is lower; this one bounds what is read
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run Quintet and return its exit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."""
+    """Run Quintet and return its exit code: 0 passed, 1 failed, 2 usage or configuration, 3 unverified, 130 stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
     try:
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return _app(options)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return EXIT_STOPPED
     finally:
         _flush()
 

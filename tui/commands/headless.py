@@ -19,7 +19,7 @@ from core.sessions.journal import JournalLines, schema_line
 from core.settings import Settings, load_config
 from core.telemetry.start import start_telemetry
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
-from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_OK
+from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tui.words.narration import Narrator
 
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
@@ -48,7 +48,7 @@ def run_headless(run: HeadlessRun, *, overrides: Mapping[str, object]) -> int:
         say(f"quintet: {error}")
         return 1 if isinstance(error, ModelUnavailableError) else 2
     except asyncio.CancelledError:  # the second interrupt
-        return EXIT_BY_STATUS["cancelled"]
+        return EXIT_STOPPED
 
 
 def run_doctor(*, overrides: Mapping[str, object], as_json: bool = False) -> int:

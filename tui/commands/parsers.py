@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from tui.exit_codes import EXIT_CODES_WORDS
+
 EPILOG = """\
 commands:
   quintet [TASK]      the app; with TASK the run starts at once
@@ -45,7 +47,7 @@ def app_parser() -> argparse.ArgumentParser:
 
 
 def _run_parser() -> argparse.ArgumentParser:
-    about = "Run a task without a terminal.\nExit code: 0 passed, 1 failed, 2 usage or configuration, 130 interrupted."
+    about = f"Run a task without a terminal.\nExit code: {EXIT_CODES_WORDS}."
     parser = _parser("quintet run", about)
     parser.add_argument("task", metavar="TASK", help="what the team shall do; - reads it from standard input")
     _add_run_options(parser)

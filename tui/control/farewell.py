@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.text.sanitize import one_line
-from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tui.words.numbers import counted
 from tui.words.shown_path import shown_path
 
@@ -25,12 +25,12 @@ def farewell(status: EngineStatus | None, outcome: RunOutcome | None, refusal: s
     """
     if status is not None and status.running:
         where = f"; {_files(status.files_written, status.output_dir)}" if status.output_dir else ""
-        return (f"the run was stopped{where}",), EXIT_INTERRUPTED
+        return (f"the run was stopped{where}",), EXIT_STOPPED
     if refusal:
         return (f"the run did not begin: {one_line(refusal)}",), EXIT_FAILED
     if outcome is None:
         return (), EXIT_OK
-    reason = f": {one_line(outcome.reason)}" if outcome.status == "failed" and outcome.reason else ""
+    reason = f": {one_line(outcome.reason)}" if outcome.status in {"failed", "unverified"} and outcome.reason else ""
     return (f"{outcome.status}{reason}; {_files(len(outcome.files), outcome.output_dir)}",), EXIT_BY_STATUS[
         outcome.status
     ]

@@ -27,6 +27,7 @@ from tui.widgets.team_view import TeamView
 from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Welcome, WelcomeInfo
 
 if TYPE_CHECKING:
+    from core.kinds import RunStatus, VerdictValue
     from core.roster import AgentCard
     from core.state.status import EngineStatus
 
@@ -120,7 +121,7 @@ class MainScreen(Screen[None]):
         self.team.activity.start()
         self._header.show_task(task)
 
-    def show_outcome(self, status: str, verdict: str, files: int, duration_seconds: float) -> None:
+    def show_outcome(self, status: RunStatus, verdict: VerdictValue, files: int, duration_seconds: float) -> None:
         """Say how the run ended, until the next one begins; the first words stay."""
         if not self._header.has_outcome:
             self._header.show_outcome(status, verdict, files, duration_seconds)

@@ -10,9 +10,10 @@ from textual.widgets import Static
 from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_summary
 from tui.words.numbers import clock_time, counted, seconds
-from tui.words.signs import OUTCOMES
+from tui.words.signs import OUTCOMES, VERDICTS
 
 if TYPE_CHECKING:
+    from core.kinds import RunStatus, VerdictValue
     from core.state.status import EngineStatus
 
 LEAST_TASK_COLUMNS = 10
@@ -58,10 +59,10 @@ class HeaderBar(Static):
         self._has_problem = True
         self._draw()
 
-    def show_outcome(self, status: str, verdict: str, files: int, duration_seconds: float) -> None:
+    def show_outcome(self, status: RunStatus, verdict: VerdictValue, files: int, duration_seconds: float) -> None:
         """Say how the run ended; stays until the next one begins."""
-        sign, word, style = OUTCOMES.get(status, ("?", one_line(status, 12), "$text-warning"))
-        words = f"{sign} {word} {clock_time(duration_seconds)} · {counted(files, 'file')} · verdict {verdict}"
+        sign, word, style = OUTCOMES[status]
+        words = f"{sign} {word} {clock_time(duration_seconds)} · {counted(files, 'file')} · {VERDICTS[verdict]}"
         self._outcome = Content.styled(words, f"bold {style}")
         self._draw()
 

@@ -215,14 +215,14 @@ class Narrator:
         reason = self._reason(event)
         why = f": {reason}" if reason else ""
         brief = one_line(why, TOAST_REASON_CHARACTERS)  # all of it stands in the pane
-        has_failed = event.status == "failed"
+        has_failed, is_passed = event.status == "failed", event.status == "passed"
         again = " Press Up to edit the task and send it again." if has_failed else ""
         ended = f"{event.status}, verdict {event.verdict}, {len(event.files)} files in {event.duration_seconds:.1f} s"
-        toast_severity = TOASTS["critical" if has_failed else "info" if event.status == "passed" else "warning"]
-        note = f"run {word}{why}" if has_failed and why else f"run {word}: {where}"
+        toast_severity = TOASTS["critical" if has_failed else "info" if is_passed else "warning"]
+        note = f"run {word}{why}" if event.status in {"failed", "unverified"} and why else f"run {word}: {where}"
         return EventWords(
             log=ended + why,
-            note=Note(note, "error" if has_failed else "info"),
+            note=Note(note, "error" if has_failed else "warning" if event.status == "unverified" else "info"),
             timeline=TimelineEntry(f"{sign} run {word}{why} ({clock_time(event.duration_seconds)}, {where})", style),
             toast=Toast(f"{sign} run {word}{brief}. {where}.{again}", toast_severity),
         )

@@ -95,6 +95,8 @@ def _words(hint: object) -> str:
 
 def _default(field: Field[object]) -> str:
     """Return what the field is where an event says nothing of it."""
+    if field.default_factory is not dataclasses.MISSING:
+        return "; empty unless said"
     match field.default:
         case dataclasses.MISSING:
             return ""

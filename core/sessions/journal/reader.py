@@ -11,12 +11,13 @@ from core.errors import WorkspaceError
 from core.events import SCHEMA_VERSION, uses_known_words
 from core.sessions.journal.call_contract import CallContract
 from core.sessions.journal.lines import SCHEMA_TYPE
+from core.sessions.journal.older_schemas import in_present_words
 
 DAMAGED = "journal_damaged"
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:  # JSON values, `type` first
-    """Give the events of a journal in order, as `event_to_json` made them.
+    """Give the events of a journal in order, as `event_to_json` makes them; what an older schema says in its words, in today's.
 
     A last line that was never finished is left out. Any other line that cannot be read comes as
     {"type": "journal_damaged", "line": its number}. A journal that could not be kept to the end of its run ends with
@@ -25,12 +26,13 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:  # JSON values, `type`
     Raises:
         WorkspaceError: there is no such file, it cannot be read, or a newer Quintet wrote it by another schema.
     """
+    version = 1
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                event = _event_of(line)
+                event = _event_of(line, version)
                 if event is not None and event["type"] == SCHEMA_TYPE:
-                    _check_schema(event.get("version"), path)
+                    version = _checked_schema(event.get("version"), path)
                 elif event is not None:
                     yield event
                 elif line.endswith(b"\n"):
@@ -65,19 +67,21 @@ def check_journal(path: Path) -> tuple[str, ...]:
     return tuple(contract.violations)
 
 
-def _check_schema(version: object, path: Path) -> None:
+def _checked_schema(version: object, path: Path) -> int:
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise WorkspaceError(
             f"the journal {path} follows schema {version}, and this Quintet reads schemas up to {SCHEMA_VERSION}",
             hint="read it with the Quintet that wrote it, or a newer one",
         )
+    return version
 
 
-def _event_of(line: bytes) -> dict[str, Any] | None:
+def _event_of(line: bytes, version: int) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
     except ValueError:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return None
+    event = in_present_words(event, version)
     return event if uses_known_words(event) else None

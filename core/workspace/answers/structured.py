@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
-from core.kinds import ArtifactFaultKind, VerdictValue
+from core.kinds import ArtifactFaultKind, Opinion
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.checks.file_check import KNOWN_SUFFIXES
 from core.workspace.files.paths import looks_like_path, portable_path, safe_relative_path
@@ -131,10 +131,10 @@ class FilePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictAnswer:
-    """A verdict and what it is founded on; `unknown` means that the answer gave no verdict, or more than one."""
+class OpinionAnswer:
+    """What a model thinks of the files, and why; `unknown` means that the answer did not say it, or said both."""
 
-    value: VerdictValue
+    value: Opinion
     findings: tuple[str, ...]
 
 
@@ -266,11 +266,11 @@ def read_file_plan(answer: str) -> FilePlan:
     return FilePlan(tuple(planned.values()), tuple(refused.values())[:MAX_REFUSED_PATHS])
 
 
-def read_verdict(answer: str) -> VerdictAnswer:
-    """Return the verdict and at most 5 findings of 300 characters, as plain text."""
+def read_opinion(answer: str) -> OpinionAnswer:
+    """Return the opinion and at most 5 findings of 300 characters, as plain text."""
     lines = _plain_lines(answer)
     stated, places = _stated_verdicts(lines)
-    value: VerdictValue = "unknown"
+    value: Opinion = "unknown"
     if stated == {"pass"}:
         value = "pass"
     elif stated == {"fail"}:
@@ -281,7 +281,7 @@ def read_verdict(answer: str) -> VerdictAnswer:
         findings = [line for line in remaining if not line.lstrip().startswith("#")]
     plain = (plain_line(finding.replace("**", ""), limit=MAX_FINDING_CHARS) for finding in findings)
     kept = dict.fromkeys(finding for finding in plain if not _NOTHING.match(finding))
-    return VerdictAnswer(value, tuple(kept)[:MAX_FINDINGS])
+    return OpinionAnswer(value, tuple(kept)[:MAX_FINDINGS])
 
 
 def _plain_lines(answer: str) -> list[str]:

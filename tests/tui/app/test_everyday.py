@@ -48,7 +48,7 @@ async def test_the_toast_of_a_failed_run_is_short_and_its_pane_has_all_the_words
         ended = RunFinished(
             **run_fields(NOW),  # type: ignore[arg-type]
             status="failed",
-            verdict="unknown",
+            verdict="not_executed",
             output_dir="output/x",
             files=(),
             duration_seconds=3.0,

@@ -176,9 +176,9 @@ async def test_what_a_step_has_to_tell_stands_in_its_pane_also_when_it_went_well
         app = await settle(pilot)
         app.receive(step("qa_engineer", "test", 1000.0))
 
-        app.receive(step_end("qa_engineer", "test", 1004.0, notes="no verdict: it said fail without a finding"))
+        app.receive(step_end("qa_engineer", "test", 1004.0, notes="no opinion: it said fail without a finding"))
 
-        assert "no verdict: it said fail" in pane(app, "qa_engineer").view.source
+        assert "no opinion: it said fail" in pane(app, "qa_engineer").view.source
         assert pane(app, "qa_engineer").border_text()[0] == "3 QA Engineer ✓ done"
 
 
@@ -204,7 +204,7 @@ async def test_a_run_that_fails_is_told_in_the_pane_and_in_a_toast() -> None:
             RunFinished(
                 **run_fields(1002.0),  # type: ignore[arg-type]
                 status="failed",
-                verdict="unknown",
+                verdict="not_executed",
                 reason="the developer got no answer",
                 output_dir="output/x",
                 files=(),
@@ -221,7 +221,7 @@ def run_finished(status: RunStatus, files: tuple[str, ...] = (), reason: str = "
     return RunFinished(
         **run_fields(1066.0),  # type: ignore[arg-type]
         status=status,
-        verdict="pass" if status == "passed" else "unknown",
+        verdict="pass" if status == "passed" else "not_executed",
         reason=reason,
         output_dir=str(Path.cwd() / "output/x"),
         files=files,
@@ -235,21 +235,26 @@ def run_finished(status: RunStatus, files: tuple[str, ...] = (), reason: str = "
     [
         (
             run_finished("passed", ("a", "b", "c")),
-            "✓ passed 1:06 · 3 files · verdict pass",
+            "✓ passed 1:06 · 3 files · tests prove it",
             "run passed: 3 files in output/x",
         ),
         (
             run_finished("failed", ("a",), "no answer"),
-            "✗ failed 1:06 · 1 file · verdict unknown",
+            "✗ failed 1:06 · 1 file · not executed",
             "run failed: no answer",
         ),
         (
-            run_finished("cancelled"),
-            "■ stopped 1:06 · 0 files · verdict unknown",
+            run_finished("unverified", ("a",), "nothing is proven"),
+            "! unverified 1:06 · 1 file · not executed",
+            "run unverified: nothing is proven",
+        ),
+        (
+            run_finished("stopped"),
+            "■ stopped 1:06 · 0 files · not executed",
             "run stopped: 0 files in output/x",
         ),
     ],
-    ids=["passed", "failed", "stopped"],
+    ids=["passed", "failed", "unverified", "stopped"],
 )
 async def test_how_the_run_ended_stays_on_the_screen_until_the_next_one(
     event: Event, words: str, note: str, size: tuple[int, int]

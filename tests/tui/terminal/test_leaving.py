@@ -32,7 +32,7 @@ def status(*, running: bool) -> EngineStatus:
 
 
 def outcome(status: str, reason: str = "") -> RunOutcome:
-    return RunOutcome(status, "unknown", reason, Path("/made/there"), ("a.py", "b.md"), "run")  # type: ignore[arg-type] # a table
+    return RunOutcome(status, "not_executed", reason, Path("/made/there"), ("a.py", "b.md"), "run")  # type: ignore[arg-type] # a table
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,8 @@ def outcome(status: str, reason: str = "") -> RunOutcome:
         (True, outcome("passed"), ("the run was stopped; 2 files in /made/here",), 130),
         (False, outcome("passed"), ("passed; 2 files in /made/there",), 0),
         (False, outcome("failed", "a test\nis red"), ("failed: a test is red; 2 files in /made/there",), 1),
-        (False, outcome("cancelled"), ("cancelled; 2 files in /made/there",), 130),
+        (False, outcome("unverified", "not proven"), ("unverified: not proven; 2 files in /made/there",), 3),
+        (False, outcome("stopped"), ("stopped; 2 files in /made/there",), 130),
     ],
 )
 def test_leaving_says_how_the_run_ended_and_where_its_files_are(

@@ -274,7 +274,9 @@ def test_a_cancelled_call_is_neither_success_nor_failure() -> None:
     assert "error.type" not in attributes_of(chat)
 
 
-@pytest.mark.parametrize(("status", "is_error"), [("passed", False), ("failed", True), ("cancelled", False)])
+@pytest.mark.parametrize(
+    ("status", "is_error"), [("passed", False), ("failed", True), ("unverified", False), ("stopped", False)]
+)
 def test_the_end_of_a_run_is_the_end_of_its_span(status: RunStatus, is_error: bool) -> None:
     sink = Sink()
     sink.take(run_started(), run_finished(status))
@@ -287,7 +289,7 @@ def test_the_end_of_a_run_is_the_end_of_its_span(status: RunStatus, is_error: bo
 
 def test_a_run_that_ends_early_leaves_nothing_open() -> None:
     sink, call = Sink(), Call()
-    sink.take(run_started(), step_started(), call.started(), run_finished("cancelled"))
+    sink.take(run_started(), step_started(), call.started(), run_finished("stopped"))
 
     assert len(sink.spans()) == 3
 

@@ -135,7 +135,7 @@ def run_ends(reason: str, *failed_steps: str) -> RunFinished:
     return RunFinished(
         **RUN,
         status="failed",
-        verdict="unknown",
+        verdict="not_executed",
         reason=reason,
         output_dir="out",
         files=(),

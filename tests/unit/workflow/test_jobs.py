@@ -13,7 +13,7 @@ from core.workflow import step as step_module
 from core.workflow.definition import StepSpec, load_workflows
 from core.workflow.jobs import Job, StepInProgress
 from core.workflow.step import JOB_KINDS
-from tests.support.team import engine_harness
+from tests.support.team import DELIVERED, engine_harness
 
 WORKFLOWS = load_workflows(load_agents())
 
@@ -57,7 +57,7 @@ async def test_a_new_kind_of_job_is_a_class_and_sees_what_the_step_has_made(
     async with engine_harness(tmp_path) as b:
         outcome = await b.engine.run("Reverse a text")
 
-    assert outcome.status == "passed"
+    assert outcome.status == DELIVERED
     ((step_id, round_number, paths),) = RecordingJob.found
     assert (step_id, round_number) == ("test", 0)
     assert {"brief.md", "reverse_text.py", "test_reverse_text.py"} <= set(paths)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import ArtifactError
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import read_file
-from core.workspace.answers.structured import PlannedFile, Requirement, read_file_plan, read_requirements, read_verdict
+from core.workspace.answers.structured import PlannedFile, Requirement, read_file_plan, read_opinion, read_requirements
 from core.workspace.checks.file_check import check_file
 
 CODE = "def add(a, b):\n    return a + b\n"
@@ -245,7 +245,7 @@ def test_a_text_without_fences_is_read_back_identical(text: str, mark: str) -> N
 @given(answer=anything)
 def test_the_lists_never_raise_and_keep_their_limits(answer: str) -> None:
     assert len(read_file_plan(answer).files) <= 20
-    assert len(read_verdict(answer).findings) <= 5
+    assert len(read_opinion(answer).findings) <= 5
     assert len(read_requirements(answer)) <= 20
 
 
@@ -339,14 +339,14 @@ def test_a_plan_gives_the_purpose_of_a_file(line: str) -> None:
         ("", "unknown"),
     ],
 )
-def test_a_verdict_is_read_only_where_it_is_clear(answer: str, value: str) -> None:
-    assert read_verdict(answer).value == value
+def test_an_opinion_is_read_only_where_it_is_clear(answer: str, value: str) -> None:
+    assert read_opinion(answer).value == value
 
 
 def test_findings_are_plain_short_and_few() -> None:
     listed = "\n".join(f"- \x1b[31mfinding\x1b[0m {number} ```x\u202e` {'y' * 400}" for number in range(9))
 
-    findings = read_verdict(f"VERDICT: fail\n{listed}").findings
+    findings = read_opinion(f"VERDICT: fail\n{listed}").findings
 
     assert len(findings) == 5
     assert all(len(finding) <= 300 and "\x1b" not in finding and "```" not in finding for finding in findings)
@@ -366,7 +366,7 @@ def test_findings_are_plain_short_and_few() -> None:
     ],
 )
 def test_findings_are_the_listed_lines(answer: str, findings: tuple[str, ...]) -> None:
-    assert read_verdict(answer).findings == findings
+    assert read_opinion(answer).findings == findings
 
 
 @pytest.mark.parametrize(
@@ -433,5 +433,5 @@ def test_a_hostile_answer_takes_no_time(answer: str) -> None:
         with contextlib.suppress(ArtifactError):
             read_file(answer, path=path, finish_reason="stop")
     read_file_plan(answer)
-    read_verdict(answer)
+    read_opinion(answer)
     read_requirements(answer)
