@@ -13,9 +13,10 @@ from core.events import FileWritten, Warned
 from core.prompts import render
 from core.telemetry.metrics import increment
 from core.text.redaction import holds_secret
-from core.workflow.definition import FileSpec, StepSpec
+from core.workflow.definition import FileRole, FileSpec, StepSpec
 from core.workflow.graph import ArtifactRef, RunState, paths_of_role
 from core.workflow.jobs import FileResult, Job, StepInProgress
+from core.workflow.layouts.planned import is_test_file
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
 from core.workspace.answers.reader import ReadFile, read_file
@@ -44,15 +45,19 @@ class FileJob(Job):
         if step.run.tier not in self.file.tiers:
             return
         for path in self._paths(step):
+            if any(file.path == path for file in step.progress.files):
+                continue  # an answer for another file had it too
             variables = await step.prompt_context.for_file(step.variables, path, step.state)
             check = await _imports_check(step) if self.file.role == "test" else None
             step.progress.files.append(await self._deliver(step, path, variables, check))
 
     def _paths(self, step: StepInProgress) -> list[str]:
-        planned = step.progress.planned or step.before.get("planned", [])
+        layout = step.run.layout
+        planned = [file.path for file in step.run.plan if not is_test_file(layout, file.path)]
         if self.file.role == "code" and planned:
             return planned
-        layout = step.run.layout
+        if self.file.role == "test" and self.file.path == "$test":
+            return list(layout.tests)
         names = {"source": layout.source, "test": layout.test, "module": layout.module}
         path = Template(self.file.path).substitute(names)
         return [path] if path else []  # what is no program has no test file
@@ -82,7 +87,7 @@ class FileJob(Job):
             try:
                 read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
                 await asyncio.to_thread(_check, path, read.text, before, check)
-                artifact = await self._write(step, path, read)
+                artifact = await write_artifact(step, path, read, role=self.file.role)
                 if self.file.role == "brief":
                     _tell_surplus(step, read.text)
                 return FileResult(path, artifact)
@@ -104,42 +109,44 @@ class FileJob(Job):
         await step.reject(path, ArtifactError("acts", why), held=held)
         return FileResult(path, None, why=f"{why} ({held})")
 
-    async def _write(self, step: StepInProgress, path: str, read: ReadFile) -> ArtifactRef:
-        run, agent_id, round_number = step.run, step.agent.id, step.round_number
-        written = await asyncio.to_thread(
-            run.folder.write,
-            path,
-            read.text,
-            role=self.file.role,
-            agent_id=agent_id,
-            round=round_number,
-            status="ok",
-            ignored=read.ignored,
-            planned_as=run.planned_names.get(path, ""),
-        )
-        run.delivered.add(written.path)
-        increment("files.written", tags={"agent": agent_id})
-        run.deps.emit(
-            FileWritten(
-                **run.stamp(),
-                path=written.path,
-                sha256=written.sha256,
-                bytes=written.bytes,
-                version=written.version,
-                agent_id=agent_id,
-                kept=written.kept,
-                ignored=written.ignored,
-                planned_as=written.planned_as,
-            )
-        )
-        return ArtifactRef(
+
+async def write_artifact(step: StepInProgress, path: str, read: ReadFile, *, role: FileRole) -> ArtifactRef:
+    """Put a file where it belongs, tell it, and return what was accepted."""
+    run, agent_id, round_number = step.run, step.agent.id, step.round_number
+    written = await asyncio.to_thread(
+        run.folder.write,
+        path,
+        read.text,
+        role=role,
+        agent_id=agent_id,
+        round=round_number,
+        status="ok",
+        ignored=read.ignored,
+        planned_as=run.planned_names.get(path, ""),
+    )
+    run.delivered.add(written.path)
+    increment("files.written", tags={"agent": agent_id})
+    run.deps.emit(
+        FileWritten(
+            **run.stamp(),
             path=written.path,
             sha256=written.sha256,
             bytes=written.bytes,
-            role=self.file.role,
-            agent=agent_id,
-            round=round_number,
+            version=written.version,
+            agent_id=agent_id,
+            kept=written.kept,
+            ignored=written.ignored,
+            planned_as=written.planned_as,
         )
+    )
+    return ArtifactRef(
+        path=written.path,
+        sha256=written.sha256,
+        bytes=written.bytes,
+        role=role,
+        agent=agent_id,
+        round=round_number,
+    )
 
 
 def _tell_surplus(step: StepInProgress, brief: str) -> None:

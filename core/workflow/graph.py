@@ -51,6 +51,13 @@ class StepResult(TypedDict):
     truncated: bool
 
 
+class PlanEntry(TypedDict):
+    """One file of the plan that was accepted, and what it is for."""
+
+    path: str
+    purpose: str
+
+
 def merge_by_key(old: dict[str, _Value] | None, new: dict[str, _Value] | None) -> dict[str, _Value]:
     """Reducer for channels that parallel steps write to: keys of the newer update win."""
     return {**(old or {}), **(new or {})}
@@ -59,14 +66,14 @@ def merge_by_key(old: dict[str, _Value] | None, new: dict[str, _Value] | None) -
 class RunState(TypedDict, total=False):
     """The channels of the graph; one that nothing has been written to is missing.
 
-    The update that a step returns is a RunState as well, with the channels that change. `unmet` is what the plan named
-    and was not made, in whatever round. `opinion` and `route` are set by the step that
-    judges.
+    The update that a step returns is a RunState as well, with the channels that change. `plan` is what the layout follows;
+    without one there is the one file of the task. `unmet` is what the plan named and was not made, in whatever round.
+    `opinion` and `route` are set by the step that judges.
     """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
     artifacts: Annotated[dict[str, ArtifactRef], merge_by_key]
-    planned: list[str]
+    plan: list[PlanEntry]
     unmet: list[str]
     round: int
     route: Route

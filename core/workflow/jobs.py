@@ -21,7 +21,7 @@ from core.prompts import render
 from core.telemetry.metrics import increment
 from core.text.sanitize import plain_line, unmark_structure
 from core.workflow.definition import StepSpec
-from core.workflow.graph import ArtifactRef, RunState
+from core.workflow.graph import ArtifactRef, PlanEntry, RunState
 from core.workflow.prompt_context import PromptContext, static_report
 from core.workflow.run import Run
 from core.workspace.answers.structured import OpinionAnswer, read_opinion
@@ -54,7 +54,7 @@ class StepProgress:
 
     files: list[FileResult] = field(default_factory=list)
     unmet: list[FileResult] = field(default_factory=list)
-    planned: list[str] = field(default_factory=list)
+    plan: list[PlanEntry] = field(default_factory=list)
     text_reference: str | None = None
     opinion: OpinionAnswer | None = None
     endpoint_fault: LLMCallError | None = None

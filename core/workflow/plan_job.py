@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from string import Template
@@ -12,18 +12,24 @@ from core.errors import ArtifactError
 from core.events import Warned
 from core.prompts import render
 from core.workflow.definition import StepSpec
+from core.workflow.file_job import write_artifact
+from core.workflow.graph import PlanEntry
 from core.workflow.jobs import FileResult, Job, StepInProgress
-from core.workspace.answers.structured import FilePlan, RefusedPath, read_file_plan
+from core.workflow.layouts.planned import is_test_file, needs_several_files
+from core.workspace.answers.reader import ReadFile
+from core.workspace.answers.structured import FilePlan, PlannedFile, RefusedPath, read_file_plan
 from core.workspace.checks.acting_files import hidden_by, shadowed_module
 
 QUOTED_PROBLEMS = 8
+EMPTY_TEST_PACKAGES = frozenset({"tests/__init__.py", "test/__init__.py"})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanJob(Job):
-    """Asks which files there shall be, once in a run; a tiny model gets the one file of the layout.
+    """Asks which files there shall be, once in a run; the layout follows the answer.
 
-    What a plan names and cannot be made is told, and makes the step fall short.
+    A tiny model gets the one file of the layout, and so does a compact one whose task speaks of no more. What a plan names
+    and cannot be made is told, and makes the step fall short. What the language's tools want beside the code is written here.
     """
 
     job: str
@@ -33,12 +39,19 @@ class PlanJob(Job):
         return [cls(spec.plan)] if spec.plan is not None else []
 
     async def work(self, step: StepInProgress) -> None:
-        if step.run.tier == "tiny" or step.before.get("planned"):
+        if step.before.get("plan"):
             return
-        plan = await self._plan(step)
-        if plan is None:
-            return
-        step.progress.planned = [file.path for file in plan.files]
+        plan = await self._plan(step) if _is_planned(step) else None
+        if plan is not None:
+            await self._accept(step, plan)
+        for path, text in step.run.layout.scaffold:
+            if path not in step.before.get("artifacts", {}):
+                artifact = await write_artifact(step, path, ReadFile(text, None, ""), role="ops")
+                step.progress.files.append(FileResult(path, artifact))
+
+    async def _accept(self, step: StepInProgress, plan: FilePlan) -> None:
+        step.progress.plan = [PlanEntry(path=file.path, purpose=file.purpose) for file in plan.files]
+        step.run.follow_plan(plan.files)
         step.run.planned_names.update((file.path, file.named) for file in plan.files if file.named)
         for refused in plan.refused:
             problem = ArtifactError(refused.rule, refused.why)
@@ -75,20 +88,32 @@ def _makeable(step: StepInProgress, plan: FilePlan) -> FilePlan:
     elsewhere = _made_elsewhere(step)
     files, refused = [], list(plan.refused)
     for file in plan.files:
-        if file.path.casefold() in elsewhere:
+        if file.path.casefold() in elsewhere and not is_test_file(run.layout, file.path):
             continue
+        if file.path in EMPTY_TEST_PACKAGES:
+            continue  # tests find what they import without it
         if module := shadowed_module(file.path):
             why = f"{hidden_by(file.path, module)}; choose another name"
             refused.append(RefusedPath(file.path, why, "shadows"))
         else:
             files.append(file)
-    sources = [file for file in files if file.path.endswith(run.layout.suffixes)]
+    sources = [file for file in files if run.layout.makes(file.path) and not is_test_file(run.layout, file.path)]
     others = [file for file in files if file not in sources]
     if files and not sources:
         why = f"the program is in {run.layout.language}, and the plan names no file of it beside"
         refused += [RefusedPath(file.path, f"{why} {file.path}", "other_language") for file in files]
         files = []
     return FilePlan((*sources, *others) if files else (), tuple(refused))
+
+
+def planned_files(entries: Sequence[PlanEntry]) -> tuple[PlannedFile, ...]:
+    """Return what the state holds of the plan."""
+    return tuple(PlannedFile(entry["path"], entry["purpose"]) for entry in entries)
+
+
+def _is_planned(step: StepInProgress) -> bool:
+    tier = step.run.tier
+    return tier == "full" or (tier == "compact" and needs_several_files(step.run.request.task))
 
 
 def _made_elsewhere(step: StepInProgress) -> set[str]:

@@ -33,6 +33,10 @@ ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
 """Whose files a variable is made of."""
 
 
+FOLLOWS_PLAN = ("plan", "module", "entry", "run_command", "test_command")
+"""What a plan changes of what a step reads."""
+
+
 class PromptContext:
     """Gives each step the variables of its prompts; reading files happens off the event loop."""
 
@@ -60,6 +64,7 @@ class PromptContext:
             "failures": self._failures,
             "notes": self._notes,
             "opinions": self._opinions,
+            "plan": lambda _: "\n".join(f"{file.path} - {file.purpose}".removesuffix(" - ") for file in run.plan),
             "listing": lambda _: self._listing(),
         }
 
@@ -77,7 +82,9 @@ class PromptContext:
         """Return the step's variables plus those of the one file it is about to write."""
 
         def collect() -> dict[str, str]:
-            added = {"path": path, "current": self._current(path)}
+            # The plan may have come after the step's other variables.
+            laid_out = {name: self._providers[name](state) for name in FOLLOWS_PLAN if name in variables}
+            added = {**laid_out, "path": path, "current": self._current(path)}
             if PurePosixPath(path).suffix == ".py" and artifacts_of_role(state, "code"):
                 # A file sees the others through their signatures, and itself whole.
                 added["interfaces"] = self._interfaces(state, leave_out=path)
@@ -167,8 +174,8 @@ class PromptContext:
         return ", ".join(dependencies(self._run, state))
 
     def _entry(self, state: RunState) -> str:
-        paths = paths_of_role(state, "code")
-        return self._run.layout.source if self._run.layout.source in paths or not paths else paths[0]
+        paths, layout = paths_of_role(state, "code"), self._run.layout
+        return next((path for path in (layout.entry, layout.source) if path in paths or not paths), (*paths, "")[0])
 
     def _verdict(self, state: RunState) -> str:
         opinion = state.get("opinion", "unknown")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -26,6 +26,8 @@ from core.telemetry.logs import current_correlation_id, log, set_correlation_id
 from core.workflow.definition import WorkflowSpec
 from core.workflow.layouts.layout import Layout, layout_of
 from core.workflow.layouts.names import slug_of
+from core.workflow.layouts.planned import layout_of_plan
+from core.workspace.answers.structured import PlannedFile
 from core.workspace.files.folder import OutputFolder
 from core.workspace.files.manifest import is_ours
 from core.workspace.files.run_lock import OWN_PARTS, HeldError
@@ -82,6 +84,7 @@ class Run:
 
     `task_in_prompts` is the task, or what of it fits the model. `budget_gate` is passed before every call;
     `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.
+    `plan` is the accepted one, which `layout` follows; empty until there is one.
     `planned_names` says of paths that had to be made portable how the plan named them.
     `folder_notes` is what there is to say of the output folder, which an earlier run may have used.
     """
@@ -104,6 +107,7 @@ class Run:
     steering: list[SteeringNote] = field(default_factory=list)
     working: dict[str, set[asyncio.Task[object]]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
+    plan: tuple[PlannedFile, ...] = ()
     planned_names: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -113,6 +117,12 @@ class Run:
     @property
     def tier(self) -> Tier:
         return self.endpoint.tier
+
+    def follow_plan(self, plan: Sequence[PlannedFile]) -> None:
+        """Lay the project out as planned; a run that is resumed comes to the same layout again."""
+        if plan:
+            self.plan = tuple(plan)
+            self.layout = layout_of_plan(self.layout, self.plan)
 
     def stamp(self) -> EventStamp:
         """Return what every event of this run carries."""

@@ -21,7 +21,7 @@ from core.workflow.graph import (
     paths_of_role,
 )
 from core.workflow.jobs import Job, StepInProgress, StepProgress, TextJob, VerdictJob
-from core.workflow.plan_job import PlanJob
+from core.workflow.plan_job import PlanJob, planned_files
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
 
@@ -66,6 +66,7 @@ class AgentStepRunner:
         run = self._run
         agent = run.deps.agents[step.agent]
         round_number = state.get("round", 0)
+        run.follow_plan(planned_files(state.get("plan", [])))
         await run.budget_gate.until_not_held()
         if not run.is_on(agent.id):
             return self._skip(step, round_number, f"{agent.title} takes no part or is switched off")
@@ -147,8 +148,8 @@ class AgentStepRunner:
     async def _update(self, step: StepSpec, state: RunState, progress: StepProgress, result: StepResult) -> RunState:
         artifacts = {ref["path"]: ref for ref in progress.accepted()}
         update: RunState = {"results": {step.id: result}, "artifacts": artifacts}
-        if progress.planned:
-            update["planned"] = progress.planned
+        if progress.plan:
+            update["plan"] = progress.plan
         if progress.unmet:
             update["unmet"] = [f"{file.path}: {file.why}" for file in progress.unmet]
         if step.once_per_manifest:

@@ -38,7 +38,7 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "file_plan": ("list", "TASK $task BRIEF $brief"),
             "code_file": (
                 "file",
-                "PATH $path REQUIREMENTS $requirements INTERFACES $interfaces FAILURES $failures CURRENT $current",
+                "PATH $path REQUIREMENTS $requirements INTERFACES $interfaces FAILURES $failures CURRENT $current PLAN $plan",
             ),
             "fix_file": ("file", "PATH $path ANALYSIS $notes FAILURES $failures CURRENT $current"),
             "opinion": ("text", "TASK $task"),

@@ -1,0 +1,130 @@
+"""A project is what its plan says: names, folders, module, entry and commands, in every prompt and in what is delivered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.events import FileWritten
+from tests.support.team import engine_harness
+
+TASK = "Create a text kit in Python"
+SLUG = "```python\ndef slugify(text: str) -> str:\n    return '-'.join(text.lower().split())\n```"
+WRAP = "```python\ndef wrap(text: str, width: int) -> list[str]:\n    return [text[:width]]\n```"
+INIT = (
+    "```python\nfrom textkit.slug import slugify\nfrom textkit.wrap import wrap\n\n__all__ = ['slugify', 'wrap']\n```"
+)
+MAIN = "```python\nimport sys\n\nfrom textkit import slugify\n\nif __name__ == '__main__':\n    print(slugify(' '.join(sys.argv[1:])))\n```"
+TESTS = "```python\nfrom textkit import slugify\nfrom textkit.wrap import wrap\n\n\ndef test_r1() -> None:\n    assert slugify('A b') == 'a-b'\n\n\ndef test_r2() -> None:\n    assert wrap('abc', 2) == ['ab']\n```"
+
+
+def package(root: str) -> dict[str, str]:
+    """Return the answers of a team that plans a package below `root`."""
+    plan = "\n".join(
+        [
+            f"{root}textkit/__init__.py - re-exports the public names",
+            f"{root}textkit/slug.py - slugs of titles",
+            f"{root}textkit/wrap.py - lines of a width",
+            f"{root}textkit/__main__.py - the command line",
+        ]
+    )
+    return {
+        "file_plan": plan,
+        f"code_file:{root}textkit/__init__.py": INIT,
+        f"code_file:{root}textkit/slug.py": SLUG,
+        f"code_file:{root}textkit/wrap.py": WRAP,
+        f"code_file:{root}textkit/__main__.py": MAIN,
+        "test_file": TESTS,
+    }
+
+
+def python(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python in a delivered folder, as a user would."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=env or {}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("root", "command", "extra"),
+    [
+        ("", ["-m", "textkit"], {}),
+        ("src/", ["-m", "textkit"], {"PYTHONPATH": "src"}),
+    ],
+)
+async def test_a_planned_package_runs_and_its_tests_find_it(
+    tmp_path: Path, root: str, command: list[str], extra: dict[str, str]
+) -> None:
+    async with engine_harness(tmp_path, package(root)) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert {f"{root}textkit/slug.py", "tests/test_slug.py", "pytest.ini"} <= set(outcome.files)
+    run_command = f"{'env PYTHONPATH=src ' if root else ''}python -m textkit"
+    assert f"RUN {run_command}" in b.team.prompts("ops_file")[0]
+    ran = python(outcome.output_dir, *command, "Hello", "World", env=extra)
+    assert ran.stdout == "hello-world\n", ran.stderr
+    tested = python(outcome.output_dir, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert "2 passed" in tested.stdout, tested.stdout
+
+
+async def test_the_main_file_of_a_plan_is_module_entry_and_test_target(tmp_path: Path) -> None:
+    test = "```python\nfrom slugify import slugify\n\n\ndef test_r1() -> None:\n    assert slugify('A b') == 'a-b'\n```"
+    answers = {"file_plan": "slugify.py - slugs of titles", "code_file": SLUG, "test_file": test}
+    team = {**answers, "ops_file:run.sh": "```sh\n#!/bin/sh\nexec python slugify.py\n```"}
+    async with engine_harness(tmp_path, team) as b:
+        outcome = await b.engine.run("Turn titles into slugs")
+
+    assert {"slugify.py", "test_slugify.py"} <= set(outcome.files)
+    assert "pytest.ini" not in outcome.files
+    assert "RUN python slugify.py" in b.team.prompts("ops_file")[0]
+
+
+async def test_tests_that_a_plan_names_are_written_by_qa_where_it_names_them(tmp_path: Path) -> None:
+    answers = package("")
+    answers["file_plan"] += "\ntests/__init__.py\ntests/test_all.py - tests"
+    async with engine_harness(tmp_path, answers) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert "tests/test_all.py" in outcome.files
+    assert "tests/test_slug.py" not in outcome.files
+    assert "tests/__init__.py" not in outcome.files
+    author = next(event.agent_id for event in b.events.of(FileWritten) if event.path == "tests/test_all.py")
+    assert author == "qa_engineer"
+
+
+async def test_the_plan_with_its_purposes_is_in_the_prompt_of_each_file(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path, package("")) as b:
+        await b.engine.run(TASK)
+
+    prompts = b.team.prompts("code_file")
+    assert len(prompts) == 4
+    for prompt in prompts:
+        assert "PLAN textkit/__init__.py - re-exports the public names\ntextkit/slug.py - slugs of titles\n" in prompt
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "paths"),
+    [
+        ("An HTML page with a clock", "```html\n<!doctype html>\n<html lang=\"en\"><body><p>12:00</p></body></html>\n```", {"index.html"}),
+        ("A Rust function gcd(a, b)", "```rust\npub fn gcd(a: u64, b: u64) -> u64 {\n    if b == 0 { a } else { gcd(b, a % b) }\n}\n```", {"src/lib.rs", "Cargo.toml", "tests/test_gcd.rs"}),
+        ("A Go function Gcd", "```go\npackage gcd\n\nfunc Gcd(a, b int) int {\n\treturn a\n}\n```", {"gcd.go", "go.mod", "gcd_test.go"}),
+    ],
+)  # fmt: skip
+async def test_other_languages_bring_what_their_tools_want(
+    tmp_path: Path, task: str, answer: str, paths: set[str]
+) -> None:
+    source = next(path for path in sorted(paths) if path in {"index.html", "src/lib.rs", "gcd.go"})
+    answers = {
+        "file_plan": f"{source} - all of it",
+        "code_file": answer,
+        "test_file": answer.replace("package gcd", "package gcd"),
+    }
+    async with engine_harness(tmp_path, answers) as b:
+        outcome = await b.engine.run(task)
+
+    assert paths <= set(outcome.files)
+    assert not [path for path in outcome.files if path.endswith(".py")]
+    if task.startswith("An HTML"):
+        assert not b.team.prompts("test_file")
