@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
+from core.execution.sandbox.descriptors import holding, read_lines, readable
 from core.execution.sandbox.process_tree import THREADS_PER_PROCESS
-from core.execution.sandbox.sandbox import ProbeResult, Sandbox, probe_command, result_of
+from core.execution.sandbox.sandbox import NICENESS, ProbeResult, Sandbox, probe_command, result_of
+from core.execution.sandbox.seccomp import filter_program
 from core.execution.sandbox.supervisor import Lifeline, supervise
 from core.execution.sandbox.task_group import TaskGroup
 from core.execution.sandbox.visible import environment_of, system_paths
@@ -23,8 +25,6 @@ from core.kinds import RungName
 
 TEMPORARY = "/tmp"  # noqa: S108  # inside: a file system of the sandbox's own, gone with it
 SHARED_MEMORY_BYTES = 64 << 20
-STATUS_BYTES = 65_536
-NICENESS = 10  # the app has to stay quick while tests run
 
 
 class Bubblewrap(Sandbox):
@@ -50,18 +50,23 @@ class Bubblewrap(Sandbox):
         )
 
     async def run(self, command: SandboxedCommand) -> CommandResult:
-        program = next(iter(self._programs), "bwrap")
+        bwrap = next(iter(self._programs), "bwrap")
         status_read, status_write = os.pipe()
         block_read, block_write = os.pipe()
+        handed = [status_write, block_read]
+        arguments = ["--json-status-fd", str(status_write), "--block-fd", str(block_read)]
+        if program := filter_program(own_network=True):
+            handed.append(holding(program))
+            arguments += ["--seccomp", str(handed[-1])]
         with _Namespace(status_read, block_write, command.limits) as lifeline:
-            argv = [program, *_arguments(command, status_write, block_read), "--", *command.argv]
+            argv = [bwrap, *arguments, *_arguments(command), "--", *command.argv]
             ended = await supervise(
                 argv,
                 environment={},  # that of the sandbox's first process can be read inside
                 folder=command.folder,
                 stdin=command.stdin,
                 limits=command.limits,
-                pass_fds=(status_write, block_read),
+                pass_fds=handed,
                 lifeline=lifeline,
             )
             if lifeline.met_task_limit and ended.limit is None:
@@ -108,10 +113,10 @@ class _Namespace(Lifeline):
 
     async def begin(self) -> int | None:
         """Set the limits of each process from outside, while the sandbox waits for a word."""
-        line = await self._read_line()
-        if line is None:
+        lines = await read_lines(self._status)
+        if not lines:
             return None
-        pid = int(json.loads(line)["child-pid"])
+        pid = int(json.loads(lines[0])["child-pid"])
         try:
             self._first = os.pidfd_open(pid)
             _limit_each_process(pid, self._limits)
@@ -129,28 +134,18 @@ class _Namespace(Lifeline):
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        await _readable(self._first)
+        await readable(self._first)
         self.met_task_limit = self._tasks is not None and self._tasks.refused()
-        while line := await self._read_line():
-            self.exit_code = json.loads(line).get("exit-code", self.exit_code)
-
-    async def _read_line(self) -> bytes | None:
-        line = b""
-        while not line.endswith(b"\n"):
-            await _readable(self._status)
-            part = os.read(self._status, STATUS_BYTES)
-            if not part:
-                return None
-            line += part
-        return line.splitlines()[-1]
+        while lines := await read_lines(self._status):
+            for said in map(json.loads, lines):
+                self.exit_code = said.get("exit-code", self.exit_code)
 
 
-def _arguments(command: SandboxedCommand, status: int, block: int) -> list[str]:
+def _arguments(command: SandboxedCommand) -> list[str]:
     folder = str(command.folder)
     arguments = [
         *("--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
         *("--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"),
-        *("--json-status-fd", str(status), "--block-fd", str(block)),
         *("--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(command.limits.disk_bytes), "--tmpfs", TEMPORARY),
     ]
@@ -182,19 +177,3 @@ def _hint_for(reason: str) -> str:
             "install your distribution's bubblewrap package with its AppArmor profile"
         )
     return "run `bwrap --unshare-all --ro-bind / / true` to see what is wrong"
-
-
-async def _readable(descriptor: int) -> None:
-    """Wait until a descriptor can be read; that of a process can be when it has ended."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(descriptor)
-
-
-def _wake(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)

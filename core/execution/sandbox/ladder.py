@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from core.execution.not_executed import NotExecuted
-from core.execution.sandbox.bubblewrap import Bubblewrap
 from core.execution.sandbox.command import MEBIBYTE, Limits
 from core.execution.sandbox.sandbox import ProbeResult, Sandbox
 from core.kinds import RungName, SandboxSetting
@@ -34,7 +34,12 @@ _found: dict[tuple[SandboxSetting, str], Ladder] = {}
 
 def rungs(setting: SandboxSetting) -> tuple[Sandbox, ...]:
     """Return the sandboxes that a setting allows, best first."""
-    every: tuple[Sandbox, ...] = (Bubblewrap(),)
+    every: tuple[Sandbox, ...] = ()
+    if sys.platform == "linux":
+        from core.execution.sandbox.bubblewrap import Bubblewrap
+        from core.execution.sandbox.landlock import Landlock
+
+        every = (Bubblewrap(), Landlock())
     if setting == "auto":
         return every
     return tuple(sandbox for sandbox in every if sandbox.name == setting)

@@ -18,6 +18,7 @@ from core.text.sanitize import plain_line
 
 PROBE_LIMITS = Limits(wall_seconds=10.0, cpu_seconds=10)
 SHELL_SIGNAL = 128
+NICENESS = 10  # the app has to stay quick while tests run
 
 
 @dataclass(frozen=True, slots=True)
