@@ -6,18 +6,24 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence
+from core.execution.evidence.hollow_runs import merge_hollow_runs
 from core.execution.evidence.judge import judge, not_executed
 from core.execution.evidence.judge_change import judge_change
+from core.execution.hollow.files import hollow_files, variants_of
+from core.execution.hollow.variant import HollowVariant
 from core.execution.not_executed import NotExecuted
+from core.execution.results import SuiteRun
 from core.execution.runners.runner import Runner
 from core.execution.sandbox.command import Limits
 from core.execution.sandbox.sandbox import Sandbox
 
 COPY_PREFIX = "quintet-tests-"
+TREE_NAME = "tree"
 
 
 async def verify(
@@ -25,7 +31,7 @@ async def verify(
 ) -> Evidence:
     """Return the evidence for a delivery; its folder is only read.
 
-    The tests run in two copies of it at once, both of which are gone when this returns or is cancelled.
+    The tests run in copies of it at once, all of which are gone when this returns or is cancelled.
     """
     tests = delivered.all_tests
     if not tests:
@@ -39,28 +45,63 @@ async def verify(
     if missing is not None:
         return not_executed(delivered, missing)
     with tempfile.TemporaryDirectory(prefix=COPY_PREFIX, ignore_cleanup_errors=True) as temporary:
-        whole, without = Path(temporary, "whole"), Path(temporary, "without")
-        await asyncio.to_thread(_copy, delivered, whole, delivered.files)
-        can_compare = await asyncio.to_thread(_copy_without_code, delivered, runner, without)
+        copies = _Copies(delivered, Path(temporary), runner, sandbox, limits)
         async with asyncio.TaskGroup() as group:
-            suite = group.create_task(runner.run(whole, tests, delivered.code, sandbox, limits))
-            if can_compare:
-                compared = group.create_task(runner.run(without, tests, delivered.code, sandbox, limits))
+            running = group.create_task(copies.run_whole())
+            if delivered.base is not None:
+                without = [group.create_task(copies.run_before())]
+            else:
+                without = [group.create_task(copies.run_hollow(variant)) for variant in variants_of(delivered.code)]
+    suite = running.result()
+    if isinstance(suite, NotExecuted):
+        return not_executed(delivered, suite)
+    outcomes = [task.result() for task in without]
+    compared = [outcome for outcome in outcomes if isinstance(outcome, SuiteRun)]
     if delivered.base is not None:
-        return judge_change(delivered, suite.result(), compared.result())
-    return judge(delivered, suite.result(), compared.result() if can_compare else None)
+        return judge_change(delivered, suite, compared[0]) if compared else not_executed(delivered, NO_BASE)
+    return judge(delivered, suite, merge_hollow_runs(suite, compared) if len(compared) == len(outcomes) else None)
 
 
+NO_BASE = NotExecuted("the tests could not be executed in the folder as it was before the change", "")
 NO_TESTS_HINT = "switch the QA engineer on, or write an example into the task, such as f(2) == 4"
 
 
-def _copy_without_code(delivered: Deliverable, runner: Runner, target: Path) -> bool:
-    """Make the tree to compare with: as it was before a change, or hollowed; False if there can be none."""
-    if delivered.base is not None:
-        _copy(delivered, target, delivered.tests)
-        return True
-    _copy(delivered, target, delivered.files)
-    return bool(runner.hollow(target, delivered.code))
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """The copies of one delivery, each in a folder of its own, and running its tests in them."""
+
+    delivered: Deliverable
+    folder: Path
+    runner: Runner
+    sandbox: Sandbox
+    limits: Limits
+
+    async def run_whole(self) -> SuiteRun | NotExecuted:
+        tree = await self._copy("whole", self.delivered.files)
+        return await self._run(tree)
+
+    async def run_before(self) -> SuiteRun | NotExecuted:
+        """Run the delivered tests against the folder as it was before the change."""
+        return await self._run(await self._copy("before", self.delivered.tests))
+
+    async def run_hollow(self, variant: HollowVariant) -> SuiteRun | NotExecuted:
+        """Run the tests against code that does nothing."""
+        tree = await self._copy(variant, self.delivered.files)
+        hollowed = await asyncio.to_thread(hollow_files, tree, self.delivered.code, variant)
+        if not hollowed.replaced or hollowed.untouched:
+            return NotExecuted("there is no hollowed copy of this code", "")
+        return await self._run(tree, collects=False)
+
+    async def _run(self, tree: Path, *, collects: bool = True) -> SuiteRun | NotExecuted:
+        delivered = self.delivered
+        return await self.runner.run(
+            tree, delivered.all_tests, delivered.code, self.sandbox, self.limits, collects=collects
+        )
+
+    async def _copy(self, name: str, paths: Sequence[str]) -> Path:
+        tree = self.folder / name / TREE_NAME
+        await asyncio.to_thread(_copy, self.delivered, tree, paths)
+        return tree
 
 
 def _copy(delivered: Deliverable, target: Path, paths: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import PurePosixPath
 from typing import NoReturn
 
+from core.text.python_syntax import python_problem
 from core.text.sanitize import plain_line
-from core.workspace.checks.python_source import python_problem
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 MAX_PROBLEM_CHARS = 300

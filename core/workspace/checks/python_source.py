@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import ast
 import sys
-import threading
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from core.text.python_syntax import python_problem, syntax_tree
 from core.text.sanitize import plain_line
 
 MAX_SIGNATURE_CHARS = 240
 MANY_DEFINITIONS = 4  # a smaller module may well be written anew
 
-_WARNING_FILTERS = threading.Lock()  # catch_warnings changes state the whole process shares
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def parse_python(text: str) -> ast.Module | None:
     """Return the module's tree, or None when Python cannot read it."""
-    return None if python_problem(text) is not None else _quietly_parsed(text)
-
-
-def python_problem(text: str) -> str | None:
-    """Return why Python cannot compile the text, with the line number, or None."""
-    with _WARNING_FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            compile(text, "<answer>", "exec", dont_inherit=True)
-        except SyntaxError as error:
-            return f"line {error.lineno or 1}: {error.msg}"
-        except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-            return f"line 1: Python cannot read the file: {type(error).__name__}"
-    return None
-
-
-def _quietly_parsed(text: str) -> ast.Module | None:
-    with _WARNING_FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-            return None
+    return None if python_problem(text) is not None else syntax_tree(text)
 
 
 def python_signatures(text: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Tests in Python: the environment they run in, the program that runs pytest in it, and the report that comes back."""
