@@ -382,6 +382,7 @@ class Engine:
             tokens_per_second=sum(agent.tokens_per_second for agent in agents if agent.state == "streaming"),
             files_written=board.files_written,
             files_rejected=board.files_rejected,
+            suite=board.suite,
             running=self._current is not None,
             paused=run is not None and run.budget_gate.is_held,
             run_seconds=ended_at - started_at if started_at is not None else 0.0,

@@ -21,6 +21,7 @@ from core.kinds import (
     BugKind,
     FaultKind,
     QueueReason,
+    RungName,
     RunStatus,
     StepStatus,
     VerdictValue,
@@ -252,8 +253,26 @@ class FileRejected(_RunEventBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestsStarted(_RunEventBase):
+    """Tests are being executed by a runner in a sandbox; TestsRan follows, unless the run is stopped meanwhile.
+
+    `command` is empty while the runner has not said it. `collected` is how many tests there are, null while nobody
+    knows. `round` counts from 0; every rework has the next number.
+    """
+
+    runner: str
+    rung: RungName
+    command: tuple[str, ...] = ()
+    collected: int | None = None
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestsRan(_RunEventBase):
-    report: dict[str, Any]  # plain JSON values; its shape belongs to the runner
+    """`report` is the evidence of a round, as report.json has it: verdict, reason, run, tests, findings."""
+
+    report: dict[str, Any]
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +332,7 @@ RunEvent = (
     | RateLimited
     | FileWritten
     | FileRejected
+    | TestsStarted
     | TestsRan
     | ApprovalRequested
     | ApprovalGiven

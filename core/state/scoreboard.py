@@ -23,10 +23,13 @@ from core.events import (
     RunStarted,
     StepFinished,
     StepStarted,
+    TestsRan,
+    TestsStarted,
     TokensReceived,
 )
 from core.kinds import AgentPhase, StepStatus
 from core.state.status import AgentStatus
+from core.state.suite import NO_TESTS_YET, suite_of_report, suite_that_runs
 from core.state.waits import Wait
 
 RATE_WINDOW_SECONDS = 3.0
@@ -83,6 +86,7 @@ class Scoreboard:
         self.files_written = 0
         self.files_rejected = 0
         self.round = 0
+        self.suite = NO_TESTS_YET
         self.run_started_at: float | None = None
         self.run_ended_at: float | None = None
         self.workflow = ""
@@ -97,6 +101,12 @@ class Scoreboard:
                 self._start_run(event)
             case RunFinished():
                 self.run_ended_at = event.at
+                if self.suite.state == "running":  # the run was stopped meanwhile
+                    self.suite = NO_TESTS_YET
+            case TestsStarted():
+                self.suite = suite_that_runs(event)
+            case TestsRan():
+                self.suite = suite_of_report(event.report, event.round)
             case FileWritten():
                 self.files_written += 1
             case FileRejected():
@@ -172,6 +182,7 @@ class Scoreboard:
             agent_id: _Line(call_id=line.call_id, model=line.model) for agent_id, line in self._lines.items()
         }
         self.files_written = self.files_rejected = self.round = 0
+        self.suite = NO_TESTS_YET
         self.run_started_at, self.run_ended_at = event.at, None
         self.workflow, self.output_dir = event.workflow, event.output_dir
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.kinds import AgentPhase, BreakerState, EndpointKind, EndpointState
 from core.spending.costs import Cost
+from core.state.suite import NO_TESTS_YET, SuiteStatus
 from core.state.waits import Wait
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class EngineStatus:
     tokens_per_second: float = 0.0  # of all agents together, last few seconds
     files_written: int = 0
     files_rejected: int = 0
+    suite: SuiteStatus = NO_TESTS_YET  # the tests of the run that is on, else of the last one
     running: bool = False
     paused: bool = False
     run_seconds: float = 0.0

@@ -24,6 +24,8 @@ from core.events import (
     SteeringReceived,
     StepFinished,
     StepStarted,
+    TestsRan,
+    TestsStarted,
     TokensReceived,
 )
 from core.state.status import AgentStatus
@@ -140,7 +142,7 @@ class EventRouter:
                 pane = team.pane_of(event.agent_id) if event.agent_id else None
                 if pane is None:
                     return team.panes
-            case RunFinished():
+            case TestsStarted() | TestsRan() | RunFinished():
                 pane = team.active_agent or (team.panes[-1] if team.panes else None)
             case _:
                 return ()

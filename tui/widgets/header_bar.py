@@ -102,7 +102,8 @@ class HeaderBar(Static):
             if self._outcome is not None:
                 parts.append(self._outcome)
             elif status.running:
-                word = "⏸ paused" if status.paused else "▶ running"
+                runs = "▶ testing" if status.suite.state == "running" else "▶ running"
+                word = "⏸ paused" if status.paused else runs
                 parts.append(Content(f"{word} {clock_time(status.run_seconds)}"))
             if status.breakers:
                 parts.append(breaker_summary(status.breakers))

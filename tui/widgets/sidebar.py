@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from core.text.sanitize import one_line
 from tui.widgets.breaker import breaker_lines
+from tui.widgets.suite import suite_lines
 from tui.words.alert_words import alert_head, alert_message
 from tui.words.numbers import clock_time, cost_words, count, seconds
 
@@ -82,6 +83,9 @@ def _lines(
     for pane in panes:
         yield from _agent_lines(pane, counts.get(pane.card.agent_id), now, width)
     yield Content("")
+    if status is not None and status.suite.state != "not_run":
+        yield from suite_lines(status.suite, _head("TESTS"), now, width)
+        yield Content("")
     if status is None:
         yield _head("MODEL")
         words = f"✗ not started: {one_line(problem, 400)}" if problem else "… finding out what answers"

@@ -38,6 +38,7 @@ from core.events import (
     StepFinished,
     StepStarted,
     TestsRan,
+    TestsStarted,
     TokensReceived,
     Warned,
 )
@@ -49,6 +50,7 @@ from tui.words.file_narration import file_rejected, file_written
 from tui.words.numbers import clock_time, counted
 from tui.words.shown_path import shown_path
 from tui.words.signs import OUTCOMES, SEVERITIES, Severity
+from tui.words.tests_narration import tests_ran, tests_started
 
 LOG_LINE_CHARACTERS = 300
 TOAST_REASON_CHARACTERS = 160
@@ -133,8 +135,10 @@ class Narrator:
                 return file_written(event)
             case FileRejected():
                 return file_rejected(event)
+            case TestsStarted():
+                return tests_started(event)
             case TestsRan():
-                return EventWords(timeline=TimelineEntry(f"✓ checks: {_report_words(event.report)}"))
+                return tests_ran(event)
             case BreakerChanged():
                 return self._breaker_changed(event)
             case RateLimited():
@@ -265,9 +269,3 @@ def _alert_fired(event: AlertFired) -> EventWords:
         timeline=TimelineEntry(f"{sign} alert {event.name}: {event.message}", style),
         toast=toast,
     )
-
-
-def _report_words(report: Mapping[str, object]) -> str:
-    """Return the counts of a report; its other values belong to the runner."""
-    words = [f"{key} {report[key]}" for key in ("passed", "failed", "errors") if key in report]
-    return ", ".join(words) or "done"

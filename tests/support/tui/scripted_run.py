@@ -24,6 +24,7 @@ from core.events import (
     StepFinished,
     StepStarted,
     TestsRan,
+    TestsStarted,
     TokensReceived,
     Usage,
 )
@@ -37,6 +38,8 @@ from core.state.status import (
     LatencyStatus,
     PoolStatus,
 )
+from core.state.suite import suite_of_report
+from tests.support.evidence import PASS
 
 MODEL = "SmolLM2-135M"
 NOW = 1042.0
@@ -373,7 +376,8 @@ def second_half() -> list[Event]:
             duration_seconds=33.0,
         ),
         file_written("test_reverse.py", 1055.5, "qa_engineer", 1312),
-        TestsRan(**run_fields(1058.0), report={"passed": 3, "failed": 0, "errors": 0}),  # type: ignore[arg-type]
+        TestsStarted(**run_fields(1057.0), runner="pytest", rung="bubblewrap", collected=3),  # type: ignore[arg-type]
+        TestsRan(**run_fields(1058.0), report=PASS),  # type: ignore[arg-type]
         step_end("qa_engineer", "tests", 1058.5),
         AttemptReset(**call_fields("devops_engineer", "Dockerfile", 2, 1051.0)),  # type: ignore[arg-type]
         *attempt("devops_engineer", "Dockerfile", 2, 1051.0),
@@ -396,10 +400,11 @@ def second_half() -> list[Event]:
             **run_fields(1066.0),  # type: ignore[arg-type]
             status="passed",
             verdict="pass",
-            reason="all 3 tests passed",
+            reason="3 tests green, and red without the code",
             output_dir="output/reverse",
             files=("reverse.py", "test_reverse.py", "Dockerfile", "README.md"),
             duration_seconds=66.0,
+            evidence=PASS,
         ),
     ]
 
@@ -431,7 +436,7 @@ def status_after(events: list[Event]) -> EngineStatus:
     board = Scoreboard([agent.agent_id for agent in IDLE.agents])
     for event in events:
         board.follow(event)
-    return replace(IN_THE_MIDDLE, agents=board.agents({}, NOW))
+    return replace(IN_THE_MIDDLE, agents=board.agents({}, NOW), suite=board.suite)
 
 
 IN_THE_MIDDLE = EngineStatus(
@@ -473,6 +478,7 @@ AT_THE_END = EngineStatus(
     output_tokens=778,
     files_written=4,
     files_rejected=1,
+    suite=suite_of_report(PASS),
     run_seconds=66.0,
     workflow="delivery",
     output_dir="output/reverse",
