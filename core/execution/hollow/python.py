@@ -57,7 +57,7 @@ def _hollow_importing():
     import sys
     _frame = sys._getframe(1)
     while _frame is not None:
-        if _frame.f_code.co_name == "<module>" and _frame.f_globals.get("__name__") != "__main__":
+        if _frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True
         _frame = _frame.f_back
     return False
