@@ -1,4 +1,4 @@
-"""The main job in the app, on the real embedded model: Enter on the empty prompt, and real files come out."""
+"""The main job in the app, on the real embedded model: Enter on the empty prompt, and real files come out, whatever happens."""
 
 from __future__ import annotations
 
@@ -43,11 +43,16 @@ class WatchedApp(QuintetApp):
 
 @pytest.mark.embedded
 @pytest.mark.timeout(300)
-async def test_enter_on_the_empty_prompt_gives_real_files(tmp_path: Path) -> None:
+async def test_enter_on_the_empty_prompt_gives_real_files_though_the_model_is_killed_in_the_middle_of_a_word(
+    tmp_path: Path,
+) -> None:
     others = {task for task in asyncio.all_tasks() if not task.done()}
     app = WatchedApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("enter")  # at once: what is not there yet is waited for
+        await app.first_tokens.wait()
+        (model,) = psutil.Process().children()
+        model.kill()
         await app.run_ended.wait()
         await pilot.pause()
         app.main.tick()
@@ -65,28 +70,11 @@ async def test_enter_on_the_empty_prompt_gives_real_files(tmp_path: Path) -> Non
         assert {"unverified": "! unverified", "failed": "✗ failed"}[app.finished.status] in header
         last_note = app.main.team.active_agent.view.source if app.main.team.active_agent else ""
         assert f"run {app.finished.status}" in last_note
-        model = psutil.Process().children()
-        assert model
+        assert any("try 1 failed" in pane.view.source for pane in app.main.team.panes)
+        models = psutil.Process().children()
+        assert models
         await pilot.press("ctrl+q")
 
     assert app.engine is None
     assert {task for task in asyncio.all_tasks() if not task.done()} == others
-    assert not [child for child in model if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.mark.embedded
-@pytest.mark.timeout(300)
-async def test_the_run_goes_on_when_the_model_is_killed_in_the_middle_of_a_word(tmp_path: Path) -> None:
-    app = WatchedApp(tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("enter")
-        await app.first_tokens.wait()
-        (model,) = [child for child in psutil.Process().children() if "embedded/child.py" in " ".join(child.cmdline())]
-        model.kill()
-        await app.run_ended.wait()
-        await pilot.pause()
-
-        assert app.finished is not None
-        assert app.finished.files
-        assert any("try 1 failed" in pane.view.source for pane in app.main.team.panes)
-        assert all(pane.view.answer_source.strip() for pane in app.main.team.panes)
+    assert not [child for child in models if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]

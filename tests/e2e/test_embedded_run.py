@@ -7,8 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -20,25 +18,16 @@ from core.events import AttemptFailed, TokensReceived
 from core.settings import load_config
 from core.workspace.checks.file_check import check_file
 from tests.support.events import Recorder, check_call_contract
-from tests.support.repository import ROOT
+from tests.support.readme import WITH_EVENTS, quintet
 from tui.exit_codes import EXIT_BY_STATUS
-
-TASK = "Write a Python function that reverses a string, with tests"
 
 
 @pytest.mark.embedded
 @pytest.mark.timeout(600)  # a slow machine with two cores
 def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tui.commands.cli", "run", TASK, "--json", "--output", "done"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = quintet(WITH_EVENTS, tmp_path)
 
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode in (0, 1, 3), done.stderr  # 3: nothing executes its tests
     _schema, *events = [json.loads(line) for line in done.stdout.splitlines()]
     written = {event["path"] for event in events if event["type"] == "file_written"}
     rejected = {event["path"]: event["why"] for event in events if event["type"] == "file_rejected"}
@@ -52,10 +41,12 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     assert set(finished["files"]) == written
     assert len(written) >= 3
     assert all(why for why in rejected.values())
+    folder = Path(finished["output_dir"])
+    assert folder.is_relative_to(tmp_path)
     for path in written:
-        text = (tmp_path / "done" / path).read_text()
+        text = (folder / path).read_text()
         assert check_file(path, text) is None
-    assert ast.parse((tmp_path / "done" / "reverse_string.py").read_text()).body
+    assert ast.parse((folder / "reverse_string.py").read_text()).body
     assert EXIT_BY_STATUS[finished["status"]] == done.returncode
     spoke = {event["agent_id"] for event in events if event["type"] == "tokens_received"}
     assert len(spoke) == 5
@@ -69,7 +60,7 @@ async def test_a_call_survives_the_death_of_the_embedded_server(tmp_path: Path) 
     async with Engine(settings, emit=events, sessions_folder=tmp_path / "sessions") as engine:
         developer = engine.agents["developer"]
         call = asyncio.create_task(
-            developer.execute_llm_task("Tell a long story about a river.", sampling=Sampling(max_tokens=400))
+            developer.execute_llm_task("Tell a long story about a river.", sampling=Sampling(max_tokens=60))
         )
         await events.seen(TokensReceived)
         os.kill(server_pid(), signal.SIGKILL)

@@ -1,33 +1,17 @@
-"""Every command of the README that needs no server of the reader's own runs as written."""
+"""Every command of the README that needs no server of the reader's own runs as written.
+
+The one that prints its events is followed to its files in test_embedded_run.py.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.readme import COMMANDS, HEADLESS, README, WITH_EVENTS, quintet
 from tests.support.repository import ROOT
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-HEADLESS = [line for line in COMMANDS if line.startswith("uv run quintet run ")]
-
-
-def quintet(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(line.removeprefix("uv run quintet "))
-    return subprocess.run(
-        [sys.executable, "-m", "tui.commands.cli", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_readme_shows_both_commands_that_do_everything() -> None:
@@ -44,7 +28,7 @@ def test_every_file_the_readme_points_to_is_there() -> None:
 
 @pytest.mark.embedded
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("line", HEADLESS)
+@pytest.mark.parametrize("line", [line for line in HEADLESS if line != WITH_EVENTS])
 def test_a_headless_command_of_the_readme_leaves_files(line: str, tmp_path: Path) -> None:
     done = quintet(line, tmp_path)
 
