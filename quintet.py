@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib would double this import's time
+_STOPPED = 130  # what `tui.exit_codes` calls it
 _OUR_PACKAGES = ("core", "prompts", "themes", "tui")
 
 # The stable API, name by name; loaded with its first use, because the engine takes longer than a first paint may.
@@ -49,7 +50,10 @@ class OurPackagesFirst:
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    from tui.commands.cli import main as run_command_line
+    try:
+        from tui.commands.cli import main as run_command_line
+    except KeyboardInterrupt:  # as early as that nobody else can take it
+        return _STOPPED
 
     return run_command_line()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.settings.schema.catalogue import setting_fields
-from tests.support.fault_server import FaultServer, Step, status, stream, token
+from tests.support.fault_server import FaultServer, Step, finish, status, stream, token
 from tests.support.repository import ROOT
 from tests.support.team import DELIVERED, ScriptedTeam, write_team
 from tui.commands.cli import main
@@ -279,7 +279,7 @@ async def test_version_and_help_need_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_an_interrupt_ends_the_run_in_order(tmp_path: Path, which: signal.Signals) -> None:
     held = stream(token("```python\n"), then="hold")
     async with served(tmp_path, {"code_file": held}) as (server, variables):
@@ -295,6 +295,34 @@ async def test_an_interrupt_ends_the_run_in_order(tmp_path: Path, which: signal.
     assert process.returncode == 130
     assert json.loads(rest.splitlines()[-1])["status"] == "stopped"
     assert b"Traceback" not in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+async def test_signals_that_whoever_started_us_ignores_do_not_end_the_run(tmp_path: Path) -> None:
+    goes_on = asyncio.Event()
+    slow = stream(
+        token("```python\n"), goes_on, token("def reverse(text: str) -> str:\n    return text[::-1]\n```"), finish()
+    )
+    async with served(tmp_path, {"code_file": [slow]}) as (_, variables):
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-c", 'trap \'\' HUP INT; exec "$0" "$@"'),
+            *(sys.executable, "-m", "tui.commands.cli", "run", "Reverse a text", "--json"),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if json.loads(line).get("text") == "```python\n":
+                break
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        goes_on.set()
+        rest, _ = await process.communicate()
+
+    finished = json.loads(rest.splitlines()[-1])
+    assert (finished["type"], finished["status"] == "stopped") == ("run_finished", False)
+    assert "README.md" in finished["files"]
 
 
 async def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path) -> None:

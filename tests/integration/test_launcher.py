@@ -31,6 +31,26 @@ def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
     return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
+EARLY_INTERRUPT = """
+import sys
+import quintet
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tui.commands.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+sys.exit(quintet.main())
+"""
+
+
+def test_an_interrupt_before_anything_is_there_is_no_traceback(tmp_path: Path) -> None:
+    ended = run(sys.executable, "-c", EARLY_INTERRUPT, cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("words", [["--version"], ["config", "check"], ["run", "--help"]], ids=" ".join)
 def test_a_package_of_the_users_with_our_name_is_left_alone(tmp_path: Path, name: str, words: list[str]) -> None:

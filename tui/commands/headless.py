@@ -146,11 +146,17 @@ def _nothing() -> bool:
 
 
 class _Interrupts:
-    """Ctrl+C and SIGTERM end the run in order; a second one ends the process at once."""
+    """Ctrl+C, SIGTERM and a terminal that goes away end the run in order; a second one ends the process at once.
+
+    What whoever started us has told us to ignore, as nohup does, is ignored.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._asked = False
+        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        self._numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -164,16 +170,16 @@ class _Interrupts:
             self._asked = True
             say("stopping; once more to stop at once")
 
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for number in self._numbers:
             try:
-                loop.add_signal_handler(name, interrupt)
+                loop.add_signal_handler(number, interrupt)
             except NotImplementedError:  # Windows: KeyboardInterrupt does the same through the task's cancellation
                 return
 
     def __exit__(self, *unused: object) -> None:
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for number in self._numbers:
             try:
-                loop.remove_signal_handler(name)
+                loop.remove_signal_handler(number)
             except NotImplementedError:
                 return
