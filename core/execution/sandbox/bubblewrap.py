@@ -146,7 +146,9 @@ def _arguments(command: SandboxedCommand) -> list[str]:
     arguments = [
         *("--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
         *("--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"),
-        *("--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108
+        # Root outside is root to /proc/sys, whatever it is called inside: a kernel setting would be the way out.
+        *("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"),
+        *("--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(command.limits.disk_bytes), "--tmpfs", TEMPORARY),
     ]
     for path in (*system_paths(), *command.readable):

@@ -48,8 +48,10 @@ class Landlock(Sandbox):
     @property
     def not_covered(self) -> tuple[str, ...]:
         lacks = ["looking up whether a file exists, its size and times"]
-        if os.geteuid() != 0:
-            lacks.append("modes and times of your own files")
+        if os.geteuid() == 0:
+            lacks.append("the times of files")
+        else:
+            lacks.append("the modes and times of your own files")
             if confine.landlock_version() < SIGNALS_VERSION:
                 lacks.append("signals to your other programs")
         return tuple(lacks)

@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from core.execution.sandbox.command import MEBIBYTE, CommandResult, Limits, SandboxedCommand
-from core.execution.sandbox.ladder import rungs
 from core.execution.sandbox.sandbox import Sandbox
 from core.execution.sandbox.visible import interpreter_paths
 from core.kinds import CommandEnd
@@ -41,15 +40,6 @@ ENDS: dict[str, tuple[str, Limits, CommandEnd, int | None]] = {
     "prints for ever": ("while True: print('x' * 1000)", Limits(wall_seconds=120, output_bytes=10_000), "output", None),
     "writes a large file": ("open('f', 'wb').write(bytes(32 << 20))", PLENTY, "exited", 1),
 }
-
-
-@pytest.fixture(params=rungs("auto"), ids=lambda sandbox: sandbox.name)
-async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    found: Sandbox = request.param
-    probe = await found.probe()
-    if not probe.works:
-        pytest.skip(probe.detail)
-    return found
 
 
 async def run_python(sandbox: Sandbox, folder: Path, source: str, limits: Limits = PLENTY) -> CommandResult:

@@ -1,0 +1,17 @@
+"""What the tests of execution share: each sandbox that works on this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.execution.sandbox.ladder import rungs
+from core.execution.sandbox.sandbox import Sandbox
+
+
+@pytest.fixture(params=rungs("auto"), ids=lambda sandbox: sandbox.name)
+async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    found: Sandbox = request.param
+    probe = await found.probe()
+    if not probe.works:
+        pytest.skip(probe.detail)
+    return found
