@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.execution.hollow.python import hollow_python
+from core.execution.hollow.shell import hollow_shell
 from core.execution.hollow.variant import HollowVariant
 
 SHELL_SUFFIXES = frozenset({".sh", ".bash"})
@@ -20,7 +21,6 @@ UNTOUCHED_SUFFIXES = frozenset({
     ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".go", ".rs", ".java", ".kt", ".c", ".h", ".cc", ".cpp",
     ".hpp", ".cs", ".rb", ".php", ".pl", ".lua", ".r", ".jl", ".swift", ".scala", ".hs", ".ex", ".exs", ".zig", ".dart",
 })  # fmt: skip
-_EMPTY_SCRIPT = "#!/bin/sh\nexit 0\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ def _hollowed(suffix: str, text: str, variant: HollowVariant, modules: frozenset
     if suffix == ".py":
         return hollow_python(text, variant, modules)
     if suffix in SHELL_SUFFIXES:
-        return _EMPTY_SCRIPT
+        return hollow_shell(text, variant)
     return None if suffix in UNTOUCHED_SUFFIXES else ""
 
 
 def variants_of(code_paths: Sequence[str]) -> tuple[HollowVariant, ...]:
     """Return the variants that differ for these files."""
-    return ("raises", "returns") if any(path.endswith(".py") for path in code_paths) else ("raises",)
+    suffixes = {PurePosixPath(path).suffix.lower() for path in code_paths}
+    return ("raises", "returns") if suffixes & {".py", *SHELL_SUFFIXES} else ("raises",)
 
 
 def _module_name(path: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from core.execution.runners.python.runner import PytestRunner
 from core.execution.runners.runner import Runner
+from core.execution.runners.shell.runner import ShellRunner
 
-RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in (PytestRunner(),)}
+RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in (PytestRunner(), ShellRunner())}
 
 
 def runner_for(test_paths: Sequence[str]) -> Runner | None:

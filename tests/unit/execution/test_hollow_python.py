@@ -316,7 +316,7 @@ def test_each_file_of_a_tree_is_hollowed_as_its_kind_asks(tmp_path: Path) -> Non
 
     assert done.replaced == ("pkg/__init__.py", "pkg/core.py", "run.sh", "index.html")
     assert done.untouched == ("broken.py", "main.rb")
-    assert (tmp_path / "run.sh").read_text() == "#!/bin/sh\nexit 0\n"
+    assert (tmp_path / "run.sh").read_text() == "#!/bin/sh\n:\n"
     assert (tmp_path / "index.html").read_text() == ""
     assert (tmp_path / "pyproject.toml").read_text() == "[project]\n"
     assert "from .core import f" in (tmp_path / "pkg/__init__.py").read_text()
