@@ -20,12 +20,13 @@ from core.clock import SystemClock
 from core.errors import QuintetError
 from core.execution.not_executed import NotExecuted
 from core.execution.sandbox.ladder import climb
+from core.llm.embedded.model_file import find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
 from core.llm.faults import Fault
 from core.llm.http.pool import ClientPool
 from core.llm.servers.facts import chat_models, list_models, model_names
-from core.llm.servers.resolver import EndpointSource
+from core.llm.servers.resolver import EndpointSource, tier_of_file
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
 from core.settings.overview import json_value
@@ -184,7 +185,11 @@ async def _model(settings: Settings, source: EndpointSource, pool: ClientPool, f
     try:
         if source.is_embedded:
             return await _embedded(settings, folder)
-        return await _answers(pool, await source.resolve(), ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL"))
+        endpoint = await source.resolve()
+        finding = await _answers(pool, endpoint, ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL"))
+        if finding.grade != "ok":
+            return finding
+        return replace(finding, detail=f"{finding.detail}; led as {endpoint.tier}: {endpoint.tier_reason}")
     except QuintetError as error:
         return Finding("missing", "model", str(error))
 
@@ -208,7 +213,10 @@ async def _embedded(settings: Settings, folder: Path) -> Finding:
         address = await server.ensure_started()
     finally:
         await server.stop()
+    file = await asyncio.to_thread(find_model_file, settings.llm.model_file)
+    tier = tier_of_file(file, address.context_tokens, settings.team.tier)
     detail = f"{address.model_label} answers: {address.slots} at once, {address.context_tokens} tokens of context each"
+    detail += f"; led as {tier.tier}: {tier.reason}"
     return Finding("ok", "model", detail)
 
 

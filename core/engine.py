@@ -347,7 +347,7 @@ class Engine:
         return {spec.id: spec.title for spec in self._workflows.values()}
 
     async def warm_up(self) -> None:
-        """Make the first call ready: connects nothing, but starts the embedded model if it will be needed.
+        """Make the first call ready: asks a local server what it serves, or starts the embedded model if it will be needed.
 
         Raises:
             ModelUnavailableError: the embedded model cannot be served.

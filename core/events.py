@@ -24,6 +24,7 @@ from core.kinds import (
     RungName,
     RunStatus,
     StepStatus,
+    Tier,
     VerdictValue,
 )
 
@@ -56,11 +57,15 @@ class _CallEventBase(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(_RunEventBase):
+    """`tier` is how the model is led, and `tier_reason` says why."""
+
     task: str
     workflow: str
     agents: tuple[str, ...]
     output_dir: str
     model: str
+    tier: Tier = "full"
+    tier_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

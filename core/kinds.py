@@ -56,6 +56,9 @@ Opinion = Literal["pass", "fail", "unknown"]
 Tier = Literal["tiny", "compact", "full"]
 """How a model is led: tiny follows a few lines, compact a short page, full a long one; core/llm/tiers.py tells which one is which."""
 
+TierSetting = Literal["auto", Tier]
+"""The tier of all models; auto leaves it to what is known of each."""
+
 CaseOutcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "unexpected_pass"]
 """How one executed test ended; error is an exception outside its own assertions, in a fixture for example."""
 

@@ -18,8 +18,18 @@ _URL_HINT = "write it like http://127.0.0.1:8080/v1 (LLM_BASE_URL)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What a server said of itself and of the model; None for what it did not say. `context_tokens` is what one slot holds."""
+
+    slots: int | None = None
+    context_tokens: int | None = None
+    parameters: int | None = None
+    tokenizer: Literal["llama.cpp", "vllm"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One model on one server; the key appears in no representation."""
+    """One model on one server; the key appears in no representation. `facts` are None while nobody has asked for them."""
 
     base_url: str
     model: str
@@ -30,6 +40,7 @@ class Endpoint:
     slots: int | None = None
     tier: Tier = "full"
     tier_reason: str = ""
+    facts: ServerFacts | None = None
 
     @property
     def is_local(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from core.kinds import Tier
+from core.kinds import Tier, TierSetting
 
 TINY_BELOW_BILLIONS = 0.4  # such models keep to no format and follow no rule; what they know is how a function looks
 FULL_FROM_BILLIONS = 15.0  # what is sold as 14B has up to 14.8B
@@ -37,14 +37,14 @@ class TierChoice:
 
 
 def choose_tier(
-    model: str, *, parameters: int | None = None, context_tokens: int | None = None, chosen: Tier | None = None
+    model: str, *, parameters: int | None = None, context_tokens: int | None = None, setting: TierSetting = "auto"
 ) -> TierChoice:
     """Return how to lead a model: as the settings say, else by its parameters as its file or server gives them, else by its name.
 
     A window that holds no long prompt makes a model compact at most.
     """
-    if chosen is not None:
-        return TierChoice(chosen, "team.tier says so")
+    if setting != "auto":
+        return TierChoice(setting, "team.tier says so")
     by_size = _by_size(model, parameters)
     if by_size.tier == "full" and context_tokens is not None and context_tokens < FULL_FROM_CONTEXT_TOKENS:
         return TierChoice("compact", f"its window holds {context_tokens} tokens")

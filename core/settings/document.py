@@ -59,7 +59,7 @@ def env_example() -> str:
     lines += [line for setting in _fields_of("") for line in _env_field(setting)]
     for section, model in sections().items():
         lines += ["", f"# --- {section}: {_first_sentence(model.__doc__ or '')}"]
-        lines += [line for setting in _fields_of(section) for line in _env_field(setting)]
+        lines += [line for setting in _fields_of(section) if setting.env for line in _env_field(setting)]
     return "\n".join(lines) + "\n"
 
 

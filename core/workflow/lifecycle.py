@@ -119,7 +119,15 @@ class RunLifecycle:
         deps = self._deps
         deps.ledger.begin_run(run.run_id)
         increment("workflow.runs_started", tags={"workflow": run.workflow.id})
-        log("INFO", "run started", run_id=run.run_id, model=run.endpoint.model)
+        endpoint = run.endpoint
+        log(
+            "INFO",
+            "run started",
+            run_id=run.run_id,
+            model=endpoint.model,
+            tier=endpoint.tier,
+            tier_reason=endpoint.tier_reason,
+        )
         deps.emit(
             RunStarted(
                 **run.stamp(),
@@ -127,7 +135,9 @@ class RunLifecycle:
                 workflow=run.workflow.id,
                 agents=tuple(agent_id for agent_id in run.workflow.agents() if run.is_on(agent_id)),
                 output_dir=str(run.folder.root),
-                model=run.endpoint.model,
+                model=endpoint.model,
+                tier=endpoint.tier,
+                tier_reason=endpoint.tier_reason,
             )
         )
         cut = "" if run.task_in_prompts == self._request.task else TASK_CUT

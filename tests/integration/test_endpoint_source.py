@@ -10,6 +10,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import ModelUnavailableError, UsageError
+from core.kinds import Tier
 from core.llm.http.pool import ClientPool
 from core.llm.servers.resolver import EndpointSource
 from core.settings import load_config
@@ -41,7 +42,7 @@ async def test_the_first_model_for_chat_is_taken_and_told(
 
         assert told in source.model_note
         assert bool(told) == bool(source.model_note)
-        assert len(server.lookups) == 1
+        assert [asked.path for asked in server.lookups] == ["/v1/models", "/props", "/v1/models"]  # the list, its size
 
 
 async def test_the_model_that_is_taken_at_openai_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,7 @@ async def test_a_model_that_is_set_is_taken_whatever_it_is(tmp_path: Path) -> No
         _source(tmp_path, base_url=server.base_url, model="nomic-embed-text") as source,
     ):
         assert (await source.resolve()).model == "nomic-embed-text"
-        assert (source.model_note, server.lookups) == ("", [])
+        assert source.model_note == ""
 
 
 async def test_a_list_that_cannot_be_had_is_told_with_its_reason(tmp_path: Path) -> None:
@@ -80,3 +81,57 @@ async def test_a_fallback_that_the_surroundings_forbid_is_told_before_the_first_
     ):
         with pytest.raises(UsageError, match=r"ALL_PROXY=socks4://127.0.0.1:1 has the scheme"):
             await source.route()
+
+
+LLAMA_PROPS = {"total_slots": 4, "default_generation_settings": {"n_ctx": 32_768}}
+
+
+def _meta(parameters: object, model: str = "coder") -> dict[str, object]:
+    return {"data": [{"id": model, "owned_by": "llamacpp", "meta": {"n_params": parameters}}]}
+
+
+@pytest.mark.parametrize(
+    ("n_ctx", "models", "llm", "tier", "reason"),
+    [
+        (32_768, _meta(1_543_714_304), {}, "compact", "1.54B parameters"),
+        (32_768, _meta(134_515_008, "/models/x.gguf"), {}, "tiny", "135M parameters"),
+        (32_768, _meta(32_000_000_000), {}, "full", "32B parameters"),
+        (4096, _meta(32_000_000_000), {}, "compact", "its window holds 4096 tokens"),
+        (4096, _meta(32_000_000_000), {"context_tokens": 20_000}, "full", "32B parameters"),
+        (32_768, _meta("many"), {}, "full", "nothing says that it is a small one"),
+        (32_768, _meta(-7), {}, "full", "nothing says that it is a small one"),
+        (32_768, {"data": [{"id": "a"}, {"id": "b"}]}, {}, "full", "nothing says that it is a small one"),
+        (32_768, {"data": [{"id": "coder", "meta": None}]}, {}, "full", "nothing says that it is a small one"),
+    ],
+)
+async def test_a_model_of_llama_cpp_is_led_as_the_server_describes_it(
+    tmp_path: Path, n_ctx: int, models: object, llm: dict[str, object], tier: Tier, reason: str
+) -> None:
+    props = {**LLAMA_PROPS, "default_generation_settings": {"n_ctx": n_ctx}}
+    async with (
+        FaultServer(models=[]) as server,
+        _source(tmp_path, base_url=server.base_url, model="coder", **llm) as source,
+    ):
+        server.routes.update({"/props": status(200, props), "/v1/models": status(200, models)})
+
+        endpoint = await source.resolve()
+
+        assert (endpoint.tier, endpoint.tier_reason) == (tier, reason)
+        assert await source.resolve() == endpoint
+        assert len(server.lookups) == 2
+
+
+async def test_the_setting_leads_every_model(tmp_path: Path) -> None:
+    fallback = {"base_url": "http://127.0.0.1:9/v1", "model": "gpt-5"}
+    settings = load_config(
+        overrides={
+            "llm.base_url": "http://127.0.0.1:9/v1",
+            "llm.model": "qwen2.5-coder:1.5b",
+            "llm.fallbacks": [fallback],
+            "team.tier": "Tiny",
+        }
+    )
+    async with ClientPool() as pool:
+        source = EndpointSource(settings, pool=pool, clock=SystemClock(), log_folder=tmp_path)
+
+        assert [endpoint.tier for endpoint in await source.route()] == ["tiny", "tiny"]

@@ -31,11 +31,11 @@ from core.events import (
 from core.llm.call.caller import Caller
 from core.llm.embedded.model_file import ServerPlan, find_model_file
 from core.llm.embedded.server import EmbeddedServer
-from core.llm.endpoint import Endpoint, make_endpoint
+from core.llm.endpoint import Endpoint, ServerFacts, make_endpoint
 from core.llm.errors.classify import classify_exception
 from core.llm.http.pool import ClientPool
 from core.llm.request import CallRequest, ChatMessage, Reply
-from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
+from core.llm.servers.facts import count_prompt_tokens, is_healthy, learn_facts
 from core.settings import Settings
 from tests.support.events import Recorder, check_call_contract
 from tests.support.ports import free_port

@@ -11,9 +11,9 @@ import pytest
 from openai import AsyncOpenAI, OpenAIError
 
 from core.errors import UsageError
-from core.llm.endpoint import Endpoint, make_endpoint
+from core.llm.endpoint import Endpoint, ServerFacts, make_endpoint
 from core.llm.http.pool import ClientPool, get_llm_client, get_pool_stats
-from core.llm.servers.facts import ServerFacts, is_healthy, offered_models
+from core.llm.servers.facts import is_healthy, offered_models
 from tests.support.call_harness import CallHarness, open_call_harness
 from tests.support.clock import VirtualClock
 from tests.support.fault_server import (

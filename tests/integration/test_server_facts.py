@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.llm.endpoint import Endpoint, make_endpoint
+from core.llm.endpoint import Endpoint, ServerFacts, make_endpoint
 from core.llm.http.pool import ClientPool
 from core.llm.request import ChatMessage
 from core.llm.servers import facts as server_facts
-from core.llm.servers.facts import ServerFacts, count_prompt_tokens, is_healthy, learn_facts
+from core.llm.servers.facts import count_prompt_tokens, is_healthy, learn_facts
 from tests.support.fault_server import FaultServer, Step, error, hang_up, silence, status
 from tests.support.ports import free_port
 
@@ -46,7 +46,8 @@ async def test_llama_cpp_tells_its_slots_and_the_window_of_each() -> None:
 
         assert facts == ServerFacts(slots=4, context_tokens=8192, tokenizer="llama.cpp")
         assert await server.all_closed()  # a call never takes the connection of a question for a stale one of its own
-        [asked] = server.lookups
+        asked, models = server.lookups
+        assert models.path == "/v1/models"
         assert (asked.method, asked.path, asked.headers["authorization"]) == ("GET", "/props", "Bearer the-key")
         assert server.journal == []
 

@@ -9,12 +9,12 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from core.errors import UsageError
-from core.llm.endpoint import Endpoint
+from core.llm.endpoint import Endpoint, ServerFacts
 from core.llm.errors.classify import classify_exception
 from core.llm.errors.connection_fault import wrong_scheme
 from core.llm.faults import Fault
@@ -34,6 +34,7 @@ MAX_ANSWER_BYTES = 1 << 22  # the tokens of the longest prompt that is worth cou
 MAX_SLOTS = 1024
 MIN_CONTEXT_TOKENS = 256  # what is below is a mistake, and would spoil every prompt
 MAX_CONTEXT_TOKENS = 100_000_000
+MIN_PARAMETERS = 1_000_000  # the smallest that was ever published has a few of them
 # A question must not leave a connection behind that a call then takes for one that has served calls.
 OWN_CONNECTION = {"Connection": "close"}
 NO_ANSWER = 0
@@ -67,15 +68,6 @@ _NOT_FOR_CHAT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerFacts:
-    """What a server said; None for what it did not say. `context_tokens` is what one slot holds."""
-
-    slots: int | None = None
-    context_tokens: int | None = None
-    tokenizer: Literal["llama.cpp", "vllm"] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Response:
     status: int  # or NO_ANSWER
@@ -92,7 +84,11 @@ async def learn_facts(pool: ClientPool, endpoint: Endpoint) -> ServerFacts:
             answer = await _ask(client, f"{_root(endpoint)}/props")
             if answer.status in NO_SUCH_PAGE:
                 return _facts_of_models((await _ask(client, f"{endpoint.base_url}/models")).body, endpoint.model)
-            return _facts_of_props(answer.body)
+            facts = _facts_of_props(answer.body)
+            if facts.tokenizer is None:
+                return facts
+            models = await _ask(client, f"{endpoint.base_url}/models")
+            return replace(facts, parameters=_parameters(models.body, endpoint.model))
     except TimeoutError:
         return ServerFacts()
 
@@ -211,6 +207,13 @@ def _facts_of_models(body: object, model: str) -> ServerFacts:
         if entry.get("id") == model and entry.get("owned_by") == "vllm":
             return ServerFacts(context_tokens=_context(entry.get("max_model_len")), tokenizer="vllm")
     return ServerFacts()
+
+
+def _parameters(body: object, model: str) -> int | None:
+    """Return how many parameters llama.cpp says the model has; a server of one model answers to any name."""
+    entries: Models = decoded_models(body) or ()
+    named = [entry for entry in entries if entry.get("id") == model] or list(entries[:1] if len(entries) == 1 else ())
+    return _between(_field(named[0].get("meta"), "n_params"), MIN_PARAMETERS) if named else None
 
 
 def _field(body: object, name: str) -> object:

@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 from core.addresses import OPENAI_BASE_URL, without_credentials
 from core.clock import Clock
 from core.errors import ModelUnavailableError, UsageError
-from core.kinds import EndpointState
+from core.kinds import EndpointState, TierSetting
 from core.llm.embedded.model_file import ModelFile, find_model_file
 from core.llm.embedded.server import EmbeddedServer
-from core.llm.endpoint import (
-    Endpoint,
-    locality,
-    make_endpoint,
-)
+from core.llm.endpoint import Endpoint, ServerFacts, locality, make_endpoint
 from core.llm.faults import Fault, clean_detail
-from core.llm.servers.facts import LIST_TIMEOUT_SECONDS, chat_models, list_models, model_names
+from core.llm.servers.facts import LIST_TIMEOUT_SECONDS, chat_models, learn_facts, list_models, model_names
 from core.llm.tiers import TierChoice, choose_tier
 from core.settings import Settings, key_for_endpoint, key_for_fallback
 from core.state.status import EndpointStatus
@@ -124,8 +120,9 @@ class EndpointSource:
 
     async def _embedded(self) -> Endpoint:
         llm = self._settings.llm
-        if self._server is None:
+        if self._model_file is None:
             self._model_file = await asyncio.to_thread(find_model_file, llm.model_file)
+        if self._server is None:
             self._server = EmbeddedServer(
                 log_file=self._log_folder / "embedded-model.log", clock=self._clock, model_file=llm.model_file
             )
@@ -139,14 +136,8 @@ class EndpointSource:
             slots=address.slots,
             kind="embedded",
             label="embedded model",
-            tier=self._tier_of_file(address.model_label, context_tokens),
+            tier=tier_of_file(self._model_file, context_tokens, self._settings.team.tier),
         )
-
-    def _tier_of_file(self, label: str, context_tokens: int) -> TierChoice:
-        file = self._model_file
-        if file is None:
-            return choose_tier(label, context_tokens=context_tokens)
-        return choose_tier(f"{file.label} {file.path.stem}", parameters=file.parameters, context_tokens=context_tokens)
 
     async def _configured(self) -> Endpoint:
         if self._endpoint is not None:
@@ -157,14 +148,25 @@ class EndpointSource:
         # Now, and not in the first call of each agent: what stands in the way of a client is told once.
         await self._pool.client(endpoint)
         if endpoint.model:
-            return endpoint
+            return await self._with_tier(endpoint)
         if base_url == OPENAI_BASE_URL:
             model = OPENAI_DEFAULT_MODEL
             self.model_note = f"no model is set: {model} is taken - set LLM_MODEL to choose"
         else:
             model = await self._chosen_model(endpoint)
-        tier = choose_tier(model, context_tokens=endpoint.context_tokens)
-        return replace(endpoint, model=model, tier=tier.tier, tier_reason=tier.reason)
+        return await self._with_tier(replace(endpoint, model=model))
+
+    async def _with_tier(self, endpoint: Endpoint) -> Endpoint:
+        """Ask a local server what it serves, and lead the model accordingly; what it says is asked for once."""
+        facts = await learn_facts(self._pool, endpoint) if endpoint.is_local else ServerFacts()
+        tier = choose_tier(
+            endpoint.model,
+            parameters=facts.parameters,
+            context_tokens=endpoint.context_tokens or facts.context_tokens,
+            setting=self._settings.team.tier,
+        )
+        known = facts if endpoint.is_local else None
+        return replace(endpoint, tier=tier.tier, tier_reason=tier.reason, facts=known)
 
     def _fallback_endpoints(self) -> tuple[Endpoint, ...]:
         if self._fallbacks is None:
@@ -175,6 +177,9 @@ class EndpointSource:
                     fallback.model,
                     api_key=key_for_fallback(self._settings, fallback).key,
                     context_tokens=fallback.context_tokens,
+                    tier=choose_tier(
+                        fallback.model, context_tokens=fallback.context_tokens, setting=self._settings.team.tier
+                    ),
                 )
                 for fallback in llm.fallbacks
             )
@@ -225,3 +230,9 @@ class EndpointSource:
 def _shown(names: Sequence[str], endpoint: Endpoint) -> str:
     more = f", and {len(names) - MAX_SHOWN_MODELS} more" if len(names) > MAX_SHOWN_MODELS else ""
     return clean_detail(", ".join(names[:MAX_SHOWN_MODELS]), endpoint.api_key) + more
+
+
+def tier_of_file(file: ModelFile, context_tokens: int, setting: TierSetting) -> TierChoice:
+    """Return how to lead the model in a file: its header counts the parameters, else its names tell them."""
+    names = f"{file.label} {file.path.stem}"
+    return choose_tier(names, parameters=file.parameters, context_tokens=context_tokens, setting=setting)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from core.clock import Clock
 from core.kinds import BreakerState
-from core.llm.endpoint import Endpoint
+from core.llm.endpoint import Endpoint, ServerFacts
 from core.llm.http.pool import ClientPool
 from core.llm.request import RequestShape
-from core.llm.servers.facts import ServerFacts, learn_facts
+from core.llm.servers.facts import learn_facts
 from core.llm.window.tokens import Calibration
 from core.resilience.gate import Gate
 from core.resilience.rate_limit import RateLimiter
@@ -124,7 +124,7 @@ class ServerStates:
         async with self._learning.setdefault(endpoint.server_name, asyncio.Lock()):
             state = self._states.get(endpoint.server_name)
             if state is None:
-                facts = await learn_facts(self._pool, endpoint)
+                facts = endpoint.facts if endpoint.facts is not None else await learn_facts(self._pool, endpoint)
                 state = self._states[endpoint.server_name] = ServerState(
                     self._gate(endpoint, facts), self._limiter(), facts
                 )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.addresses import server_of
-from core.kinds import LayoutSetting, SandboxSetting
+from core.kinds import LayoutSetting, SandboxSetting, TierSetting
 from core.settings.schema.fields import (
     CONFIG,
     AnyCase,
@@ -188,6 +188,10 @@ class TeamSettings(BaseModel):
 
     prompts_dir: Annotated[FilePath | None, Field(examples=["~/my-prompts"]), Env("QUINTET_PROMPTS_DIR")] = None
     """Folder whose agents/, workflows/ and common.yaml replace or join those installed with Quintet."""
+
+    tier: Annotated[TierSetting, AnyCase] = "auto"
+    """How models are led. tiny: a few lines and examples, for models below 0.4B parameters; compact: a short page, for
+    those below 15B or with a window below 16,000 tokens; full: long prompts. auto tells it from the model."""
 
     off: Annotated[
         Names, Field(examples=[["devops_engineer"]]), Env("QUINTET_AGENTS_OFF", allowed="a list of agent ids")

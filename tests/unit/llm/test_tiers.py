@@ -119,7 +119,7 @@ def test_a_window_without_room_for_long_prompts_makes_a_model_compact_at_most(
 
 @pytest.mark.parametrize("tier", ["tiny", "compact", "full"])
 def test_the_setting_wins(tier: Tier) -> None:
-    assert choose_tier("smollm2:135m", parameters=135_000_000, context_tokens=2048, chosen=tier).tier == tier
+    assert choose_tier("smollm2:135m", parameters=135_000_000, context_tokens=2048, setting=tier).tier == tier
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_setting_wins(tier: Tier) -> None:
         (choose_tier("mistral"), "models of this name have about 7B parameters"),
         (choose_tier("gpt-5", context_tokens=8192), "its window holds 8192 tokens"),
         (choose_tier("gpt-5"), "nothing says that it is a small one"),
-        (choose_tier("gpt-5", chosen="tiny"), "team.tier says so"),
+        (choose_tier("gpt-5", setting="tiny"), "team.tier says so"),
     ],
 )
 def test_the_choice_says_why(choice: object, reason: str) -> None:
