@@ -18,6 +18,7 @@ from core.sessions.journal import CallContract, check_journal
 from core.settings import Settings, load_config
 from tests.support.chaos_proxy import BROKEN_SHARE, ChaosProxy
 from tests.support.fault_server import FaultServer, chunk, error, stream, token
+from tests.support.hypothesis_profiles import cases_of_profile
 from tests.support.team import DELIVERED, ScriptedTeam, team_settings, write_team
 from tests.support.tui.app import FROZEN_SETTINGS
 from tests.support.tui.screen import until
@@ -135,7 +136,7 @@ def delivered(app: WitnessedApp) -> dict[str, bytes]:
     return {path: (folder / path).read_bytes() for path in app.finished.files}
 
 
-@pytest.mark.parametrize("seed", [4, 11, 14])
+@pytest.mark.parametrize("seed", cases_of_profile([4, 11, 14], by_default=1))
 async def test_a_delivery_through_a_flaky_network_is_whole_and_correct(tmp_path: Path, seed: int) -> None:
     for name in ("calm", "flaky"):
         (tmp_path / name).mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from core.llm.call.call import Call
 from tests.integration.call_path.scripts import HELLO
 from tests.support.call_harness import MODEL, CallHarness, open_call_harness
 from tests.support.fault_server import Step, error, hang_up, ok, status, stream, token
+from tests.support.hypothesis_profiles import cases_of_profile
 from tests.support.stepping import watch_steps
 
 LONG = "word " * 6000
@@ -158,9 +159,19 @@ STOPS: dict[str, tuple[Stop, int]] = {
 }
 
 
-@pytest.mark.parametrize(("stop", "times"), STOPS.values(), ids=STOPS.keys())
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
-async def test_a_call_can_be_cancelled_at_every_step(script: Script, stop: Stop, times: int, tmp_path: Path) -> None:
+def _cases() -> Iterator[tuple[str, str]]:
+    """Give every script with every stop; by the default profile with a plain cancellation, and one of the others in turn."""
+    for place, script in enumerate(SCRIPTS):
+        plain, *others = STOPS
+        in_turn = [others[(place + turn) % len(others)] for turn in range(len(others))]
+        for stop in cases_of_profile([plain, *in_turn], by_default=2):
+            yield script, stop
+
+
+@pytest.mark.parametrize(("script_id", "stop_id"), _cases())
+async def test_a_call_can_be_cancelled_at_every_step(script_id: str, stop_id: str, tmp_path: Path) -> None:
+    script = SCRIPTS[script_id]
+    stop, times = STOPS[stop_id]
     unheard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
     async with open_call_harness() as harness:
