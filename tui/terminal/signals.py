@@ -46,13 +46,15 @@ def watch_signals(leave: Callable[[int], None], attributes: list[Any] | None) ->
 
     def told(number: int, _frame: object) -> None:
         code = exit_code_of(number)
-        if number == signal.SIGHUP:
+        if (
+            number == signal.SIGHUP and terminal_attributes() is None
+        ):  # else it was sent, and the terminal is still there
             _let_go_of_terminal()
         _end_for_sure(code, attributes)
         # Not as a handler of the loop: it may hang in a write to the terminal that is gone.
         loop.call_soon_threadsafe(leave, code)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, told)
 
 

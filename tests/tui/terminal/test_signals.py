@@ -17,7 +17,14 @@ PROGRAM = "import sys; from tui.app import QuintetApp; sys.exit(QuintetApp().run
 
 
 @pytest.mark.parametrize(
-    ("number", "is_hung_up"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGHUP, True)]
+    ("number", "is_hung_up"),
+    [
+        (signal.SIGTERM, False),
+        (signal.SIGINT, False),
+        (signal.SIGQUIT, False),
+        (signal.SIGHUP, False),
+        (signal.SIGHUP, True),
+    ],
 )
 def test_a_signal_ends_the_app_with_its_code(number: signal.Signals, is_hung_up: bool, tmp_path: Path) -> None:
     master, slave = pty.openpty()
@@ -42,9 +49,10 @@ def test_a_signal_ends_the_app_with_its_code(number: signal.Signals, is_hung_up:
         app.send_signal(number)
         while not is_hung_up and app.poll() is None:
             try:
-                os.read(master, 65536)
+                shown += os.read(master, 65536)
             except OSError:
                 break
         assert app.wait(timeout=30) == 128 + number
     if not is_hung_up:
         os.close(master)
+        assert b"\x1b[?1049l" in shown  # back on the main screen
