@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import os
 import platform
 import sys
@@ -30,6 +29,7 @@ from core.llm.servers.resolver import EndpointSource, tier_of_file
 from core.prompts import load_agents, load_common
 from core.settings import FallbackSettings, Settings, key_for_fallback
 from core.settings.overview import json_value
+from core.system.versions import installed_version
 from core.text.install_hints import install_extra
 from core.text.sanitize import plain_line
 from core.workflow.definition import load_workflows
@@ -74,10 +74,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def version() -> str:
     """Return the installed version of Quintet."""
-    try:
-        return importlib.metadata.version("quintet")
-    except importlib.metadata.PackageNotFoundError:
-        return "0 (not installed)"
+    return installed_version("quintet") or "0 (not installed)"
 
 
 def _configured(settings: Settings) -> list[Finding]:

@@ -39,7 +39,8 @@ from core.telemetry.metrics.registry import MetricsSnapshot
 from core.text.sanitize import strip_controls
 from core.workflow.definition import WorkflowSpec, load_workflows
 from core.workflow.layouts.table import load_layouts
-from core.workflow.lifecycle import RunLifecycle, RunOutcome
+from core.workflow.lifecycle import RunLifecycle
+from core.workflow.outcome import RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, SteeringNote
 
 TASK_MAX_BYTES = 256 * 1024

@@ -274,10 +274,9 @@ class TestsStarted(_RunEventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestsRan(_RunEventBase):
-    """`report` is the evidence of a round, as report.json has it: verdict, reason, run, tests, findings."""
+    """`report` is the evidence of a round, as report.json has it: round, verdict, reason, run, tests, findings."""
 
     report: dict[str, Any]
-    round: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

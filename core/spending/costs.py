@@ -132,10 +132,11 @@ class Ledger:
         self._run_id = ""
         self._run = Spent()
         self._agents: dict[str, Spent] = {}
+        self._tasks: dict[str, Spent] = {}
 
     def begin_run(self, run_id: str) -> None:
         """Begin to add up for a new run and its agents."""
-        self._run_id, self._run, self._agents = run_id, Spent(), {}
+        self._run_id, self._run, self._agents, self._tasks = run_id, Spent(), {}, {}
 
     @property
     def session(self) -> Spent:
@@ -147,13 +148,18 @@ class Ledger:
         """What the current run, else the last one, has spent."""
         return self._run
 
-    def add(self, run_id: str, agent_id: str, spent: Spent) -> None:
-        """Enter one call."""
+    def add(self, run_id: str, agent_id: str, spent: Spent, task_id: str = "") -> None:
+        """Enter one call; `task_id` is what it was made for."""
         self._session += spent
         if run_id and run_id == self._run_id:
             self._run += spent
+            self._tasks[task_id] = self._tasks.get(task_id, Spent()) + spent
         if run_id in ("", self._run_id):
             self._agents[agent_id] = self._agents.get(agent_id, Spent()) + spent
+
+    def tasks(self) -> Mapping[str, Spent]:
+        """Return what each task of the current run, else the last one, has spent, by its id."""
+        return dict(self._tasks)
 
     def agent(self, agent_id: str) -> Spent:
         """Return what an agent has spent since the current run, else the last one, began."""

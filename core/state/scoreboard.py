@@ -106,7 +106,7 @@ class Scoreboard:
             case TestsStarted():
                 self.suite = suite_that_runs(event)
             case TestsRan():
-                self.suite = suite_of_report(event.report, event.round)
+                self.suite = suite_of_report(event.report)
             case FileWritten():
                 self.files_written += 1
             case FileRejected():

@@ -73,7 +73,7 @@ def suite_that_runs(event: TestsStarted) -> SuiteStatus:
     )
 
 
-def suite_of_report(report: Mapping[str, Any], round_number: int = 0) -> SuiteStatus:
+def suite_of_report(report: Mapping[str, Any]) -> SuiteStatus:
     """Return the state of tests that were executed, from the evidence as plain values; what it lacks is left empty."""
     run = _mapping(report.get("run"))
     counts = {str(outcome): _number(number) for outcome, number in _mapping(run.get("counts")).items()}
@@ -90,7 +90,7 @@ def suite_of_report(report: Mapping[str, Any], round_number: int = 0) -> SuiteSt
         state="ran",
         runner=str(run.get("runner", "")),
         rung=str(run.get("sandbox", "")),
-        round=round_number,
+        round=_number(report.get("round")),
         collected=_number(run.get("collected")),
         verdict=verdict if verdict in get_args(EvidenceVerdict) else None,
         reason=str(report.get("reason", "")),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 from core.errors import QuintetError
 from core.events import Event, RunFinished, RunStarted, Warned
@@ -17,7 +16,9 @@ from core.spending.budget import stops_while_held
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
 from core.workflow.graph import RunState, StepResult, artifacts_of_role, execute_workflow
+from core.workflow.outcome import RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
+from core.workflow.run_report import write_report
 from core.workflow.step import AgentStepRunner, NothingAnswersError
 
 NOT_EXECUTED = "the tests were not executed, so nothing is proven"
@@ -26,24 +27,6 @@ TASK_CUT = "the task is longer than the model's context allows: its middle is le
 
 SHOWN_MISSING = 5
 SHOWN_UNMET = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """How a run ended; `reason` says why in a sentence, `files` are relative to `output_dir`.
-
-    `failed_steps` are those whose notes are all that the reason says, if that is so. `evidence` is what the verdict rests
-    on, as plain JSON values.
-    """
-
-    status: RunStatus
-    verdict: VerdictValue
-    reason: str
-    output_dir: Path
-    files: tuple[str, ...]
-    run_id: str
-    failed_steps: tuple[str, ...] = ()
-    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunLifecycle:
@@ -151,6 +134,7 @@ class RunLifecycle:
         run.tell_trouble(run.session.trouble)
 
     def _finish(self, run: Run, outcome: RunOutcome, duration_seconds: float) -> None:
+        write_report(run, outcome, duration_seconds)
         workflow, duration_ms = run.workflow.id, duration_seconds * 1000
         tags = {"workflow": workflow, "outcome": outcome.status}
         increment("workflow.runs_ended", tags=tags)

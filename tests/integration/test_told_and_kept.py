@@ -79,7 +79,7 @@ async def test_a_second_run_in_the_same_folder_is_told_and_takes_one_of_its_own(
 
     assert kept.output_dir == again.output_dir == target
     assert other.output_dir == tmp_path / f"target-{other.run_id}"
-    assert [kept.status, other.status] == ["passed", "passed"]
+    assert [kept.status, other.status] == [DELIVERED, DELIVERED]
     assert {entry["run_id"] for entry in manifest(other.output_dir)["files"]} == {other.run_id}
     assert other.run_id not in (target / "manifest.json").read_text()
     [told] = [event.message for event in second.events.of(Warned) if "writes to this folder" in event.message]

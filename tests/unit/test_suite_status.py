@@ -40,7 +40,7 @@ def starts(at: float = 1.0, **more: Any) -> happened.TestsStarted:
 
 
 def ran(report: dict[str, Any], round_number: int = 0) -> happened.TestsRan:
-    return happened.TestsRan(**RUN, at=3.0, report=report, round=round_number)
+    return happened.TestsRan(**RUN, at=3.0, report={"round": round_number, **report})
 
 
 def run_starts() -> RunStarted:

@@ -12,7 +12,7 @@ from tui.words.shown_path import shown_path
 
 if TYPE_CHECKING:
     from core.state.status import EngineStatus
-    from core.workflow.lifecycle import RunOutcome
+    from core.workflow.outcome import RunOutcome
 
 
 def farewell(status: EngineStatus | None, outcome: RunOutcome | None, refusal: str = "") -> tuple[tuple[str, ...], int]:

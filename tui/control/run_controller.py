@@ -14,7 +14,7 @@ from tui.words.numbers import counted
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.workflow.lifecycle import RunOutcome
+    from core.workflow.outcome import RunOutcome
     from tui.widgets.stream.agent_pane import AgentPane
 
 

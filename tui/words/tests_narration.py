@@ -29,7 +29,7 @@ def tests_started(event: TestsStarted) -> EventWords:
 
 def tests_ran(event: TestsRan) -> EventWords:
     """Tell how tests ended; the first red one by its name and its assertion."""
-    suite = suite_of_report(event.report, event.round)
+    suite = suite_of_report(event.report)
     words = suite_words(suite)
     lasted = f" ({duration(suite.seconds)} in {suite.rung})" if suite.rung else ""
     sign, style = VERDICT_SIGNS[suite.verdict or "not_executed"]

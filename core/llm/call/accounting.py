@@ -104,7 +104,8 @@ class CallAccounting:
             usage = _estimated_usage(request, events)
         price = self._prices.price(endpoint.base_url, endpoint.model, usage)
         cost = Cost.of_call(price.kind, price.usd, is_estimated=usage.estimated)
-        self.ledger.add(request.run_id, request.agent_id, Spent(usage.input_tokens + usage.output_tokens, cost))
+        spent = Spent(usage.input_tokens + usage.output_tokens, cost)
+        self.ledger.add(request.run_id, request.agent_id, spent, request.task_id)
         if price.kind != "unknown":
             metrics.increment("llm.cost", float(price.usd), tags={"agent": request.agent_id, "model": endpoint.model})
 

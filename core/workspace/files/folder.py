@@ -74,6 +74,12 @@ class OutputFolder:
         with self._lock:
             return tuple(entry for _, entry in sorted(self._manifest.files.items()))
 
+    @property
+    def rejected(self) -> tuple[RejectedFile, ...]:
+        """What was refused in the run that the manifest speaks of, the oldest first."""
+        with self._lock:
+            return tuple(self._manifest.rejected)
+
     def prepare(self, *, for_run: bool = False) -> None:
         """Make the folder, prove that it can be written to, remove what a crash left, and read its manifest.
 
@@ -243,6 +249,31 @@ class OutputFolder:
         self._manifest.files[str(name)] = entry
         self._store_manifest()
         return entry
+
+    def write_report(self, name: str, text: str, *, is_report: Callable[[bytes], bool]) -> str:
+        """Put a report of the run in its place, and return where a file is kept that was there and is none of ours.
+
+        `is_report` tells a content that the engine has written from others.
+
+        Raises:
+            ArtifactError: there is no file in its place, but something else.
+            WorkspaceError: the disk failed.
+        """
+        content = storable(text).encode()
+
+        def is_ours() -> bool:
+            return is_report(opened.read(name, limit_bytes=MAX_COMPARED_BYTES))
+
+        with self._lock:
+            try:
+                with self._open(()) as opened:
+                    present = opened.status(name)
+                    if present is not None and stat.S_ISREG(present.st_mode) and is_ours():
+                        opened.replace(name, content, mode=0o644)
+                        return ""
+                    return self._versions.put(opened, PurePosixPath(name), content, is_ours=lambda: False)[1]
+            except OSError as error:
+                raise unusable_because(self.root, error) from error
 
     def _store_manifest(self) -> None:
         content = self._manifest.to_json().encode(errors="replace")

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 from core.kinds import ArtifactFaultKind
-from core.system.path_state import MANIFEST_MARKER, MANIFEST_NAME, MAX_MANIFEST_BYTES
+from core.system.path_state import MANIFEST_MARKER, MANIFEST_NAME, MAX_MANIFEST_BYTES, OWN_NAMES
 from core.text.sanitize import plain_line, strip_controls
 from core.workspace.checks.acting_files import acts_unasked, hidden_by, shadowed_module
 from core.workspace.file_kinds import EMPTY_FILE_NAMES
@@ -155,7 +155,7 @@ def _from_json(document: Any) -> Manifest | None:  # whatever the file on disk h
 def _may_be_ours(entry: WrittenFile) -> bool:
     """Tell whether Quintet could have written such an entry; the folder may come from somebody else."""
     try:
-        is_path = str(safe_relative_path(entry.path)) == entry.path and entry.path.casefold() != MANIFEST_NAME
+        is_path = str(safe_relative_path(entry.path)) == entry.path and entry.path.casefold() not in OWN_NAMES
     except ArtifactError:
         return False
     numbers = (entry.bytes, entry.version, entry.round)
@@ -198,8 +198,8 @@ def check_acceptable(
     """
     path = str(name)
     size = len(text.encode())
-    if path.casefold() == MANIFEST_NAME:
-        raise ArtifactError("own_file", f"{path} is the record of the output folder", hint="choose another path")
+    if path.casefold() in OWN_NAMES:
+        raise ArtifactError("own_file", f"{path} is a record of the output folder", hint="choose another path")
     if not text.strip() and name.name not in EMPTY_FILE_NAMES:
         raise ArtifactError("empty", f"{path} would be empty", hint="ask for the file again")
     if size > max_file_bytes:

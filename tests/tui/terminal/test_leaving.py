@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.state.status import EndpointStatus, EngineStatus
-from core.workflow.lifecycle import RunOutcome
+from core.workflow.outcome import RunOutcome
 from tests.support.pty_app import PtyApp
 from tui.control.farewell import farewell
 

