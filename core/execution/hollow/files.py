@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core.execution.hollow.compiled import hollow_go, hollow_rust
+from core.execution.hollow.javascript import hollow_javascript
 from core.execution.hollow.python import hollow_python
 from core.execution.hollow.shell import hollow_shell
 from core.execution.hollow.variant import HollowVariant
@@ -16,10 +18,11 @@ KEPT_NAMES = frozenset({
     "pyproject.toml", "setup.cfg", "setup.py", "pytest.ini", "tox.ini", "conftest.py", "package.json", "tsconfig.json",
     "cargo.toml", "cargo.lock", "go.mod", "go.sum",
 })  # fmt: skip
+JAVASCRIPT_SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"})
 # Languages whose code cannot be hollowed here.
 UNTOUCHED_SUFFIXES = frozenset({
-    ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", ".go", ".rs", ".java", ".kt", ".c", ".h", ".cc", ".cpp",
-    ".hpp", ".cs", ".rb", ".php", ".pl", ".lua", ".r", ".jl", ".swift", ".scala", ".hs", ".ex", ".exs", ".zig", ".dart",
+    ".jsx", ".tsx", ".java", ".kt", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".rb", ".php", ".pl", ".lua", ".r", ".jl",
+    ".swift", ".scala", ".hs", ".ex", ".exs", ".zig", ".dart",
 })  # fmt: skip
 
 
@@ -54,13 +57,19 @@ def _hollowed(suffix: str, text: str, variant: HollowVariant, modules: frozenset
         return hollow_python(text, variant, modules)
     if suffix in SHELL_SUFFIXES:
         return hollow_shell(text, variant)
+    if suffix in JAVASCRIPT_SUFFIXES:
+        return hollow_javascript(text, variant)
+    if suffix == ".go":
+        return hollow_go(text)
+    if suffix == ".rs":
+        return hollow_rust(text)
     return None if suffix in UNTOUCHED_SUFFIXES else ""
 
 
 def variants_of(code_paths: Sequence[str]) -> tuple[HollowVariant, ...]:
     """Return the variants that differ for these files."""
     suffixes = {PurePosixPath(path).suffix.lower() for path in code_paths}
-    return ("raises", "returns") if suffixes & {".py", *SHELL_SUFFIXES} else ("raises",)
+    return ("raises", "returns") if suffixes & {".py", *SHELL_SUFFIXES, *JAVASCRIPT_SUFFIXES} else ("raises",)
 
 
 def _module_name(path: str) -> str:

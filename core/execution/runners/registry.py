@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core.execution.runners.node.runner import NodeRunner
 from core.execution.runners.python.runner import PytestRunner
 from core.execution.runners.runner import Runner
 from core.execution.runners.shell.runner import ShellRunner
 
-RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in (PytestRunner(), ShellRunner())}
+RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in (PytestRunner(), NodeRunner(), ShellRunner())}
 
 
 def runner_for(test_paths: Sequence[str]) -> Runner | None:
