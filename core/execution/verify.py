@@ -55,11 +55,13 @@ async def verify(
     suite = running.result()
     if isinstance(suite, NotExecuted):
         return not_executed(delivered, suite)
+    sources = await asyncio.to_thread(_sources, delivered)
     outcomes = [task.result() for task in without]
     compared = [outcome for outcome in outcomes if isinstance(outcome, SuiteRun)]
     if delivered.base is not None:
-        return judge_change(delivered, suite, compared[0]) if compared else not_executed(delivered, NO_BASE)
-    return judge(delivered, suite, merge_hollow_runs(suite, compared) if len(compared) == len(outcomes) else None)
+        return judge_change(delivered, suite, compared[0], sources) if compared else not_executed(delivered, NO_BASE)
+    hollow = merge_hollow_runs(suite, compared) if len(compared) == len(outcomes) else None
+    return judge(delivered, suite, hollow, sources)
 
 
 NO_BASE = NotExecuted("the tests could not be executed in the folder as it was before the change", "")
@@ -104,6 +106,19 @@ class _Copies:
         return tree
 
 
+def _sources(delivered: Deliverable) -> dict[str, str]:
+    """Return the texts of code and tests by path, of a change those of the folder too."""
+    texts: dict[str, str] = {}
+    for folder, paths in (
+        (delivered.base, delivered.base_tests),
+        (delivered.folder, (*delivered.code, *delivered.tests)),
+    ):
+        for path in paths if folder is not None else ():
+            file = (folder or Path()) / path
+            texts[path] = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return texts
+
+
 def _copy(delivered: Deliverable, target: Path, paths: Sequence[str]) -> None:
     """Copy the base's files and above them some delivered ones, and nothing else that lies there; what has gone is left out."""
     target.mkdir(parents=True)
@@ -111,6 +126,7 @@ def _copy(delivered: Deliverable, target: Path, paths: Sequence[str]) -> None:
     sources = [*zip(base, delivered.base_files, strict=False), *((delivered.folder / path, path) for path in paths)]
     for source, path in sources:
         copy = target / path
-        if source.is_file() and not source.is_symlink():
+        is_inside = copy.resolve().is_relative_to(target.resolve())
+        if is_inside and source.is_file() and not source.is_symlink():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, copy)

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ArtifactError, PromptError
-from core.kinds import Tier
+from core.kinds import Culprit, Tier
 from core.prompts import KNOWN_VARIABLES, AgentPrompt, Output
 from core.resources import shipped_yaml_files, users_yaml_files
 from core.workspace.files.paths import safe_relative_path
@@ -59,20 +59,46 @@ class FileSpec(_Data):
         return self
 
 
+class ReworkSpec(_Data):
+    """The steps to go back to when tests are not green, by whose work is at fault."""
+
+    developer: str
+    qa: str
+
+    def steps(self) -> dict[Culprit, str]:
+        return {"developer": self.developer, "qa": self.qa}
+
+
 class StepSpec(_Data):
-    """One agent's turn; `rework` names the step to go back to when the opinion is fail."""
+    """One agent's turn; or, with `executes` and without an agent, the engine's: it executes the tests and judges.
+
+    `rework` names the steps to go back to from there. `opinion` is the job that asks for an opinion on the work.
+    A step is left out for a model of another tier than `tiers`.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    agent: str
+    agent: str = ""
     after: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     plan: str | None = None
     files: tuple[FileSpec, ...] = ()
     text: str | None = None
-    verdict: str | None = None
-    rework: str | None = None
+    opinion: str | None = None
+    executes: bool = False
+    rework: ReworkSpec | None = None
     once_per_manifest: bool = False
+    tiers: tuple[Tier, ...] = ("tiny", "compact", "full")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_what_was_changed(cls, fields: object) -> object:
+        if isinstance(fields, dict) and "verdict" in fields:
+            raise ValueError("the field verdict is called opinion: the verdict comes from a step with executes: true")
+        rework = fields.get("rework") if isinstance(fields, dict) else None
+        if rework is not None and not isinstance(rework, Mapping | BaseModel):
+            raise ValueError("rework names two steps, as {developer: step, qa: step}, in a step with executes: true")
+        return fields
 
     @model_validator(mode="after")
     def _reads_are_known(self) -> Self:
@@ -80,10 +106,15 @@ class StepSpec(_Data):
             for name in names:
                 if name not in KNOWN_VARIABLES:
                     raise ValueError(f"step {self.id} {verb} {name!r}, which nobody provides")
-        if not self.files and self.text is None and self.verdict is None:
-            raise ValueError(f"step {self.id} yields nothing: no files, no text and no verdict")
-        if self.rework is not None and self.verdict is None:
-            raise ValueError(f"step {self.id} names a rework step but gives no verdict")
+        yields = bool(self.files) or self.text is not None or self.opinion is not None
+        if self.executes and (yields or self.plan is not None or self.agent):
+            raise ValueError(f"step {self.id} executes tests: it has no agent and yields nothing else")
+        if not self.executes and not self.agent:
+            raise ValueError(f"step {self.id} names no agent")
+        if not self.executes and not yields:
+            raise ValueError(f"step {self.id} yields nothing: no files, no text and no opinion")
+        if self.rework is not None and not self.executes:
+            raise ValueError(f"step {self.id} names steps to rework but executes nothing")
         return self
 
     def jobs(self) -> Iterator[tuple[str, Output]]:
@@ -91,7 +122,7 @@ class StepSpec(_Data):
         named: tuple[tuple[str | None, Output], ...] = (
             (self.plan, "list"),
             (self.text, "text"),
-            (self.verdict, "verdict"),
+            (self.opinion, "verdict"),
         )
         yield from ((job, output) for job, output in named if job is not None)
         yield from ((file.job, "file") for file in self.files)
@@ -126,8 +157,9 @@ class WorkflowSpec(_Data):
             for earlier in step.after:
                 if earlier not in seen:
                     raise ValueError(f"step {step.id} comes after {earlier!r}, which is no earlier step")
-            if step.rework is not None and step.rework not in seen:
-                raise ValueError(f"step {step.id} reworks {step.rework!r}, which is no earlier step")
+            for target in step.rework.steps().values() if step.rework is not None else ():
+                if target not in seen:
+                    raise ValueError(f"step {step.id} reworks {target!r}, which is no earlier step")
             seen.add(step.id)
         return self
 
@@ -144,7 +176,7 @@ class WorkflowSpec(_Data):
 
     def agents(self) -> tuple[str, ...]:
         """Return the agents that take part, in the order of their first step."""
-        return tuple(dict.fromkeys(step.agent for step in self.steps))
+        return tuple(dict.fromkeys(step.agent for step in self.steps if step.agent))
 
 
 def load_workflows(agents: Mapping[str, AgentPrompt], prompts_dir: Path | None = None) -> dict[str, WorkflowSpec]:
@@ -184,8 +216,23 @@ def _read_workflow(file: Traversable) -> WorkflowSpec:
         ) from error
 
 
+def _check_rework(file_name: str, workflow: WorkflowSpec, step: StepSpec) -> None:
+    """Refuse a way back that mends nothing: who writes the code, and who writes the tests, is asked again."""
+    wanted: dict[Culprit, FileRole] = {"developer": "code", "qa": "test"}
+    for culprit, target in step.rework.steps().items() if step.rework is not None else ():
+        if not any(file.role == wanted[culprit] for file in workflow.step(target).files):
+            raise PromptError(
+                f"workflow file {file_name}: step {step.id} goes back to {target} for a fault of {culprit}, "
+                f"and {target} writes no {wanted[culprit]}",
+                hint="name the step that does",
+            )
+
+
 def _check_against_team(file_name: str, workflow: WorkflowSpec, agents: Mapping[str, AgentPrompt]) -> None:
     for step in workflow.steps:
+        if step.executes:
+            _check_rework(file_name, workflow, step)
+            continue
         agent = agents.get(step.agent)
         if agent is None:
             raise PromptError(

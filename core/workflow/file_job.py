@@ -9,23 +9,25 @@ from string import Template
 from typing import Self
 
 from core.errors import ArtifactError
-from core.events import FileWritten, Warned
+from core.events import Warned
 from core.prompts import render
-from core.telemetry.metrics import increment
 from core.text.redaction import holds_secret
 from core.workflow.definition import FileRole, FileSpec, StepSpec
-from core.workflow.graph import ArtifactRef, RunState, paths_of_role
+from core.workflow.delivered_file import deliver_file
+from core.workflow.graph import RunState, paths_of_role
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions
-from core.workspace.answers.reader import ReadFile, read_file
+from core.workspace.answers.reader import read_file
 from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements
 from core.workspace.checks.acting_files import acting_name, acts_unasked
 from core.workspace.checks.file_check import check_file
 from core.workspace.checks.python_source import lost_definitions, unresolved_names
 
 QUOTED_ANSWER_CHARACTERS = 6_000
+REWORKED_ROLES: tuple[FileRole, ...] = ("code", "test")
+"""What is written again when tests are not green."""
 
 FileCheck = Callable[[str], str | None]
 """Takes the text of a file that parses and names a problem with it, or None."""
@@ -52,6 +54,11 @@ class FileJob(Job):
             step.progress.files.append(await self._deliver(step, path, variables, check))
 
     def _paths(self, step: StepInProgress) -> list[str]:
+        """Return the files to write: all of them, or in a rework those that something is wrong with."""
+        paths, rework = self._all_paths(step), step.before.get("rework")
+        return [path for path in paths if path in rework] if rework and self.file.role in REWORKED_ROLES else paths
+
+    def _all_paths(self, step: StepInProgress) -> list[str]:
         layout = step.run.layout
         planned = [file.path for file in step.run.plan if not is_test_file(layout, file.path)]
         if self.file.role == "code" and planned:
@@ -87,7 +94,15 @@ class FileJob(Job):
             try:
                 read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
                 await asyncio.to_thread(_check, path, read.text, before, check)
-                artifact = await write_artifact(step, path, read, role=self.file.role)
+                artifact = await deliver_file(
+                    run,
+                    path,
+                    read.text,
+                    role=self.file.role,
+                    author=step.agent.id,
+                    round_number=step.round_number,
+                    ignored=read.ignored,
+                )
                 if self.file.role == "brief":
                     _tell_surplus(step, read.text)
                 return FileResult(path, artifact)
@@ -108,45 +123,6 @@ class FileJob(Job):
         held = await asyncio.to_thread(step.run.folder.hold, path, text, why)
         await step.reject(path, ArtifactError("acts", why), held=held)
         return FileResult(path, None, why=f"{why} ({held})")
-
-
-async def write_artifact(step: StepInProgress, path: str, read: ReadFile, *, role: FileRole) -> ArtifactRef:
-    """Put a file where it belongs, tell it, and return what was accepted."""
-    run, agent_id, round_number = step.run, step.agent.id, step.round_number
-    written = await asyncio.to_thread(
-        run.folder.write,
-        path,
-        read.text,
-        role=role,
-        agent_id=agent_id,
-        round=round_number,
-        status="ok",
-        ignored=read.ignored,
-        planned_as=run.planned_names.get(path, ""),
-    )
-    run.delivered.add(written.path)
-    increment("files.written", tags={"agent": agent_id})
-    run.deps.emit(
-        FileWritten(
-            **run.stamp(),
-            path=written.path,
-            sha256=written.sha256,
-            bytes=written.bytes,
-            version=written.version,
-            agent_id=agent_id,
-            kept=written.kept,
-            ignored=written.ignored,
-            planned_as=written.planned_as,
-        )
-    )
-    return ArtifactRef(
-        path=written.path,
-        sha256=written.sha256,
-        bytes=written.bytes,
-        role=role,
-        agent=agent_id,
-        round=round_number,
-    )
 
 
 def _tell_surplus(step: StepInProgress, brief: str) -> None:

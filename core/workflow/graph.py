@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict, TypeVar, cast
 
-from core.kinds import Opinion, StepStatus
+from core.kinds import EvidenceVerdict, Opinion, StepStatus
 from core.workflow.checkpoints import open_checkpoints, switch_tracing_off
 from core.workflow.definition import FileRole, StepSpec, WorkflowSpec
+from core.workflow.rounds import RoundRecord
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 RECURSION_LIMIT = 40  # a guard against endless graphs; rounds are counted in the state
-
-Route = Literal["rework", "go_on"]
-"""Where a run goes after a verdict: back to the step that the workflow names, or on."""
 
 _Value = TypeVar("_Value")
 
@@ -68,7 +66,8 @@ class RunState(TypedDict, total=False):
 
     The update that a step returns is a RunState as well, with the channels that change. `plan` is what the layout follows;
     without one there is the one file of the task. `unmet` is what the plan named and was not made, in whatever round.
-    `opinion` and `route` are set by the step that judges.
+    The step that executes tests sets `targets`, the steps to go back to, and `rework`, which says of each file that is to
+    be written again what is wrong with it, and shows the code there: two references into the session's texts.
     """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
@@ -76,10 +75,14 @@ class RunState(TypedDict, total=False):
     plan: list[PlanEntry]
     unmet: list[str]
     round: int
-    route: Route
-    opinion: Opinion
+    targets: list[str]
+    rework: dict[str, list[str]]
+    rounds: list[RoundRecord]
+    delivered_round: int
+    verdict: EvidenceVerdict
     findings: list[str]
-    round_digests: list[str]
+    opinion: Opinion
+    opinion_grounds: list[str]
     stop_reason: str
     packaged_manifest: str
 
@@ -151,11 +154,11 @@ def _compiled(
         )
         if not step.after:
             graph.add_edge(START, step.id)
-        targets = [successor.id for successor in workflow.successors(step.id)]
+        targets = [later.id for later in workflow.steps if _comes_after(workflow, later, step.id)]
         if step.rework is not None:
-            targets.append(step.rework)
+            targets += step.rework.steps().values()
         if targets:
-            graph.add_conditional_edges(step.id, _router(workflow, step, runner), [*targets, END])
+            graph.add_conditional_edges(step.id, _router(workflow, step, runner), [*dict.fromkeys(targets), END])
         else:
             graph.add_edge(step.id, END)
     return graph.compile(checkpointer=checkpointer)
@@ -172,9 +175,24 @@ def _router(workflow: WorkflowSpec, step: StepSpec, runner: StepRunner) -> Calla
     from langgraph.graph import END
 
     async def route(state: RunState) -> list[str]:
-        if step.rework is not None and state.get("route") == "rework":
-            return [step.rework]
-        due = [successor.id for successor in workflow.successors(step.id) if await runner.is_due(successor, state)]
+        if step.executes and state.get("targets"):
+            return state["targets"]
+        due = await _due_after(workflow, step, runner, state)
         return due or [END]
 
     return route
+
+
+async def _due_after(workflow: WorkflowSpec, step: StepSpec, runner: StepRunner, state: RunState) -> list[str]:
+    """Return the next steps that have to run; past one that has nothing to do now, what comes after it."""
+    due: dict[str, None] = {}
+    for successor in workflow.successors(step.id):
+        if await runner.is_due(successor, state):
+            due[successor.id] = None
+        else:
+            due.update(dict.fromkeys(await _due_after(workflow, successor, runner, state)))
+    return list(due)
+
+
+def _comes_after(workflow: WorkflowSpec, step: StepSpec, earlier: str) -> bool:
+    return earlier in step.after or any(_comes_after(workflow, workflow.step(other), earlier) for other in step.after)

@@ -214,14 +214,14 @@ class TextJob(Job):
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictJob(Job):
-    """Asks for an opinion on what is there now, the step's own files included."""
+class OpinionJob(Job):
+    """Asks for an opinion on what is there now; it decides nothing."""
 
     job: str
 
     @classmethod
     def of_step(cls, spec: StepSpec) -> Iterable[Self]:
-        return [cls(spec.verdict)] if spec.verdict is not None else []
+        return [cls(spec.opinion)] if spec.opinion is not None else []
 
     async def work(self, step: StepInProgress) -> None:
         run, state = step.run, step.state

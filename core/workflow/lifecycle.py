@@ -15,8 +15,9 @@ from core.sessions.journal import Journal
 from core.spending.budget import stops_while_held
 from core.telemetry.logs import log, log_ids
 from core.telemetry.metrics import increment, timing
+from core.workflow.delivered_evidence import delivered_evidence
 from core.workflow.graph import RunState, StepResult, artifacts_of_role, execute_workflow
-from core.workflow.outcome import RunOutcome
+from core.workflow.outcome import STATUS_OF_VERDICT, RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
 from core.workflow.run_report import write_report
 from core.workflow.step import AgentStepRunner, NothingAnswersError
@@ -181,25 +182,21 @@ def _judged(run: Run, state: RunState) -> RunOutcome:
     reasons = [f"{step_id}: {notes}" for step_id, notes in fell_short.items()]
     if state.get("unmet") and not fell_short:
         reasons.append(f"the plan was not met: {'; '.join(state['unmet'][:SHOWN_UNMET])}")
-    verdict = _unjudged(run, state)
-    if reasons:
-        return _outcome(run, "failed", verdict, " | ".join(reasons), tuple(fell_short))
-    if verdict == "none":
-        return _outcome(run, "passed", verdict, "")
-    return _outcome(run, "unverified", verdict, "; ".join([NOT_EXECUTED, *_opinion_words(state)]))
+    verdict = state.get("verdict") or _unjudged(run, state)
+    if verdict == "fail":
+        reasons.append(state.get("stop_reason") or "the tests are red")
+    elif verdict in {"unproven", "not_executed"} and not reasons:
+        reasons.append(state.get("stop_reason") or NOT_EXECUTED)
+    failed_steps = tuple(fell_short) if verdict != "fail" else ()
+    status: RunStatus = "failed" if fell_short or state.get("unmet") else STATUS_OF_VERDICT[verdict]
+    outcome = _outcome(run, status, verdict, " | ".join(reasons), failed_steps)
+    return replace(outcome, evidence=delivered_evidence(run.session, state))
 
 
 def _unjudged(run: Run, state: RunState | None = None) -> VerdictValue:
     """Return the verdict on files that were not executed: none if nobody was to make any that can be."""
     was_made = artifacts_of_role(state or {}, "code", "test")
     return "not_executed" if was_made or any(map(run.is_on, run.workflow.executable_agents())) else "none"
-
-
-def _opinion_words(state: RunState) -> list[str]:
-    if state.get("opinion", "unknown") == "unknown":
-        return []
-    findings = "".join(f": {finding}" for finding in state.get("findings", [])[:1])
-    return [f"QA's opinion is {state['opinion']}{findings}", *filter(None, [state.get("stop_reason", "")])]
 
 
 def _outcome(

@@ -9,6 +9,15 @@ from typing import Any
 
 from core.kinds import RunStatus, VerdictValue
 
+STATUS_OF_VERDICT: Mapping[VerdictValue, RunStatus] = {
+    "pass": "passed",
+    "fail": "failed",
+    "unproven": "unverified",
+    "not_executed": "unverified",
+    "none": "passed",
+}
+"""How a run ends whose files were all accepted."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:

@@ -12,11 +12,10 @@ from core.errors import ArtifactError
 from core.events import Warned
 from core.prompts import render
 from core.workflow.definition import StepSpec
-from core.workflow.file_job import write_artifact
+from core.workflow.delivered_file import deliver_file
 from core.workflow.graph import PlanEntry
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file, needs_several_files
-from core.workspace.answers.reader import ReadFile
 from core.workspace.answers.structured import FilePlan, PlannedFile, RefusedPath, read_file_plan
 from core.workspace.checks.acting_files import hidden_by, shadowed_module
 
@@ -46,7 +45,9 @@ class PlanJob(Job):
             await self._accept(step, plan)
         for path, text in step.run.layout.scaffold:
             if path not in step.before.get("artifacts", {}):
-                artifact = await write_artifact(step, path, ReadFile(text, None, ""), role="ops")
+                artifact = await deliver_file(
+                    step.run, path, text, role="ops", author=step.agent.id, round_number=step.round_number
+                )
                 step.progress.files.append(FileResult(path, artifact))
 
     async def _accept(self, step: StepInProgress, plan: FilePlan) -> None:

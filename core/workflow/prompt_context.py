@@ -12,6 +12,7 @@ from core.events import Warned
 from core.kinds import Tier
 from core.text.sanitize import plain_line
 from core.workflow.definition import FileRole, StepSpec
+from core.workflow.delivered_evidence import evidence_words
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
 from core.workflow.run import Run
 from core.workspace.answers.structured import read_requirements
@@ -61,7 +62,8 @@ class PromptContext:
             "dependencies": self._dependencies,
             "entry": self._entry,
             "verdict": self._verdict,
-            "failures": self._failures,
+            "evidence": lambda state: evidence_words(run.session, state),
+            "examples": lambda _: "",
             "notes": self._notes,
             "opinions": self._opinions,
             "plan": lambda _: "\n".join(f"{file.path} - {file.purpose}".removesuffix(" - ") for file in run.plan),
@@ -84,7 +86,7 @@ class PromptContext:
         def collect() -> dict[str, str]:
             # The plan may have come after the step's other variables.
             laid_out = {name: self._providers[name](state) for name in FOLLOWS_PLAN if name in variables}
-            added = {**laid_out, "path": path, "current": self._current(path)}
+            added = {**laid_out, "path": path, "current": self._current(path), **self._rework_of(path, state)}
             if PurePosixPath(path).suffix == ".py" and artifacts_of_role(state, "code"):
                 # A file sees the others through their signatures, and itself whole.
                 added["interfaces"] = self._interfaces(state, leave_out=path)
@@ -111,11 +113,8 @@ class PromptContext:
                 sources.setdefault(ref["agent"], []).append(ref["path"])
         for step_id, result in state.get("results", {}).items():
             told = result["text"] is not None and {"notes", "opinions"} & set(step.reads)
-            judged = state.get("findings") and self._run.workflow.step(step_id).verdict and "failures" in step.reads
             if result["agent"] != step.agent and told:
                 sources.setdefault(result["agent"], []).append(f"{step_id} notes")
-            if result["agent"] != step.agent and judged:
-                sources.setdefault(result["agent"], []).append("findings")
         return sources
 
     def _tell_unshown(self) -> None:
@@ -178,11 +177,15 @@ class PromptContext:
         return next((path for path in (layout.entry, layout.source) if path in paths or not paths), (*paths, "")[0])
 
     def _verdict(self, state: RunState) -> str:
-        opinion = state.get("opinion", "unknown")
-        return "\n".join([f"not executed; QA's opinion is {opinion}", *_listed(state.get("findings", []))])
+        verdict = state.get("verdict", "not_executed")
+        reason = state.get("stop_reason", "")
+        return "\n".join([f"{verdict}: {reason}" if reason else verdict, *_listed(state.get("findings", []))])
 
-    def _failures(self, state: RunState) -> str:
-        return "\n".join(_listed(state.get("findings", [])))
+    def _rework_of(self, path: str, state: RunState) -> dict[str, str]:
+        """Return what is wrong with a file that is written again; empty texts for one that is written new."""
+        failures, code = state.get("rework", {}).get(path, ("", ""))
+        read = self._run.session.read_text
+        return {"failures": read(failures), "failing_code": read(code)}
 
     def _notes(self, state: RunState) -> str:
         parts = []

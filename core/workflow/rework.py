@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.execution.evidence.evidence import Evidence, TaskFinding
 from core.execution.results import CodePlace
@@ -57,8 +58,17 @@ def decide(
     return Decision(culprits=able)
 
 
-def rework_texts(findings: Sequence[TaskFinding], culprits: frozenset[Culprit], read: ReadFileText) -> dict[str, str]:
-    """Return, for each file that is to be written again, what is wrong with it: name, assertion, last lines, code.
+class ReworkText(NamedTuple):
+    """What is told of one file that is to be written again: what is wrong, and the code around the lines where it went wrong."""
+
+    failures: str
+    failing_code: str
+
+
+def rework_texts(
+    findings: Sequence[TaskFinding], culprits: frozenset[Culprit], read: ReadFileText
+) -> dict[str, ReworkText]:
+    """Return, for each file that is to be written again, what is wrong with it: test, assertion, last lines, code.
 
     At most 6 findings a file; how many more there are is said.
     """
@@ -66,24 +76,27 @@ def rework_texts(findings: Sequence[TaskFinding], culprits: frozenset[Culprit], 
     for finding in findings:
         if finding.culprit in culprits and finding.path:
             of_file.setdefault(finding.path, []).append(finding)
-    return {path: _words(found, read) for path, found in of_file.items()}
+    return {path: ReworkText(_words(found), _code(found, read)) for path, found in of_file.items()}
 
 
-def _words(findings: Sequence[TaskFinding], read: ReadFileText) -> str:
-    parts = [_of_finding(finding, read) for finding in findings[:MAX_FINDINGS_A_FILE]]
-    if len(findings) > MAX_FINDINGS_A_FILE:
-        parts.append(f"- and {len(findings) - MAX_FINDINGS_A_FILE} more")
-    return "\n".join(dict.fromkeys(parts))
+def _words(findings: Sequence[TaskFinding]) -> str:
+    parts = dict.fromkeys(_of_finding(finding) for finding in findings[:MAX_FINDINGS_A_FILE])
+    surplus = len(findings) - MAX_FINDINGS_A_FILE
+    return "\n".join([*parts, f"- and {surplus} more"] if surplus > 0 else parts)
 
 
-def _of_finding(finding: TaskFinding, read: ReadFileText) -> str:
-    lines = [f"- {plain_line(finding.text, limit=MAX_TEXT_CHARACTERS)}"]
+def _of_finding(finding: TaskFinding) -> str:
     detail = finding.detail.strip().splitlines()[-MAX_DETAIL_LINES:]
-    lines += [f"    {line}" for line in detail]
-    if finding.place is not None:
-        around = code_around(read(finding.place.path), finding.place)
-        lines += [f"  {finding.place.path}, line {finding.place.line}:", *around] if around else []
-    return "\n".join(lines)
+    return "\n".join([f"- {plain_line(finding.text, limit=MAX_TEXT_CHARACTERS)}", *(f"    {line}" for line in detail)])
+
+
+def _code(findings: Sequence[TaskFinding], read: ReadFileText) -> str:
+    places = dict.fromkeys(finding.place for finding in findings[:MAX_FINDINGS_A_FILE] if finding.place is not None)
+    parts = []
+    for place in places:
+        around = code_around(read(place.path), place)
+        parts += [f"{place.path}, line {place.line}:", *around] if around else []
+    return "\n".join(parts)
 
 
 def code_around(text: str, place: CodePlace) -> list[str]:
@@ -91,6 +104,6 @@ def code_around(text: str, place: CodePlace) -> list[str]:
     lines = text.splitlines()
     first = max(0, place.line - 1 - LINES_AROUND)
     return [
-        f"  {'>' if number == place.line else ' '} {number:4} {line}"
+        f"{'>' if number == place.line else ' '} {number:4} {line}"
         for number, line in enumerate(lines[first : place.line + LINES_AROUND], start=first + 1)
     ]

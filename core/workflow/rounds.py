@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from core.execution.evidence.evidence import Evidence
 from core.kinds import EvidenceVerdict
@@ -79,3 +79,17 @@ def tree_from_json(text: str) -> dict[str, str]:
     except ValueError:
         return {}
     return {str(path): str(reference) for path, reference in tree.items()} if isinstance(tree, dict) else {}
+
+
+def delivered_record(rounds: Sequence[RoundRecord], delivered_round: int | None) -> RoundRecord | None:
+    """Return the record of the round whose files are delivered; None when nothing was executed."""
+    return next((record for record in reversed(rounds) if record["round"] == delivered_round), None)
+
+
+def evidence_from_json(text: str) -> dict[str, Any]:
+    """Return stored evidence; an empty one when the record has been removed or is damaged."""
+    try:
+        evidence = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return evidence if isinstance(evidence, dict) else {}

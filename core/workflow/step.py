@@ -12,20 +12,19 @@ from core.kinds import StepStatus
 from core.llm.faults import fault_rule
 from core.telemetry.metrics import gauge, increment, timing
 from core.workflow.definition import StepSpec
-from core.workflow.file_job import FileJob
+from core.workflow.file_job import REWORKED_ROLES, FileJob
 from core.workflow.graph import (
     RunState,
     StepResult,
-    artifacts_of_role,
-    merge_by_key,
     paths_of_role,
 )
-from core.workflow.jobs import Job, StepInProgress, StepProgress, TextJob, VerdictJob
+from core.workflow.jobs import Job, OpinionJob, StepInProgress, StepProgress, TextJob
 from core.workflow.plan_job import PlanJob, planned_files
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
+from core.workflow.verify_step import VerifyStep
 
-JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, VerdictJob)
+JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, OpinionJob)
 """In the order in which a step does them."""
 
 NOTES_MAX_CHARACTERS = 800
@@ -50,11 +49,21 @@ class AgentStepRunner:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._prompt_context = PromptContext(run)
+        self._verify = VerifyStep(run, self._prompt_context)
 
     async def is_due(self, step: StepSpec, state: RunState) -> bool:
-        """Whether a step has to run now: one that packages does so only if what it packages has changed."""
+        """Whether a step has to run now.
+
+        One that packages has to if what it packages has changed; in a rework, one that writes code or tests has to if one
+        of its files is to be written again.
+        """
+        if self._run.tier not in step.tiers:
+            return False
         if not step.once_per_manifest:
-            return True
+            rework = state.get("rework", {})
+            roles = {file.role for file in step.files} & set(REWORKED_ROLES)
+            known = state.get("artifacts", {})
+            return not rework or not roles or any(known[path]["role"] in roles for path in rework if path in known)
         return state.get("packaged_manifest") != await asyncio.to_thread(_manifest_digest, self._run, state)
 
     async def run_step(self, step: StepSpec, state: RunState) -> RunState:
@@ -64,10 +73,12 @@ class AgentStepRunner:
             ModelUnavailableError: nothing has answered in this run, and nothing will.
         """
         run = self._run
-        agent = run.deps.agents[step.agent]
         round_number = state.get("round", 0)
         run.follow_plan(planned_files(state.get("plan", [])))
         await run.budget_gate.until_not_held()
+        if step.executes:
+            return await self._verify.execute(step, state)
+        agent = run.deps.agents[step.agent]
         if not run.is_on(agent.id):
             return self._skip(step, round_number, f"{agent.title} takes no part or is switched off")
         for need in step.needs:
@@ -154,44 +165,15 @@ class AgentStepRunner:
             update["unmet"] = [f"{file.path}: {file.why}" for file in progress.unmet]
         if step.once_per_manifest:
             update["packaged_manifest"] = await asyncio.to_thread(_manifest_digest, self._run, state)
-        if step.verdict is not None:
-            after: RunState = {**state, "artifacts": merge_by_key(state.get("artifacts"), artifacts)}
-            update.update(self._route(step, after, progress))
-        return update
-
-    def _route(self, step: StepSpec, state: RunState, progress: StepProgress) -> RunState:
-        """Decide between rework and going on; every stop has a reason that is reported."""
-        opinion = progress.opinion
-        update: RunState = {
-            "opinion": opinion.value if opinion is not None else "unknown",
-            "findings": list(opinion.findings) if opinion is not None else [],
-            "route": "go_on",
-            "stop_reason": "",
-        }
-        if update["opinion"] != "fail" or step.rework is None:
-            return update
-        run = self._run
-        round_number = state.get("round", 0)
-        digests = state.get("round_digests", [])
-        digest = _code_digest(state)
-        target = run.workflow.step(step.rework)
-        if not run.is_on(target.agent):
-            update["stop_reason"] = f"the opinion is fail, and {run.deps.agents[target.agent].title} is switched off"
-        elif round_number >= run.deps.settings.team.max_rework_rounds:
-            update["stop_reason"] = f"the opinion is still fail after {round_number} rework rounds"
-        elif digest in digests:
-            update["stop_reason"] = "no progress: the last rework gave the same files again"
-        else:
-            update.update({"route": "rework", "round": round_number + 1, "round_digests": [*digests, digest]})
+        if progress.opinion is not None:
+            update["opinion"] = progress.opinion.value
+            update["opinion_grounds"] = list(progress.opinion.findings)
         return update
 
     def _skip(self, step: StepSpec, round_number: int, reason: str) -> RunState:
         result = _result(step.agent, StepProgress(), "skipped", reason)
         self._finished(step, round_number, result, 0.0)
-        update: RunState = {"results": {step.id: result}}
-        if step.verdict:
-            update["route"] = "go_on"
-        return update
+        return {"results": {step.id: result}}
 
     def _finished(self, step: StepSpec, round_number: int, result: StepResult, duration_seconds: float) -> None:
         run = self._run
@@ -231,8 +213,3 @@ def _manifest_digest(run: Run, state: RunState) -> str:
     """Return what packaging depends on: the code's paths and its dependencies, as one short text."""
     lines = [*paths_of_role(state, "code"), "", *dependencies(run, state)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _code_digest(state: RunState) -> str:
-    refs = artifacts_of_role(state, "code")
-    return hashlib.sha256("\n".join(f"{ref['path']} {ref['sha256']}" for ref in refs).encode()).hexdigest()[:16]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.events import FileRejected, FileWritten, StepFinished, Warned
+from core.events import FileRejected, FileWritten, Warned
 from tests.integration.test_told_and_kept import lines, manifest
-from tests.support.team import CODE, DELIVERED, engine_harness
+from tests.support.team import DELIVERED, engine_harness
 
 TASK = "Reverse a text"
 MAIN = "{source} - everything\n"
@@ -84,21 +84,6 @@ async def test_another_name_is_asked_for_and_taken(tmp_path: Path) -> None:
     again = b.team.prompts("file_plan")[1]
     assert "random.py would be imported in the place of random" in again
     assert "random.py - numbers" in again
-
-
-async def test_a_plan_that_was_not_met_is_not_forgotten_in_a_later_round(tmp_path: Path) -> None:
-    codes = [CODE, CODE.replace("return", "return  # again\n    return").replace("  # again", " text or ''  # again")]
-    answers = {
-        "file_plan": MAIN + "../evil.py",
-        "verdict": ["VERDICT: FAIL\n- it is wrong", "VERDICT: PASS"],
-        "code_file": codes,
-    }
-    async with engine_harness(tmp_path, answers) as b:
-        outcome = await b.engine.run(TASK)
-
-    assert [event.status for event in b.events.of(StepFinished) if event.step == "build"] == ["partial", "ok"]
-    assert outcome.status == "failed"
-    assert "the plan was not met: ../evil.py" in outcome.reason
 
 
 async def test_a_plan_in_another_language_is_told_and_not_passed(tmp_path: Path) -> None:

@@ -29,16 +29,10 @@ from tests.support.fault_server import error, ok, stream, token
 from tests.support.team import CODE, DELIVERED, EngineHarness, engine_harness
 
 TASK = "Reverse a text"
-FAIL = "VERDICT: FAIL\n- the empty text is not kept"
 
 
 def steps(b: EngineHarness) -> list[str]:
     return [event.step for event in b.events.of(StepStarted)]
-
-
-def codes(count: int) -> list[str]:
-    """Return as many different files."""
-    return [f"```python\ndef reverse(text: str) -> str:\n    return text[::-1]  # {n}\n```" for n in range(count)]
 
 
 async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
@@ -60,7 +54,7 @@ async def test_delivery_takes_a_task_to_checked_files(tmp_path: Path) -> None:
     ).read_text() == "def reverse(text: str) -> str:\n    return text[::-1]\n"
     assert steps(b)[:2] == ["brief", "build"]
     assert set(steps(b)[2:4]) == {"test", "package"}
-    assert steps(b)[4:] == ["document"]
+    assert steps(b)[4:] == ["judge", "document"]
     assert len(b.events.of(FileWritten)) == len(outcome.files)
     assert len(b.events.of(RunStarted)) == len(b.events.of(RunFinished)) == 1
     check_call_contract(b.events.events)
@@ -98,55 +92,14 @@ async def test_a_team_that_leaks_its_thoughts_delivers_what_one_that_does_not_de
     assert files[0] == files[1]
 
 
-async def test_rework_goes_on_until_the_opinion_is_pass(tmp_path: Path) -> None:
-    answers = {"verdict": [FAIL, FAIL, "VERDICT: PASS"], "code_file": codes(3)}
-    async with engine_harness(tmp_path, answers) as b:
-        outcome = await b.engine.run(TASK)
-
-    assert outcome.status == DELIVERED
-    worked = [step for step in steps(b) if step != "package"]
-    assert worked == ["brief", "build", "test", "build", "test", "build", "test", "document"]
-    assert steps(b).count("package") == 1
-    assert "the empty text is not kept" in b.team.prompts("code_file")[1]
-    assert "return text[::-1]" in b.team.prompts("code_file")[1]
-
-
-async def test_packaging_runs_again_when_the_dependencies_have_changed(tmp_path: Path) -> None:
-    first, second = codes(2)
-    answers = {"verdict": [FAIL, "VERDICT: PASS"], "code_file": [first, second.replace("def", "import numpy\ndef", 1)]}
-    async with engine_harness(tmp_path, answers) as b:
-        await b.engine.run(TASK)
-
-    assert steps(b).count("package") == 2
-    assert steps(b).count("document") == 1
-
-
-async def test_rework_ends_after_the_last_round_and_the_writer_tells_what_fails(tmp_path: Path) -> None:
-    async with engine_harness(tmp_path, {"verdict": FAIL, "code_file": codes(9)}, team__max_rework_rounds=2) as b:
-        outcome = await b.engine.run(TASK)
-
-    assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
-    assert "after 2 rework rounds" in outcome.reason
-    assert steps(b).count("build") == 3
-    assert "the empty text is not kept" in b.team.prompts("readme")[0]
-
-
-async def test_rework_that_changes_nothing_ends_at_once(tmp_path: Path) -> None:
-    async with engine_harness(tmp_path, {"verdict": FAIL}) as b:
-        outcome = await b.engine.run(TASK)
-
-    assert "no progress" in outcome.reason
-    assert steps(b).count("build") == 2
-
-
 @pytest.mark.parametrize("answer", ["VERDICT: FAIL", "I cannot decide.", "VERDICT: PASS\nVERDICT: FAIL"])
-async def test_an_opinion_without_ground_sends_nobody_back(tmp_path: Path, answer: str) -> None:
-    async with engine_harness(tmp_path, {"verdict": answer}) as b:
+async def test_an_opinion_without_ground_is_none_and_sends_nobody_back(tmp_path: Path, answer: str) -> None:
+    async with engine_harness(tmp_path, {"opinion_of_work": answer}) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")
     assert steps(b).count("build") == 1
-    assert "no opinion" in next(event.notes for event in b.events.of(StepFinished) if event.step == "test")
+    assert "no opinion" in next(event.notes for event in b.events.of(StepFinished) if event.step == "judge")
 
 
 async def test_an_agent_that_is_off_is_skipped_and_the_others_are_told(tmp_path: Path) -> None:
@@ -237,7 +190,7 @@ async def test_a_model_failure_ends_one_step_and_its_sibling_finishes(tmp_path: 
 
 
 async def test_a_file_that_does_not_parse_is_asked_for_again_with_the_problem_quoted(tmp_path: Path) -> None:
-    answers = {"code_file": "```python\ndef reverse(text:\n```", "repair:reverse_text.py": codes(1)}
+    answers = {"code_file": "```python\ndef reverse(text:\n```", "repair:reverse_text.py": CODE}
     async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(TASK)
 
@@ -347,8 +300,8 @@ async def test_the_report_of_the_static_checks_and_the_verdict_go_to_different_j
     async with engine_harness(tmp_path) as b:
         await b.engine.run(TASK)
 
-    assert "REPORT - reverse_text.py is complete and parses" in b.team.prompts("verdict")[0]
-    assert "VERDICT not executed; QA's opinion is pass" in b.team.prompts("readme")[0]
+    assert "REPORT - reverse_text.py is complete and parses" in b.team.prompts("opinion_of_work")[0]
+    assert "VERDICT not_executed: QUINTET_SANDBOX is off" in b.team.prompts("readme")[0]
 
 
 async def test_words_of_the_user_reach_the_next_prompt_of_the_addressed_agent(tmp_path: Path) -> None:
@@ -543,7 +496,9 @@ async def test_incomplete_text_reaches_no_other_agent(tmp_path: Path) -> None:
 
 
 async def test_an_opinion_of_the_files_that_was_cut_off_is_none(tmp_path: Path) -> None:
-    async with engine_harness(tmp_path, {"verdict": ok("VERDICT: FAIL\n- the empty text is", reason="length")}) as b:
+    async with engine_harness(
+        tmp_path, {"opinion_of_work": ok("VERDICT: FAIL\n- the empty text is", reason="length")}
+    ) as b:
         outcome = await b.engine.run(TASK)
 
     assert (outcome.status, outcome.verdict) == (DELIVERED, "not_executed")

@@ -47,9 +47,10 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "qa_engineer": (
         "QA",
         {
-            "test_file": ("file", "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements"),
+            "test_file": ("file", "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements FAILURES $failures"),
             "regression_file": ("file", "PATH $path INTERFACES $interfaces ANALYSIS $notes"),
-            "verdict": ("verdict", "CODE $code TESTS $tests REPORT $static_report"),
+            "opinion_of_work": ("verdict", "CODE $code TESTS $tests EVIDENCE $evidence REPORT $static_report"),
+            "derive_value": ("text", "CALL $call REQUIREMENTS $requirements"),
             "bug_analysis": ("text", "TASK $task LISTING $listing CODE $code"),
             "code_review": ("file", "PATH $path LISTING $listing CODE $code"),
             "opinion": ("text", "TASK $task"),
@@ -83,7 +84,8 @@ ANSWERS: Mapping[str, str] = {
     "test_file": TESTS,
     "fix_file": CODE,
     "regression_file": TESTS,
-    "verdict": "VERDICT: PASS",
+    "opinion_of_work": "VERDICT: PASS",
+    "derive_value": "'ba'",
     "ops_file:run.sh": "```sh\n#!/bin/sh\nexec python {source}\n```",
     "ops_file:Dockerfile": '```dockerfile\nFROM python:3.12-slim\nCOPY . /app\nCMD ["python", "{source}"]\n```',
     "ops_file:.github/workflows/ci.yml": (
@@ -193,6 +195,7 @@ def team_settings(folder: Path, base_url: str, **overrides: object) -> Settings:
             "llm.retry_initial_delay": 0.01,
             "llm.retry_max_delay": 0.02,
             "team.prompts_dir": folder / "team",
+            "execution.sandbox": "off",  # executing tests takes a second a run; those that are about it turn it on
             "workspace.dir": folder / "project",
             "workspace.output_dir": folder / "output",
             **overrides,

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import assert_never
 
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import TaskFinding
+from core.execution.evidence.suspects import Suspects
 from core.execution.results import BrokenFile, CaseResult, SuiteRun
 from core.kinds import CommandEnd, Culprit
 
 ASSERTIONS = ("assert", "AssertionError", "Failed: DID NOT RAISE", "DID NOT")
 
 
-def find_faults(delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None) -> tuple[TaskFinding, ...]:
+def find_faults(
+    delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None, sources: Mapping[str, str] | None = None
+) -> tuple[TaskFinding, ...]:
     """Return what has to be mended, most telling first: examples of the task, other red tests, broken files, the run itself.
 
     A test file that cannot be collected is QA's, unless delivered code raised while it was imported. A red test is the
     developer's, unless the test itself raised something that is no assertion and no delivered code took part in it. A
     run that hit a limit is QA's if it hits it against the hollowed copy too, where no delivered code runs.
+
+    `sources` are the texts of the files by path. Where a red test speaks of a file that imports another one that is
+    under suspicion, the finding is about that other: what is built on it may be right.
     """
+    suspects = Suspects(sources or {}, delivered.code)
     findings = [
-        *_of_cases(delivered, suite),
+        *_narrowed(suspects, list(_of_cases(delivered, suite, suspects))),
         *(_of_broken(delivered, broken) for broken in suite.broken),
     ]
     if suite.end != "exited" and not findings:
@@ -32,7 +40,15 @@ def find_faults(delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None
     return tuple(findings)
 
 
-def _of_cases(delivered: Deliverable, suite: SuiteRun) -> Iterator[TaskFinding]:
+def _narrowed(suspects: Suspects, findings: list[TaskFinding]) -> list[TaskFinding]:
+    accused = frozenset(finding.path for finding in findings if finding.culprit == "developer")
+    return [
+        replace(finding, path=suspects.deepest(finding.path, accused)) if finding.culprit == "developer" else finding
+        for finding in findings
+    ]
+
+
+def _of_cases(delivered: Deliverable, suite: SuiteRun, suspects: Suspects) -> Iterator[TaskFinding]:
     examples_are_green = all(
         case.outcome == "passed" for case in suite.cases if case.path in delivered.example_tests
     ) and any(case.path in delivered.example_tests for case in suite.cases)
@@ -51,16 +67,17 @@ def _of_cases(delivered: Deliverable, suite: SuiteRun) -> Iterator[TaskFinding]:
             case "unexpected_pass":
                 yield TaskFinding("qa", case.path, f"{case.id} is marked as expected to fail, and passes", case.id)
             case "failed" | "error":
-                yield _of_red(delivered, case, examples_are_green=examples_are_green)
+                yield _of_red(delivered, case, suspects, examples_are_green=examples_are_green)
             case outcome:
                 assert_never(outcome)
 
 
-def _of_red(delivered: Deliverable, case: CaseResult, *, examples_are_green: bool) -> TaskFinding:
+def _of_red(delivered: Deliverable, case: CaseResult, suspects: Suspects, *, examples_are_green: bool) -> TaskFinding:
     text = f"{case.id}: {case.message}" if case.message else f"{case.id} is red"
     is_assertion = case.outcome == "failed" and (not case.message or case.message.startswith(ASSERTIONS))
     if case.path in delivered.example_tests or is_assertion or case.place is not None:
-        path = case.place.path if case.place is not None else code_under_test(delivered, case.path)
+        path = suspects.of_test(case) or code_under_test(delivered, case.path)
+        path = case.place.path if case.place is not None else path
         doubtful = is_assertion and examples_are_green and case.path not in delivered.example_tests
         return TaskFinding("developer", path, text, case.id, case.detail, case.place, is_doubtful=doubtful)
     return TaskFinding("qa", case.path, text, case.id, case.detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence, TaskFinding
@@ -19,12 +19,14 @@ def not_executed(delivered: Deliverable, why: NotExecuted) -> Evidence:
     return Evidence("not_executed", why.reason, why.hint, untested_examples=delivered.untested_examples)
 
 
-def judge(delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None) -> Evidence:
+def judge(
+    delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None, sources: Mapping[str, str] | None = None
+) -> Evidence:
     """Return what an execution proves; `hollow` is the same tests against the hollowed copy, None if there can be none.
 
     A pass needs: at least one test ran, all are green, the runner's exit code, its report and the separate collection
     agree, and at least one test that is more than a smoke test goes red against the hollowed copy. Tests that stay green
-    against it are listed and count for nothing.
+    against it are listed and count for nothing. `sources` are the texts of the files, for finding who is at fault.
     """
     green = [case for case in suite.cases if case.outcome == "passed"]
     is_checked = hollow is not None and hollow.end == "exited"
@@ -32,7 +34,7 @@ def judge(delivered: Deliverable, suite: SuiteRun, hollow: SuiteRun | None) -> E
     vacuous = tuple(case for case in green if case.id in still_green)
     proving = tuple(case.id for case in green if is_checked and case.id not in still_green)
     smoke = _ids_in(suite, delivered.smoke_tests)
-    findings = find_faults(delivered, suite, hollow)
+    findings = find_faults(delivered, suite, hollow, sources)
     verdict, reason = _red_verdict(suite, findings)
     if suite.is_green:
         verdict, reason, vacuous_findings = _green_verdict(hollow, proving, vacuous, smoke)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.execution.evidence.deliverable import Deliverable
@@ -12,7 +13,9 @@ from core.execution.results import SuiteRun
 SHOWN_TESTS = 3
 
 
-def judge_change(delivered: Deliverable, after: SuiteRun, before: SuiteRun) -> Evidence:
+def judge_change(
+    delivered: Deliverable, after: SuiteRun, before: SuiteRun, sources: Mapping[str, str] | None = None
+) -> Evidence:
     """Return what a change proves; `before` is the same tests in the folder as it was.
 
     A pass needs: every delivered test is green, at least one of them was not green before, and no test of the folder
@@ -43,7 +46,7 @@ def judge_change(delivered: Deliverable, after: SuiteRun, before: SuiteRun) -> E
         examples=tuple(case.id for case in after.cases if case.path in delivered.example_tests),
         untested_examples=delivered.untested_examples,
         red_before=red_before,
-        findings=tuple(_ours(delivered, finding) for finding in find_faults(delivered, counted, None)),
+        findings=tuple(_ours(delivered, finding) for finding in find_faults(delivered, counted, None, sources)),
     )
     if after.end != "exited":
         return replace(evidence, reason=limit_words(after.end, after.limits.wall_seconds))

@@ -27,12 +27,14 @@ def kinds_of(workflow: str, step_id: str) -> list[str]:
     ("workflow", "step_id", "kinds"),
     [
         ("delivery", "build", ["PlanJob", "FileJob"]),
-        ("delivery", "test", ["FileJob", "VerdictJob"]),
+        ("delivery", "test", ["FileJob"]),
+        ("delivery", "verify", []),
+        ("delivery", "judge", ["OpinionJob"]),
         ("delivery", "package", ["FileJob", "FileJob", "FileJob"]),
         ("bugfix", "analyse", ["TextJob"]),
     ],
 )
-def test_a_step_does_the_jobs_it_names_and_judges_last(workflow: str, step_id: str, kinds: list[str]) -> None:
+def test_a_step_does_the_jobs_it_names_and_no_other(workflow: str, step_id: str, kinds: list[str]) -> None:
     assert kinds_of(workflow, step_id) == kinds
 
 
@@ -43,7 +45,7 @@ class RecordingJob(Job):
 
     @classmethod
     def of_step(cls, spec: StepSpec) -> Iterable[Self]:
-        return [cls()] if spec.verdict is not None else []
+        return [cls()] if spec.opinion is not None else []
 
     async def work(self, step: StepInProgress) -> None:
         self.found.append((step.spec.id, step.round_number, sorted(step.state.get("artifacts", {}))))
@@ -59,5 +61,5 @@ async def test_a_new_kind_of_job_is_a_class_and_sees_what_the_step_has_made(
 
     assert outcome.status == DELIVERED
     ((step_id, round_number, paths),) = RecordingJob.found
-    assert (step_id, round_number) == ("test", 0)
+    assert (step_id, round_number) == ("judge", 0)
     assert {"brief.md", "reverse_text.py", "test_reverse_text.py"} <= set(paths)

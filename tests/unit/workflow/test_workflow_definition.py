@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import PromptError
 from core.prompts import load_agents
-from core.workflow.definition import load_workflows
+from core.workflow.definition import ReworkSpec, load_workflows
 
 
 def test_the_shipped_workflows_load_in_their_order() -> None:
@@ -21,8 +21,16 @@ def test_delivery_runs_qa_beside_devops_and_the_writer_last() -> None:
     delivery = load_workflows(load_agents())["delivery"]
 
     assert [step.id for step in delivery.successors("build")] == ["test", "package"]
-    assert delivery.step("document").after == ("test", "package")
-    assert delivery.step("test").rework == "build"
+    assert delivery.step("verify").after == ("test", "package")
+    assert delivery.step("verify").rework == ReworkSpec(developer="build", qa="test")
+    assert delivery.steps[-1].id == "document"
+
+
+_BUILD = "{id: a, agent: developer, reads: [task], text: opinion}"
+
+
+def _steps(steps: str) -> str:
+    return f"id: x\ntitle: X\nsource: task\nsteps: [{steps}]"
 
 
 def _yielding(path: str) -> str:
@@ -44,7 +52,13 @@ def _yielding(path: str) -> str:
         ),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, reads: [gossip]}]", "gossip"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, speed: 9}]", "speed"),
-        ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, rework: a}]", "verdict"),
+        (_steps("{id: a, agent: developer, text: opinion, rework: a}"), "rework names two steps"),
+        (_steps("{id: a, agent: developer, verdict: opinion}"), "called opinion"),
+        (_steps("{id: a, executes: true, agent: developer}"), "has no agent"),
+        (_steps("{id: a, text: opinion}"), "names no agent"),
+        (_steps("{id: a, agent: developer, text: opinion, rework: {developer: a, qa: a}}"), "executes nothing"),
+        (_steps("{id: a, executes: true, rework: {developer: b, qa: b}}"), "no earlier step"),
+        (_steps(f"{_BUILD}, {{id: v, executes: true, rework: {{developer: a, qa: a}}}}"), "writes no code"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer, text: opinion}]", "task"),
         ("id: x\ntitle: X\nsummary: s\nsource: task\nsteps: [{id: a, agent: developer}]", "yields nothing"),
         (

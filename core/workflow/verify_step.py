@@ -1,0 +1,218 @@
+"""The engine's own step: it executes the tests of what was delivered, judges, and sends back whose work is at fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+from core.events import TestsRan, TestsStarted, Warned
+from core.execution.evidence.deliverable import Deliverable
+from core.execution.evidence.evidence import Evidence
+from core.execution.evidence.record import evidence_record
+from core.execution.not_executed import NotExecuted
+from core.execution.runners.registry import runner_for
+from core.execution.sandbox.command import MEBIBYTE, Limits
+from core.execution.sandbox.ladder import choose_sandbox
+from core.execution.verify import verify
+from core.kinds import Culprit
+from core.telemetry.logs import log
+from core.text.sanitize import plain_line
+from core.workflow.definition import StepSpec
+from core.workflow.delivered_file import deliver_file
+from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, merge_by_key, paths_of_role
+from core.workflow.prompt_context import PromptContext, read_if_there
+from core.workflow.rework import Decision, decide, rework_texts
+from core.workflow.rounds import (
+    RoundRecord,
+    best_round,
+    examples_green,
+    files_digest,
+    red_digest,
+    tree_as_json,
+    tree_from_json,
+)
+from core.workflow.run import Run
+from core.workflow.second_look import SecondLook
+
+ENGINE_AUTHOR = "engine"
+MAX_STATE_FINDINGS = 8
+MAX_STATE_CHARACTERS = 300
+
+
+class VerifyStep:
+    """Executes tests for one run; what it finds goes into the state as small values, and into the session as a whole."""
+
+    def __init__(self, run: Run, prompt_context: PromptContext) -> None:
+        self._run = run
+        self._second_look = SecondLook(run, prompt_context)
+
+    async def execute(self, step: StepSpec, state: RunState) -> RunState:
+        """Return the state update: the verdict, what is to be written again and by whom, or what is delivered.
+
+        Raises:
+            WorkspaceError: a file cannot be written.
+        """
+        run = self._run
+        if not paths_of_role(state, "code"):
+            return {
+                "verdict": "not_executed",
+                "findings": [],
+                "targets": [],
+                "stop_reason": "there is no code to execute",
+            }
+        written: dict[str, ArtifactRef] = {}
+        untested: list[str] = []
+        evidence = await self._verify(self._deliverable(state, untested), state)
+        corrected = await self._correct_tests(step, state, evidence)
+        if corrected:
+            written = {**written, **corrected}
+            state = {**state, "artifacts": merge_by_key(state.get("artifacts"), corrected)}
+            evidence = await self._verify(self._deliverable(state, untested), state)
+        record = await asyncio.to_thread(self._recorded, state, evidence)
+        rounds = [*state.get("rounds", []), record]
+        decision = self._decide(step, state, evidence, record)
+        update: RunState = {
+            "artifacts": written,
+            "rounds": rounds,
+            "verdict": evidence.verdict,
+            "findings": [plain_line(finding.text, limit=MAX_STATE_CHARACTERS) for finding in evidence.findings][
+                :MAX_STATE_FINDINGS
+            ],
+            "stop_reason": plain_line(decision.stop_reason or evidence.reason, limit=MAX_STATE_CHARACTERS),
+        }
+        if decision.culprits and step.rework is not None:
+            texts = rework_texts(evidence.findings, decision.culprits, lambda path: read_if_there(run, path))
+            update["rework"] = {path: [run.session.store_text(text) for text in words] for path, words in texts.items()}
+            update["targets"] = _targets(step.rework.steps(), decision.culprits)
+            update["round"] = state.get("round", 0) + 1
+            return update
+        update["targets"], update["rework"] = [], {}
+        return {**update, **await self._deliver_best(state, rounds)}
+
+    def _deliverable(self, state: RunState, untested: list[str]) -> Deliverable:
+        run = self._run
+        artifacts = state.get("artifacts", {})
+        tests = paths_of_role(state, "test")
+        return Deliverable(
+            folder=run.folder.root,
+            files=tuple(sorted(artifacts)),
+            code=tuple(self._code(state)),
+            tests=tuple(tests),
+            language=run.layout.language,
+            example_tests=tuple(path for path in tests if artifacts[path]["agent"] == ENGINE_AUTHOR),
+            untested_examples=tuple(plain_line(text, limit=MAX_STATE_CHARACTERS) for text in untested),
+        )
+
+    def _code(self, state: RunState) -> list[str]:
+        """Return the code's paths, the main one first."""
+        main = self._run.layout.source
+        return sorted(paths_of_role(state, "code"), key=lambda path: path != main)
+
+    async def _verify(self, delivered: Deliverable, state: RunState) -> Evidence:
+        run = self._run
+        settings = run.deps.settings.execution
+        sandbox = await choose_sandbox(settings)
+        runner = runner_for(delivered.tests)
+        limits = Limits(wall_seconds=settings.test_timeout, memory_bytes=settings.memory_mb * MEBIBYTE)
+        rung = "" if isinstance(sandbox, NotExecuted) else sandbox.name
+        if runner is not None and not isinstance(sandbox, NotExecuted) and delivered.all_tests:
+            started = TestsStarted(**run.stamp(), runner=runner.name, rung=sandbox.name, round=state.get("round", 0))
+            run.deps.emit(started)
+        evidence = await verify(delivered, runner, sandbox, limits)
+        log(
+            "INFO",
+            "tests executed",
+            run_id=run.run_id,
+            verdict=evidence.verdict,
+            reason=evidence.reason,
+            command=" ".join(evidence.suite.command) if evidence.suite is not None else "",
+            sandbox=rung,
+        )
+        return evidence
+
+    async def _correct_tests(self, step: StepSpec, state: RunState, evidence: Evidence) -> dict[str, ArtifactRef]:
+        """Deliver test files in which a doubtful value was derived anew; empty when there is no reason to."""
+        run = self._run
+        if step.rework is None or run.tier == "tiny":
+            return {}
+        tests_step = run.workflow.step(step.rework.qa)
+        texts = await self._second_look.corrected_tests(tests_step, state, evidence)
+        round_number = state.get("round", 0)
+        refs = [
+            await deliver_file(run, path, text, role="test", author=tests_step.agent, round_number=round_number)
+            for path, text in texts.items()
+        ]
+        return {ref["path"]: ref for ref in refs}
+
+    def _recorded(self, state: RunState, evidence: Evidence) -> RoundRecord:
+        """Keep this round's files and evidence in the session, tell it, and return what the state holds of it."""
+        run, round_number = self._run, state.get("round", 0)
+        record = {"round": round_number, **evidence_record(evidence)}
+        run.deps.emit(TestsRan(**run.stamp(), report=record))
+        refs = artifacts_of_role(state, "code", "test")
+        tree = {ref["path"]: run.session.store_text(read_if_there(run, ref["path"])) for ref in refs}
+        return RoundRecord(
+            round=round_number,
+            verdict=evidence.verdict,
+            reason=plain_line(evidence.reason, limit=MAX_STATE_CHARACTERS),
+            examples_green=examples_green(evidence),
+            green=evidence.green,
+            red=red_digest(evidence),
+            files=files_digest({ref["path"]: ref["sha256"] for ref in refs}),
+            tree=run.session.store_text(tree_as_json(tree)),
+            evidence=run.session.store_text(json.dumps(record)),
+        )
+
+    def _decide(self, step: StepSpec, state: RunState, evidence: Evidence, record: RoundRecord) -> Decision:
+        run = self._run
+        if step.rework is None:
+            return Decision()
+        absent: dict[Culprit, str] = {}
+        for culprit, target in step.rework.steps().items():
+            agent_id = run.workflow.step(target).agent
+            if not run.is_on(agent_id):
+                absent[culprit] = run.deps.agents[agent_id].title
+        return decide(
+            evidence,
+            seen=[(earlier["red"], earlier["files"]) for earlier in state.get("rounds", [])],
+            now=(record["red"], record["files"]),
+            round_number=state.get("round", 0),
+            max_rounds=run.deps.settings.team.max_rework_rounds,
+            absent=absent,
+        )
+
+    async def _deliver_best(self, state: RunState, rounds: list[RoundRecord]) -> RunState:
+        """Put the files of the best round in their places, if that is not the last one, and say which it was."""
+        run = self._run
+        best, last = best_round(rounds), rounds[-1]
+        if best["round"] == last["round"]:
+            return {"delivered_round": last["round"]}
+        restored = await self._restore(state, best)
+        message = f"the files of round {best['round']} are delivered: in it most tests were green"
+        run.deps.emit(Warned(**run.stamp(), message=message, hint=""))
+        evidence = json.loads(run.session.read_text(best["evidence"]) or "{}")
+        findings = [finding["text"] for finding in evidence.get("findings", [])]
+        return {
+            "artifacts": restored,
+            "delivered_round": best["round"],
+            "verdict": best["verdict"],
+            "findings": findings[:MAX_STATE_FINDINGS],
+        }
+
+    async def _restore(self, state: RunState, best: RoundRecord) -> dict[str, ArtifactRef]:
+        run = self._run
+        restored: dict[str, ArtifactRef] = {}
+        for path, reference in tree_from_json(run.session.read_text(best["tree"])).items():
+            ref = state.get("artifacts", {}).get(path)
+            text = run.session.read_text(reference)
+            if ref is not None and text and text != read_if_there(run, path):
+                restored[path] = await deliver_file(
+                    run, path, text, role=ref["role"], author=ref["agent"], round_number=best["round"]
+                )
+        return restored
+
+
+def _targets(steps: Mapping[Culprit, str], culprits: frozenset[Culprit]) -> list[str]:
+    """Return the steps to go back to; QA comes after the developer by itself, when its files are to be written again."""
+    return [steps["developer"]] if "developer" in culprits else [steps["qa"]]
