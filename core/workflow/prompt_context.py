@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.events import Warned
+from core.execution.evidence.examples.reader import read_examples
 from core.kinds import Tier
 from core.text.sanitize import plain_line
 from core.workflow.definition import FileRole, StepSpec
@@ -63,7 +64,7 @@ class PromptContext:
             "entry": self._entry,
             "verdict": self._verdict,
             "evidence": lambda state: evidence_words(run.session, state),
-            "examples": lambda _: "",
+            "examples": lambda _: "\n".join(example.quote for example in read_examples(run.request.task).examples),
             "notes": self._notes,
             "opinions": self._opinions,
             "plan": lambda _: "\n".join(f"{file.path} - {file.purpose}".removesuffix(" - ") for file in run.plan),

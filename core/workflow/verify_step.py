@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from core.events import TestsRan, TestsStarted, Warned
 from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence
+from core.execution.evidence.examples.example_tests import build_example_tests
+from core.execution.evidence.examples.reader import read_examples
 from core.execution.evidence.record import evidence_record
 from core.execution.not_executed import NotExecuted
 from core.execution.runners.registry import runner_for
@@ -36,6 +38,7 @@ from core.workflow.run import Run
 from core.workflow.second_look import SecondLook
 
 ENGINE_AUTHOR = "engine"
+EXAMPLE_TESTS_NAME = "test_examples.py"
 MAX_STATE_FINDINGS = 8
 MAX_STATE_CHARACTERS = 300
 
@@ -61,8 +64,8 @@ class VerifyStep:
                 "targets": [],
                 "stop_reason": "there is no code to execute",
             }
-        written: dict[str, ArtifactRef] = {}
-        untested: list[str] = []
+        written, untested = await self._write_example_tests(state)
+        state = {**state, "artifacts": merge_by_key(state.get("artifacts"), written)}
         evidence = await self._verify(self._deliverable(state, untested), state)
         corrected = await self._correct_tests(step, state, evidence)
         if corrected:
@@ -89,6 +92,24 @@ class VerifyStep:
             return update
         update["targets"], update["rework"] = [], {}
         return {**update, **await self._deliver_best(state, rounds)}
+
+    async def _write_example_tests(self, state: RunState) -> tuple[dict[str, ArtifactRef], list[str]]:
+        """Deliver the tests that are made of the task's examples; return them, and of which examples there is none and why."""
+        run = self._run
+        read = read_examples(run.request.task)
+        untested = [f"{example.quote}: {example.reason}" for example in read.unread]
+        paths = [path for path in self._code(state) if path.endswith(".py")]
+        modules = await asyncio.to_thread(lambda: {path: read_if_there(run, path) for path in paths})
+        if not modules:
+            return {}, untested + [f"{example.quote}: the code is not Python" for example in read.examples]
+        made = build_example_tests(read.examples, modules)
+        untested += [f"{unresolved.example.quote}: {unresolved.reason}" for unresolved in made.unresolved]
+        if not made.text:
+            return {}, untested
+        ref = await deliver_file(
+            run, EXAMPLE_TESTS_NAME, made.text, role="test", author=ENGINE_AUTHOR, round_number=state.get("round", 0)
+        )
+        return {ref["path"]: ref}, untested
 
     def _deliverable(self, state: RunState, untested: list[str]) -> Deliverable:
         run = self._run

@@ -16,6 +16,7 @@ CRASH = "```python\ndef reverse(text: str) -> str:\n    return text[::-1] + miss
 BROKEN_TESTS = "```python\nimport reverse_text\nfrom nothing_here import thing\n\n\ndef test_r1() -> None:\n    assert reverse_text.reverse('ab') == 'ba'\n```"
 VACUOUS = "```python\nimport reverse_text\n\n\ndef test_r1() -> None:\n    assert reverse_text is not None\n```"
 GOOD_TESTS = "```python\nfrom reverse_text import reverse\n\n\ndef test_r1() -> None:\n    assert reverse('ab') == 'ba'\n\n\ndef test_r2() -> None:\n    assert reverse('') == ''\n```"
+MISTAKEN = GOOD_TESTS.replace("== 'ba'", "== 'ab'")
 
 
 def steps(b: EngineHarness) -> list[str]:
@@ -95,6 +96,35 @@ async def test_rework_that_gives_the_same_files_ends_at_once(tmp_path: Path) -> 
 
     assert "no progress" in outcome.reason
     assert steps(b).count("build") == 2
+
+
+async def test_an_example_of_the_task_becomes_a_test_that_no_model_wrote(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path, {"code_file": [WRONG, CODE]}, execution__sandbox="auto") as b:
+        outcome = await b.engine.run(f"{TASK}: reverse('abc') == 'cba'", agents=["developer"])
+
+    assert (outcome.status, verdicts(b)) == ("passed", ["fail", "pass"])
+    assert "test_examples.py" in outcome.files
+    assert [test["made_from"] for test in outcome.evidence["tests"]] == ["example"]
+
+
+async def test_a_value_that_only_a_model_expects_is_derived_again_and_executed(tmp_path: Path) -> None:
+    answers = {"test_file": MISTAKEN, "derive_value": "'ba'"}
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto") as b:
+        outcome = await b.engine.run(f"{TASK}: reverse('abc') == 'cba'")
+
+    assert outcome.status == "passed"
+    assert steps(b) == ["build", "test"]
+    assert "CALL reverse('ab')" in b.team.prompts("derive_value")[0]
+    assert "== 'ba'" in (outcome.output_dir / "test_reverse_text.py").read_text()
+
+
+async def test_a_value_that_is_derived_as_it_was_speaks_against_the_code(tmp_path: Path) -> None:
+    answers = {"code_file": [WRONG, CODE], "test_file": GOOD_TESTS, "derive_value": "'ba'"}
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto") as b:
+        outcome = await b.engine.run(f"{TASK}: reverse('aba') == 'aba'")
+
+    assert outcome.status == "passed"
+    assert steps(b) == ["build", "test", "build"]
 
 
 @pytest.mark.parametrize(
