@@ -10,7 +10,6 @@ import resource
 import shutil
 import signal
 import subprocess
-from dataclasses import replace
 from typing import ClassVar, Self
 
 from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
@@ -21,7 +20,7 @@ from core.execution.sandbox.seccomp import filter_program
 from core.execution.sandbox.supervisor import Lifeline, supervise
 from core.execution.sandbox.task_group import TaskGroup
 from core.execution.sandbox.visible import environment_of, system_paths
-from core.kinds import RungName
+from core.kinds import CommandEnd, RungName
 
 TEMPORARY = "/tmp"  # noqa: S108  # inside: a file system of the sandbox's own, gone with it
 SHARED_MEMORY_BYTES = 64 << 20
@@ -69,9 +68,8 @@ class Bubblewrap(Sandbox):
                 pass_fds=handed,
                 lifeline=lifeline,
             )
-            if lifeline.met_task_limit and ended.limit is None:
-                ended = replace(ended, limit="processes")
-            return result_of(self.name, ended, lifeline.exit_code)
+            limit: CommandEnd | None = "processes" if lifeline.met_task_limit else None
+            return result_of(self.name, ended, lifeline.exit_code, limit)
 
 
 def find_bwrap() -> tuple[str, ...]:
@@ -111,23 +109,21 @@ class _Namespace(Lifeline):
         if self._tasks:
             self._tasks.remove()
 
-    async def begin(self) -> int | None:
+    async def begin(self, pid: int) -> int | None:  # noqa: ARG002  # bwrap itself tells which is the first inside
         """Set the limits of each process from outside, while the sandbox waits for a word."""
         lines = await read_lines(self._status)
         if not lines:
             return None
-        pid = int(json.loads(lines[0])["child-pid"])
+        first = int(json.loads(lines[0])["child-pid"])
         try:
-            self._first = os.pidfd_open(pid)
-            _limit_each_process(pid, self._limits)
-            self._tasks = TaskGroup.create(self._limits.processes * THREADS_PER_PROCESS)
-            if self._tasks:
-                self._tasks.add(pid)
-            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+            self._first = os.pidfd_open(first)
+            _limit_each_process(first, self._limits)
+            self._tasks = TaskGroup.around(first, self._limits.processes * THREADS_PER_PROCESS)
+            os.setpriority(os.PRIO_PROCESS, first, NICENESS)
         except ProcessLookupError:
             return None
         os.write(self._block, b"1")
-        return pid
+        return first
 
     async def kill(self) -> None:
         if self._first is None:
@@ -164,12 +160,18 @@ def _arguments(command: SandboxedCommand) -> list[str]:
 
 def _limit_each_process(pid: int, limits: Limits) -> None:
     """Set what the kernel itself holds; the sandbox's processes inherit it and cannot raise it."""
-    resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
-    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
     threads = limits.processes * THREADS_PER_PROCESS
-    resource.prlimit(pid, resource.RLIMIT_NPROC, (threads, threads))
+    for kind, soft, hard in (
+        (resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NPROC, threads, threads),
+    ):
+        _, most = resource.prlimit(pid, kind)
+        if most != resource.RLIM_INFINITY:  # nobody but root may raise what the system bounds already
+            soft, hard = min(soft, most), min(hard, most)  # noqa: PLW2901
+        resource.prlimit(pid, kind, (soft, hard))
 
 
 def _hint_for(reason: str) -> str:

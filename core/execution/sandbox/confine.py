@@ -2,7 +2,7 @@
 
 It imports the standard library only. A child locks itself and becomes the command; this process stays outside the
 lock, takes in every process that loses its parent, and ends them all when the command ends or CONTROL closes, so that
-nothing is left even when Quintet itself is killed. STATUS gets {"pid": ...}, at the end {"status": ...} as a shell tells it.
+nothing is left even when Quintet itself is killed. STATUS gets {"started": true}, at the end {"status": ...} as a shell tells it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         _become(config, status_fd, user)
-    os.write(status_fd, json.dumps({"pid": os.getpid()}).encode() + b"\n")
+    os.write(status_fd, b'{"started": true}\n')
     status = _wait(child, control_fd, wake_read)
     _end_all(user)
     _remove(temporary)

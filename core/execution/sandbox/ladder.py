@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import platform
 import sys
 from dataclasses import dataclass
 
 from core.execution.not_executed import NotExecuted
 from core.execution.sandbox.command import MEBIBYTE, Limits
+from core.execution.sandbox.container import Container
 from core.execution.sandbox.sandbox import ProbeResult, Sandbox
+from core.execution.sandbox.seatbelt import Seatbelt
 from core.kinds import RungName, SandboxSetting
 from core.settings import ExecutionSettings
 
@@ -32,17 +35,22 @@ class Ladder:
 _found: dict[tuple[SandboxSetting, str], Ladder] = {}
 
 
-def rungs(setting: SandboxSetting) -> tuple[Sandbox, ...]:
-    """Return the sandboxes that a setting allows, best first."""
+def rungs(execution: ExecutionSettings) -> tuple[Sandbox, ...]:
+    """Return the sandboxes that the settings allow, best first."""
+    setting = execution.sandbox
+    if setting == "off":
+        return ()
+    if setting == "container":
+        return (Container(execution.container_image),)
     every: tuple[Sandbox, ...] = ()
     if sys.platform == "linux":
         from core.execution.sandbox.bubblewrap import Bubblewrap
         from core.execution.sandbox.landlock import Landlock
 
         every = (Bubblewrap(), Landlock())
-    if setting == "auto":
-        return every
-    return tuple(sandbox for sandbox in every if sandbox.name == setting)
+    elif sys.platform == "darwin":
+        every = (Seatbelt(),)
+    return every if setting == "auto" else tuple(sandbox for sandbox in every if sandbox.name == setting)
 
 
 async def choose_sandbox(execution: ExecutionSettings) -> Sandbox | NotExecuted:
@@ -54,7 +62,7 @@ async def climb(execution: ExecutionSettings) -> Ladder:
     """Try the rungs of a setting, once in this process, and return what was found."""
     key = (execution.sandbox, execution.container_image)
     if key not in _found:
-        _found[key] = await _climb(execution.sandbox)
+        _found[key] = await _climb(execution)
     return _found[key]
 
 
@@ -64,18 +72,25 @@ def limits_of(execution: ExecutionSettings) -> Limits:
     return Limits(wall_seconds=seconds, cpu_seconds=math.ceil(seconds), memory_bytes=execution.memory_mb * MEBIBYTE)
 
 
-async def _climb(setting: SandboxSetting) -> Ladder:
+async def _climb(execution: ExecutionSettings) -> Ladder:
+    setting = execution.sandbox
     if setting == "off":
         return Ladder(
             NotExecuted("QUINTET_SANDBOX is off: nothing is executed", "set execution.sandbox to auto to run tests")
         )
     tried: list[Rung] = []
-    for sandbox in rungs(setting):
+    for sandbox in rungs(execution):
         probe = await sandbox.probe()
         tried.append(Rung(sandbox.name, probe))
         if probe.works:
             return Ladder(sandbox, tuple(tried))
     if not tried:
-        return Ladder(NotExecuted(f"the sandbox {setting} is not available here", "set execution.sandbox to auto"))
+        return Ladder(
+            NotExecuted(f"there is no {_words(setting)} on {platform.system()}", 'set execution.sandbox to "container"')
+        )
     reasons = "; ".join(f"{rung.name}: {rung.probe.detail}" for rung in tried)
     return Ladder(NotExecuted(f"no sandbox works here ({reasons})", tried[0].probe.hint), tuple(tried))
+
+
+def _words(setting: SandboxSetting) -> str:
+    return "sandbox" if setting == "auto" else f"sandbox of the kind {setting}"

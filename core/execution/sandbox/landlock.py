@@ -80,7 +80,6 @@ class _Keeper(Lifeline):
     def __init__(self, status: int, control: int) -> None:
         self._status = status
         self._control: int | None = control
-        self._pid: int | None = None
         self._has_failed = False
         self.exit_status: int | None = None
 
@@ -91,10 +90,8 @@ class _Keeper(Lifeline):
         os.close(self._status)
         self._let_go()
 
-    async def begin(self) -> int | None:
-        while self._pid is None and await self._hear():
-            pass
-        return self._pid
+    async def begin(self, pid: int) -> int | None:
+        return pid if await self._hear() else None
 
     async def kill(self) -> None:
         self._let_go()
@@ -105,7 +102,6 @@ class _Keeper(Lifeline):
         """Take in what the keeper says; False when it will not say anything any more."""
         lines = await read_lines(self._status)
         for said in map(json.loads, lines):
-            self._pid = said.get("pid", self._pid)
             self.exit_status = said.get("status", self.exit_status)
             self._has_failed = self._has_failed or "failed" in said
         if self._has_failed:

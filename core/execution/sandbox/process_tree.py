@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 THREADS_PER_PROCESS = 8  # a runtime such as node or go starts about as many as that for itself
+NO_PROCESS = -1  # the root of a tree that somebody else watches
 PROC = Path("/proc")
 
 

@@ -68,14 +68,17 @@ def _temporary_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="quintet-probe-")).resolve()
 
 
-def result_of(rung: RungName, ended: Ended, status: int | None) -> CommandResult:
-    """Return how the command ended, from what the supervisor saw and from the status that the sandbox reported.
+def result_of(rung: RungName, ended: Ended, status: int | None, limit: CommandEnd | None = None) -> CommandResult:
+    """Return how the command ended, from what the supervisor saw and from what the sandbox itself reported.
 
-    The status is that of a shell: above 128 for a signal. None: the command did not run, its sandbox broke.
+    The status is that of a shell: above 128 for a signal. None: the command did not run, its sandbox broke. `limit` is
+    one that the kernel held.
     """
     end: CommandEnd
     if ended.limit is not None:
         end = ended.limit
+    elif limit is not None:
+        end = limit
     elif status is None:
         end = "lost"
     elif status == SHELL_SIGNAL + signal.SIGXCPU:

@@ -40,8 +40,12 @@ class Lifeline(ABC):
     """How one rung finds and ends the processes of a command."""
 
     @abstractmethod
-    async def begin(self) -> int | None:
-        """Let the command start; return the process whose descendants are its tree, None when it did not come to be."""
+    async def begin(self, pid: int) -> int | None:
+        """Let the command start in the process `pid`.
+
+        Returns:
+            the process whose descendants are its tree; None when it did not come to be.
+        """
 
     @abstractmethod
     async def kill(self) -> None:
@@ -111,7 +115,7 @@ async def supervise(
     limit: CommandEnd | None = None
     try:
         # Not to be cancelled half-way: what has begun has to be known, or it cannot be ended.
-        root_pid = await _to_the_end(lifeline.begin())
+        root_pid = await _to_the_end(lifeline.begin(process.pid))
         if root_pid is not None:
             limit = await _first_end(process, root_pid, folder, limits, overflowed)
     finally:

@@ -20,25 +20,26 @@ class TaskGroup:
         self._folder = folder
 
     @classmethod
-    def create(cls, most_tasks: int) -> TaskGroup | None:
-        """Return a group, or None where none is needed or can be made."""
+    def around(cls, pid: int, most_tasks: int) -> TaskGroup | None:
+        """Put a process into a group, and so all that it starts; None where no group is needed or can be made."""
         if os.geteuid() != 0:
             return None
         for parent in (CGROUPS / "pids", CGROUPS):  # the old layout has a folder for each controller
             with contextlib.suppress(OSError):
                 if not (parent / "cgroup.procs").exists():
                     continue
-                folder = Path(tempfile.mkdtemp(prefix="quintet-", dir=parent))
+                group = cls(Path(tempfile.mkdtemp(prefix="quintet-", dir=parent)))
                 try:
-                    (folder / "pids.max").write_text(str(most_tasks))
+                    group.bound(pid, most_tasks)
                 except OSError:  # this controller is not handed on to groups
-                    folder.rmdir()
+                    group.remove()
                     continue
-                return cls(folder)
+                return group
         return None
 
-    def add(self, pid: int) -> None:
-        """Put a process into the group; all that it starts belongs to it too."""
+    def bound(self, pid: int, most_tasks: int) -> None:
+        """Set the limit and put a process under it."""
+        (self._folder / "pids.max").write_text(str(most_tasks))
         (self._folder / "cgroup.procs").write_text(str(pid))
 
     def refused(self) -> bool:

@@ -6,9 +6,10 @@ import pytest
 
 from core.execution.sandbox.ladder import rungs
 from core.execution.sandbox.sandbox import Sandbox
+from core.settings import ExecutionSettings
 
 
-@pytest.fixture(params=rungs("auto"), ids=lambda sandbox: sandbox.name)
+@pytest.fixture(params=rungs(ExecutionSettings()), ids=lambda sandbox: sandbox.name)
 async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     found: Sandbox = request.param
     probe = await found.probe()
