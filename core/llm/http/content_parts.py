@@ -23,7 +23,7 @@ def read_content(content: object) -> ContentParts:
         return _part(content)
     if not isinstance(content, list):
         return ContentParts()
-    parts = [_part(part) for part in content if isinstance(part, dict)]
+    parts = [_part(part) if isinstance(part, dict) else ContentParts(_texts(part)) for part in content]
     return ContentParts(*("".join(texts) for texts in zip(*parts, strict=True))) if parts else ContentParts()
 
 
@@ -36,7 +36,7 @@ def _part(part: dict[object, object]) -> ContentParts:
     if kind == "refusal":
         return ContentParts(refusal=_texts(part.get("refusal")))
     text = part.get("text")
-    return ContentParts(text if isinstance(text, str) else "")
+    return ContentParts(_texts(text.get("value") if isinstance(text, dict) else text))
 
 
 def _texts(value: object) -> str:

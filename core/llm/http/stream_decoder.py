@@ -104,7 +104,7 @@ def usual_chunk(data: bytes) -> Chunk | None:
         return None
     if chunk.choices:
         choice = chunk.choices[0]
-        if choice.delta is None or choice.finish_reason == "error":
+        if choice.delta is None or choice.finish_reason == "error" or len(chunk.choices) > 1:
             return None
     return chunk
 
@@ -359,10 +359,10 @@ class StreamDecoder:
         if usage is not None:
             self._usage(usage)
         choices = payload.get("choices")
-        if not isinstance(choices, list) or not choices:
+        if not isinstance(choices, list):
             return
-        choice = choices[0]
-        if not isinstance(choice, dict) or choice.get("index") not in (0, None):
+        ours = (choice for choice in choices if isinstance(choice, dict) and choice.get("index") in (0, None))
+        if (choice := next(ours, None)) is None:
             return
         delta = choice.get("delta")
         if not isinstance(delta, dict):

@@ -25,6 +25,7 @@ from tests.support.fault_server import (
     event,
     finish,
     ok,
+    status,
     stream,
     thought,
     token,
@@ -39,6 +40,12 @@ class Good(NamedTuple):
     step: Step
     text: str = "Hello there"
     reason: str = "stop"
+
+
+def message(content: object) -> Step:
+    """Answer with one JSON completion of this content."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    return status(200, {"object": "chat.completion", "choices": [choice]})
 
 
 GOOD = [
@@ -60,12 +67,29 @@ GOOD = [
     Good("65 id lines and blank lines", stream(b"id: 1\n\n\n\n", *HELLO, b"id: 2\n\n", DONE)),
     Good("66 odd values", stream(event(None), event([1, 2]), *HELLO, event(3), event("x"), DONE)),
     Good("67 odd choices", stream(event({"id": 1}), event({"choices": []}), event({"choices": [{}]}), *HELLO, DONE)),
+    Good(
+        "67 another choice before ours",
+        stream(
+            event(
+                {
+                    "choices": [
+                        {"index": 1, "delta": {"content": "x"}},
+                        {"index": 0, "delta": {"content": "Hello there"}},
+                    ]
+                }
+            ),
+            finish(),
+            DONE,
+        ),
+    ),
     Good("68 bad UTF-8", stream(token("Hello there").replace(b"there", b"\xff\xfe"), DONE), "Hello \ufffd\ufffd"),
     Good("71 CRLF", stream(b"".join([*HELLO, finish(), DONE]).replace(b"\n", b"\r\n"))),
     Good("71 CR", stream(b"".join([*HELLO, finish(), DONE]).replace(b"\n", b"\r"))),
     Good("72 one delta of 1 MB", stream(token("x" * 1_000_000), finish(), DONE), "x" * 1_000_000),
     Good("73 10,000 deltas at once", stream(token("ab") * 10_000, finish(), DONE), "ab" * 10_000),
     Good("76 a whole JSON completion", whole()),
+    Good("76 parts that are texts", message(["Hello ", "there"])),
+    Good("76 parts with a value", message([{"type": "text", "text": {"value": "Hello there", "annotations": []}}])),
     Good("77 wrong content type", stream(*HELLO, finish(), DONE, content_type="text/plain")),
     Good("80 gzip", zipped(*HELLO, finish(), DONE)),
     Good("82 length", ok(reason="length"), reason="length"),
