@@ -16,7 +16,8 @@ from pathlib import Path
 
 import psutil
 
-TASK = "Write a Python function that reverses a string, with tests"
+from tui.words.sample import SAMPLE_TASK
+
 SAMPLE_EVERY_SECONDS = 0.1
 MEBIBYTE = 1024 * 1024
 
@@ -26,7 +27,7 @@ def main() -> None:
         environment = {**os.environ, "HOME": folder, "PYTHONPATH": str(Path.cwd())}
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui.commands.cli", "run", TASK],
+            [sys.executable, "-m", "tui.commands.cli", "run", SAMPLE_TASK],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,

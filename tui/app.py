@@ -30,7 +30,7 @@ from tui.screens.main import MainScreen
 from tui.terminal.app import TerminalApp
 from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.stream.frame_clock import FrameClock
-from tui.widgets.welcome import SAMPLE_WORKFLOW
+from tui.words.sample import SAMPLE_WORKFLOW
 from tui.words.shown_path import shown_path
 from tui.words.signs import Severity
 

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable
 
 from tui.exit_codes import EXIT_CODES_WORDS
+from tui.words.sample import SAMPLE_TASK
 
-EPILOG = """\
+EPILOG = f"""\
 commands:
   quintet [TASK]      the app; with TASK the run starts at once
   quintet run TASK    the same without a terminal: progress on stderr,
@@ -19,7 +20,7 @@ commands:
 
 examples:
   quintet
-  quintet "Write a Python function that reverses a string, with tests"
+  quintet "{SAMPLE_TASK}"
   quintet run "Build a to-do CLI" --output todo
   quintet run "What could go wrong here?" --workflow roundtable --json
   LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b quintet

@@ -9,8 +9,8 @@ from core.errors import QuintetError
 from tui.control.addressing import read_address
 from tui.control.services import AppServices
 from tui.screens.main import MainScreen
-from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW
 from tui.words.numbers import counted
+from tui.words.sample import SAMPLE_TASK, SAMPLE_WORKFLOW
 
 if TYPE_CHECKING:
     from core.engine import Engine

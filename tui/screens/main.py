@@ -24,7 +24,8 @@ from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import TeamView
-from tui.widgets.welcome import SAMPLE_TASK, SAMPLE_WORKFLOW, Welcome, WelcomeInfo
+from tui.widgets.welcome import Welcome, WelcomeInfo
+from tui.words.sample import SAMPLE_TASK, SAMPLE_WORKFLOW
 
 if TYPE_CHECKING:
     from core.kinds import RunStatus, VerdictValue

@@ -16,13 +16,12 @@ from textual.widgets import Static
 from core.text.sanitize import one_line
 from tui.bindings import KeyTable, key_label
 from tui.widgets.sidebar import WHAT_TO_DO, model_words
+from tui.words.sample import SAMPLE_TASK
 
 if TYPE_CHECKING:
     from core.roster import AgentCard
     from core.state.status import EndpointStatus
 
-SAMPLE_TASK = "Write a Python function that reverses a string, with tests"
-SAMPLE_WORKFLOW = "delivery"  # what the sample is a task for
 WORD_COLUMN = 12
 WIDEST_TEXT = 88  # columns; longer lines are hard to read
 KEYS_SHOWN = ("send", "back", "palette", "help", "quit")

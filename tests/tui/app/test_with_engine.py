@@ -16,7 +16,7 @@ from tui.app import QuintetApp
 from tui.control.palette import ActionProvider
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.welcome import SAMPLE_TASK
+from tui.words.sample import SAMPLE_TASK
 
 
 def footer(app: QuintetApp) -> str:

@@ -14,7 +14,7 @@ from tests.support.tui.engine_app import working_app
 from tests.support.tui.screen import screen_text, until
 from tests.support.tui.scripted_run import ENDPOINT, IDLE
 from tui.app import QuintetApp
-from tui.widgets.welcome import SAMPLE_TASK
+from tui.words.sample import SAMPLE_TASK
 from tui.words.shown_path import shown_path
 
 CANNOT = "the embedded model cannot be served: no AVX2 - set LLM_BASE_URL or OPENAI_API_KEY to use a server"
