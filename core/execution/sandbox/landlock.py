@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import secrets
 import sys
@@ -130,6 +131,6 @@ def _config(command: SandboxedCommand, temporary: str) -> bytes:
             "open_files": limits.open_files,
             "tasks": limits.processes * THREADS_PER_PROCESS,
         },
-        "filter": (filter_program(own_network=False) or b"").hex(),
+        "filter": filter_program(own_network=False) or b"",
     }
-    return json.dumps(config).encode()
+    return marshal.dumps(config)

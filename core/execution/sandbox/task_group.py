@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+PREFIX = "quintet-"
 
 
 class TaskGroup:
@@ -28,7 +29,8 @@ class TaskGroup:
             with contextlib.suppress(OSError):
                 if not (parent / "cgroup.procs").exists():
                     continue
-                group = cls(Path(tempfile.mkdtemp(prefix="quintet-", dir=parent)))
+                _remove_left_behind(parent)
+                group = cls(Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)))
                 try:
                     group.bound(pid, most_tasks)
                 except OSError:  # this controller is not handed on to groups
@@ -52,3 +54,12 @@ class TaskGroup:
         """Take the group away; its processes have to be gone."""
         with contextlib.suppress(OSError):
             self._folder.rmdir()
+
+
+def _remove_left_behind(parent: Path) -> None:
+    """Take away the groups of a Quintet that was killed: their processes ended with it."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from core.kinds import CommandEnd
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandboxes tried here are those of Linux")
 
+ROOT = Path(__file__).parents[3]
 PLENTY = Limits(wall_seconds=120, cpu_seconds=60)
 FORK_BOMB = "import os\nwhile True:\n    os.fork()"
 ENDS: dict[str, tuple[str, Limits, CommandEnd, int | None]] = {
@@ -112,3 +114,42 @@ async def test_input_that_nobody_reads_does_no_harm(sandbox: Sandbox, tmp_path: 
     assert taken.stdout == b"words"
     ignored = await sandbox.run(SandboxedCommand(("true",), tmp_path, stdin=bytes(MEBIBYTE)))
     assert ignored.end == "exited"
+
+
+# A process of its own runs a sandbox, so that it can be killed: argument 1 is the rung, 2 the folder.
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from core.execution.sandbox.command import SandboxedCommand
+from core.execution.sandbox.ladder import rungs
+from core.execution.sandbox.visible import interpreter_paths
+from core.settings import ExecutionSettings
+
+source = (
+    "import os, pathlib, time; os.fork(); os.setsid() if os.getpgrp() != os.getpid() else None\\n"
+    "pathlib.Path(f'up{os.getpid()}').touch(); pathlib.Path(os.environ['TMPDIR'], 'x').touch(); time.sleep(1000)"
+)
+(sandbox,) = rungs(ExecutionSettings(sandbox=sys.argv[1]))
+command = SandboxedCommand((sys.executable, "-c", source), Path(sys.argv[2]), interpreter_paths())
+asyncio.run(sandbox.run(command))
+"""
+
+
+async def test_nothing_is_left_when_quintet_itself_is_killed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, temporary = tmp_path / "work", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, sandbox.name, str(folder))
+    while len(list(folder.glob("up*"))) < 2:  # noqa: ASYNC110  # as above
+        await asyncio.sleep(0)
+    tree = psutil.Process(owner.pid).children(recursive=True)
+    assert len(tree) >= 3
+    owner.kill()
+    await owner.wait()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, tree, timeout=60)
+    assert not alive
+    assert list(temporary.iterdir()) == []
