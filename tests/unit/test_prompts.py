@@ -22,7 +22,7 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 SAMPLES = {name: f"<value of {name}>" for name in KNOWN_VARIABLES}
 AGENTS = load_agents()
 OPTIONAL = [name for name, meaning in KNOWN_VARIABLES.items() if meaning.endswith("may be empty")]
-LED_AS_FULL = {"test_inputs", "verdict"}
+LED_AS_FULL = {"test_inputs"}
 JOBS = [(agent_id, job) for agent_id, agent in AGENTS.items() for job in agent.jobs]
 
 VALID_AGENT = """\
