@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core.execution.runners.cargo.runner import CargoRunner
+from core.execution.runners.golang.runner import GoRunner
 from core.execution.runners.node.runner import NodeRunner
 from core.execution.runners.python.runner import PytestRunner
 from core.execution.runners.runner import Runner
 from core.execution.runners.shell.runner import ShellRunner
 
-RUNNERS: Mapping[str, Runner] = {runner.name: runner for runner in (PytestRunner(), NodeRunner(), ShellRunner())}
+RUNNERS: Mapping[str, Runner] = {
+    runner.name: runner for runner in (PytestRunner(), NodeRunner(), CargoRunner(), GoRunner(), ShellRunner())
+}
 
 
 def runner_for(test_paths: Sequence[str]) -> Runner | None:
