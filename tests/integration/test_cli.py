@@ -374,6 +374,8 @@ async def shell(folder: Path, redirected: str, *words: str, variables: Mapping[s
         (["run", "Reverse a text"], "2>&1 >/dev/null | head -n 1", 1, ""),
         (["doctor"], ">&-", 0, ""),
         (["doctor"], ">/dev/full", 1, "standard output cannot be written: No space left"),
+        (["--help"], ">/dev/full", 1, "standard output cannot be written: No space left"),
+        (["run", "--help"], ">/dev/full", 1, "standard output cannot be written: No space left"),
         (["--help"], ">&-", 0, ""),
     ],
 )

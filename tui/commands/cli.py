@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from core.text.suggest import suggest
+from tui.commands.output import give_up
 from tui.commands.parsers import COMMANDS, PLANNED_COMMANDS, app_parser
 from tui.exit_codes import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
@@ -61,11 +62,13 @@ def _open_closed_streams() -> None:
 
 
 def _flush() -> None:
+    """Write what is left, such as a help text; a full disk is told, a reader that has gone is not."""
     try:
         sys.stdout.flush()
-    except OSError:
-        # The reader has gone: nothing more can be said, and the interpreter must not try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        give_up(sys.stdout, error)
+        if not isinstance(error, BrokenPipeError):
+            raise SystemExit(EXIT_FAILED) from None
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tui.exit_codes import EXIT_CODES_WORDS
+from tui.commands.output import print_text
+from tui.exit_codes import EXIT_CODES_WORDS, EXIT_FAILED
 from tui.words.sample import SAMPLE_TASK
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 EPILOG = f"""\
 commands:
@@ -36,6 +42,16 @@ PLANNED_COMMANDS = (
     *("batch", "ab", "test", "model"),
 )
 SHELLS = ("bash", "zsh", "fish")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that notices when its help cannot be written."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+        elif not print_text([message.removesuffix("\n")]):
+            raise SystemExit(EXIT_FAILED)
 
 
 def app_parser() -> argparse.ArgumentParser:
@@ -92,9 +108,7 @@ def _version_parser() -> argparse.ArgumentParser:
 
 
 def _parser(program: str, about: str, epilog: str = "") -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=program, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return _Parser(prog=program, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
