@@ -80,6 +80,10 @@ ArtifactFaultKind = Literal[
     "truncated",
     "unclosed",
     "no_block",
+    "ambiguous",
+    "does_not_apply",
+    "refusal",
+    "tool_call",
     "empty",
     # its path
     "control",
@@ -115,6 +119,10 @@ ArtifactFaultKind = Literal[
     "leaves_out",
     "elision",
     "unresolved_import",
+    "unknown_package",
+    "imports_itself",
+    "no_code",
+    "no_test",
     # what it is for
     "other_language",
     "shadows",

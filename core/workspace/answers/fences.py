@@ -27,7 +27,10 @@ _COMMENT = re.compile(r"^\s*(?:#|//|--|;|/\*|<!--)\s*(.*?)\s*(?:\*/|-->)?\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block; lines `first` to `last` of the answer (fences included), `closed` if its end was seen."""
+    """One fenced block; lines `first` to `last` of the answer (fences included), `closed` if its end was seen.
+
+    `label` is the line of prose before it.
+    """
 
     language: str
     path: str | None
@@ -36,6 +39,7 @@ class Block:
     mark: str
     first: int
     last: int
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,10 @@ def _read_block(
         end = _code_end(page, opener, later, is_whole)
     last = len(page.lines) - 1 if end is None else end
     text = page.content(opener, len(page.lines) if end is None else end)
+    label = _line_before(page.lines, opener.line)
     if path is None:
-        path = _path_before(page.lines, opener.line) or path_comment(text.split("\n", 1)[0])
-    return Block(language, path, text, end is not None, opener.mark, opener.line, last)
+        path = declared_path(label) or path_comment(text.split("\n", 1)[0]) or _announced_path(label)
+    return Block(language, path, text, end is not None, opener.mark, opener.line, last, label[:MAX_LABEL_CHARS])
 
 
 def _read_info(info: str) -> tuple[str, str | None]:
@@ -152,22 +157,42 @@ def _read_info(info: str) -> tuple[str, str | None]:
     return language.casefold() if "=" not in language else "", named
 
 
-def _path_before(lines: list[str], number: int) -> str | None:
-    for line in reversed(lines[max(0, number - 2) : number]):
-        if line.strip():
-            return declared_path(line)
-    return None
+def _line_before(lines: list[str], number: int) -> str:
+    return next((line for line in reversed(lines[max(0, number - 2) : number]) if line.strip()), "")
+
+
+def _announced_path(label: str) -> str | None:
+    """Return the one path that a line of prose names in backticks before a block: "Put this into `app.py`:"."""
+    if len(label) > MAX_LABEL_CHARS or not label.rstrip().endswith((":", "\uff1a")):
+        return None
+    named = [
+        word for word in re.findall(r"`([^`\n]+)`", label) if looks_like_path(word) and "." in word.rsplit("/", 1)[-1]
+    ]
+    return named[0] if len(named) == 1 and not re.search(r"\w\.\w+\(", named[0]) else None
 
 
 def _code_end(
     page: _FencedLines, opener: _Fence, later: list[_Fence], is_whole: Callable[[str], bool] | None
 ) -> int | None:
-    closers = list(islice((fence.line for fence in later if fence.closes(opener)), MAX_CLOSERS_TRIED))
+    closing = list(islice((fence for fence in later if fence.closes(opener)), MAX_CLOSERS_TRIED))
+    closers = [fence.line for fence in _without_indented(opener, later, closing)]
     if is_whole is not None and len(closers) > 1:
         for number in closers:
             if is_whole(page.content(opener, number)):
                 return number
     return closers[0] if closers else None
+
+
+def _without_indented(opener: _Fence, later: list[_Fence], closing: list[_Fence]) -> list[_Fence]:
+    """Leave out deeper fences, which stand in a text of the file, where one as deep as the opener follows before another block."""
+    for fence in later:
+        if len(fence.indent) > len(opener.indent):
+            continue
+        if fence in closing:
+            return [deeper for deeper in closing if len(deeper.indent) <= len(opener.indent)]
+        if fence.info:
+            break
+    return closing
 
 
 def _markdown_end(page: _FencedLines, opener: _Fence, later: list[_Fence]) -> int | None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
 from core.text.sanitize import plain_line, plain_paragraphs, storable
+from core.workspace.answers.choice import choose_block, names_path
+from core.workspace.answers.edits import applied_edits, is_edit
 from core.workspace.answers.fences import MARKDOWN_LANGUAGES, Block, find_blocks, path_comment
-from core.workspace.checks.file_check import CHECKED_SUFFIXES, check_file, is_dockerfile, languages_of
+from core.workspace.answers.file_lists import listed_blocks
+from core.workspace.answers.substitutes import refuse_substitute
+from core.workspace.checks.file_check import CHECKED_SUFFIXES, check_file, is_dockerfile
 from core.workspace.checks.python_source import parse_python
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
@@ -18,6 +24,9 @@ MAX_NOTES_CHARS = 800
 MAX_DESCRIBED_BLOCKS = 10
 MAX_DESCRIBED_CHARS = 80
 
+_MARKUP_SUFFIXES = frozenset(
+    {".json", ".xml", ".svg", ".html", ".htm", ".vue", ".csproj"}
+)  # they may be such a list themselves
 _GREETING = re.compile(
     r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)|below is|the following)\b", re.IGNORECASE
 )
@@ -38,6 +47,7 @@ _PYTHON_DEFINITIONS = (
     ast.Try,
     ast.For,
 )
+_REQUIREMENT_LINE = re.compile(r"\s*(?:#.*|-[\w-]+\s.*|[A-Za-z0-9][\w.-]*(?:\[[\w,\s-]+\])?\s*(?:[=<>!~@;#].*)?)?$")
 _YAML_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]+\"):(?:\s|$)|- \S|#|\s|---|$")
 
 
@@ -65,12 +75,15 @@ class _FileAnswer:
         return self.path.suffix.lower() in DOCUMENT_SUFFIXES
 
 
-def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
+def read_file(answer: str, *, path: str, finish_reason: str, current: str = "") -> ReadFile:
     """Return the file in `answer` for the path the engine chose; its text ends with exactly one newline.
+
+    `current` is the file as it is, which an answer may change by search/replace blocks or as a diff.
 
     Raises:
         ArtifactError: `kind` is truncated (the answer hit its length limit), unclosed (it ended inside a block),
-            no_block (there is no file in it) or empty.
+            no_block (there is no file in it), ambiguous (several could be it), does_not_apply (its changes), refusal or
+            tool_call (what stands there instead), or empty.
     """
     if finish_reason == "length":
         raise ArtifactError(
@@ -79,22 +92,52 @@ def read_file(answer: str, *, path: str, finish_reason: str) -> ReadFile:
             hint="raise LLM_MAX_TOKENS, or ask for a shorter file",
         )
     parsed = _FileAnswer(storable(answer), PurePosixPath(path), finish_reason == "stop")
-    return _read_document(parsed) if parsed.is_document else _read_code(parsed)
+    refuse_substitute(parsed.text, path)
+    listed = listed_blocks(parsed.text)
+    if any(names_path(block, parsed.path) for block in listed) or (
+        listed and parsed.path.suffix not in _MARKUP_SUFFIXES
+    ):
+        return _of_blocks(parsed, listed, parsed.text.split("\n"))
+    return _read_document(parsed) if parsed.is_document else _read_code(parsed, current)
 
 
-def _read_code(answer: _FileAnswer) -> ReadFile:
+def read_further(answer: str, *, paths: Collection[str]) -> dict[str, ReadFile]:
+    """Return the other files of an answer, those of `paths` that a whole block of it names, and only one."""
+    text = storable(answer)
+    lines = text.split("\n")
+    blocks = listed_blocks(text) or find_blocks(lines, is_whole=None)
+    found: dict[str, ReadFile] = {}
+    for path in paths:
+        named = [block for block in blocks if block.closed and names_path(block, PurePosixPath(path)) == 2]
+        if len({block.text.strip() for block in named}) == 1 and not is_edit(named[0].text):
+            with suppress(ArtifactError):
+                found[path] = _accept(_FileAnswer(text, PurePosixPath(path), True), named[0].text, path, "")
+    return found
+
+
+def _read_code(answer: _FileAnswer, current: str) -> ReadFile:
     lines = answer.text.split("\n")
-    suffix = answer.path.suffix.lower()
     path = str(answer.path)
-    is_whole = (lambda text: check_file(path, text) is None) if suffix in CHECKED_SUFFIXES else None
-    blocks = find_blocks(lines, is_whole=is_whole)
+    is_checked = answer.path.suffix.lower() in CHECKED_SUFFIXES or is_dockerfile(path)
+    blocks = find_blocks(lines, is_whole=(lambda text: check_file(path, text) is None) if is_checked else None)
+    changes = [block.text for block in blocks if is_edit(block.text)]
+    is_edited = bool(changes) or (not blocks and is_edit(answer.text))
+    if is_edited and answer.path.suffix not in {".diff", ".patch"}:
+        return _accept(answer, applied_edits("\n".join(changes) or answer.text, current, path), None, "")
     if not blocks or (len(blocks) == 1 and not blocks[0].closed and not blocks[0].language):
         bare = _without_fence(answer, lines, blocks)
         if bare is not None:
             return bare
     if not blocks:
         raise _no_block(answer)
-    block = max(blocks, key=lambda candidate: _fitness(candidate, answer.path))
+    return _of_blocks(answer, blocks, lines)
+
+
+def _of_blocks(answer: _FileAnswer, blocks: tuple[Block, ...], lines: list[str]) -> ReadFile:
+    if len(blocks) > 1 and all(block.path is not None and not names_path(block, answer.path) for block in blocks):
+        raise _no_block(answer)  # each of them says that it is another file
+    block = choose_block(blocks, answer.path)
+    refuse_substitute(block.text, str(answer.path))
     return replace(_finish(answer, block, lines), ignored=_others(blocks, block))
 
 
@@ -102,19 +145,33 @@ def _read_document(answer: _FileAnswer) -> ReadFile:
     lines = answer.text.split("\n")
     first = next((line for line in lines if line.strip()), "")
     blocks = find_blocks(lines, bare_is_markdown=first.startswith(("```", "~~~")))
-    wrapped = [block for block in blocks if _wraps_document(block, lines, answer.path)]
+    inside = {number for block in blocks for number in range(block.first, block.last + 1)}
+    around = [line for number, line in enumerate(lines) if number not in inside]
+    wrapped = [block for block in blocks if _wraps_document(block, around, answer.path)]
     if wrapped:
-        document_block = max(wrapped, key=lambda block: _fitness(block, answer.path))
-        return replace(_finish(answer, document_block, lines), ignored=_others(blocks, document_block))
+        return _of_blocks(answer, tuple(wrapped), lines)
     if not answer.stopped:
         raise _unclosed(answer)
+    if answer.path.suffix.lower() == ".txt":
+        return _read_plain_list(answer, blocks, lines)
     document, notes = _without_chat(answer.text)
     return _accept(answer, document, None, notes)
 
 
-def _wraps_document(block: Block, lines: list[str], path: PurePosixPath) -> bool:
-    around = lines[: block.first] + lines[block.last + 1 :]
-    if _names(block, path) > 0:
+def _read_plain_list(answer: _FileAnswer, blocks: tuple[Block, ...], lines: list[str]) -> ReadFile:
+    """Read a text file, which has no fences of its own: its block, or the whole answer where that is no prose."""
+    if blocks:
+        return _of_blocks(answer, blocks, lines)
+    is_requirements = answer.path.name.casefold().startswith(("requirements", "constraints"))
+    if is_requirements and not all(_REQUIREMENT_LINE.match(line) for line in lines):
+        raise _no_block(answer)
+    document, notes = _without_chat(answer.text)
+    return _accept(answer, document, None, notes)
+
+
+def _wraps_document(block: Block, around: list[str], path: PurePosixPath) -> bool:
+    """Tell whether a block is the document itself; `around` are the lines outside all blocks."""
+    if names_path(block, path) > 0:
         return True
     if block.language in MARKDOWN_LANGUAGES or len(block.mark) > 3:
         # A document with headings of its own and an example of Markdown in it is not wrapped by the example.
@@ -132,19 +189,6 @@ def _without_fence(answer: _FileAnswer, lines: list[str], blocks: tuple[Block, .
     if not _plainly_is(str(answer.path), text):
         return None
     return _accept(answer, text, path_comment(lines[0]), "\n".join(lines[end + 1 :]))
-
-
-def _names(block: Block, path: PurePosixPath) -> int:
-    if block.path is None:
-        return 0
-    declared = PurePosixPath(block.path)
-    if declared == path:
-        return 2
-    return 1 if declared.name.casefold() == path.name.casefold() else 0
-
-
-def _fitness(block: Block, path: PurePosixPath) -> tuple[int, bool, int]:
-    return _names(block, path), block.language in languages_of(path), len(block.text.strip())
 
 
 def _others(blocks: tuple[Block, ...], taken: Block) -> tuple[str, ...]:

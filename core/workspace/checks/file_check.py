@@ -41,7 +41,7 @@ _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 _SHELL_LINE = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|k)?sh\b")
 
-CHECKED_SUFFIXES = frozenset({".py", ".pyi", ".json", ".toml"})
+CHECKED_SUFFIXES = frozenset({".py", ".pyi", ".json", ".toml", ".sh", ".bash"})
 """Files whose parser is cheap and strict enough to tell a whole text from half of one."""
 
 _BY_SUFFIX: dict[str, frozenset[str]] = {

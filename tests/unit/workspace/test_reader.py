@@ -110,7 +110,7 @@ def test_a_first_line_that_belongs_to_the_file_stays(path: str, text: str) -> No
         (f"```python\n{CODE}", "app.py", "content_filter", "unclosed"),
         (f"```python\n{CODE}", "app.py", "", "unclosed"),
         ("# Title\n\nSome words", "README.md", "", "unclosed"),
-        ("I cannot do that.", "app.py", "stop", "no_block"),
+        ("I cannot do that.", "app.py", "stop", "refusal"),
         ("Hello", "app.py", "stop", "no_block"),
         ("Note: this is prose\nwith: colons", "app.toml", "stop", "no_block"),
         ("Here is how: it works\nas follows", "ci.yml", "stop", "no_block"),
