@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.events import FileWritten
-from tests.support.team import engine_harness
+from core.events import FileRejected, FileWritten
+from tests.support.team import CODE, engine_harness
 
 TASK = "Create a text kit in Python"
 SLUG = "```python\ndef slugify(text: str) -> str:\n    return '-'.join(text.lower().split())\n```"
@@ -104,27 +104,85 @@ async def test_the_plan_with_its_purposes_is_in_the_prompt_of_each_file(tmp_path
         assert "PLAN textkit/__init__.py - re-exports the public names\ntextkit/slug.py - slugs of titles\n" in prompt
 
 
+RUST = "pub fn gcd(a: u64, b: u64) -> u64 {\n    if b == 0 { a } else { gcd(b, a % b) }\n}\n"
+RUST_TEST = "use gcd::gcd;\n\n#[test]\nfn r1() {\n    assert_eq!(gcd(4, 6), 2);\n}\n"
+GO = "package gcd\n\nfunc Gcd(a, b int) int {\n\treturn a\n}\n"
+GO_TEST = (
+    'package gcd\n\nimport "testing"\n\nfunc TestR1(t *testing.T) {\n\tif Gcd(4, 6) != 2 {\n\t\tt.Fail()\n\t}\n}\n'
+)
+PAGE = '<!doctype html>\n<html lang="en"><body><p>12:00</p></body></html>\n'
+
+
 @pytest.mark.parametrize(
-    ("task", "answer", "paths"),
+    ("task", "source", "code", "test", "paths"),
     [
-        ("An HTML page with a clock", "```html\n<!doctype html>\n<html lang=\"en\"><body><p>12:00</p></body></html>\n```", {"index.html"}),
-        ("A Rust function gcd(a, b)", "```rust\npub fn gcd(a: u64, b: u64) -> u64 {\n    if b == 0 { a } else { gcd(b, a % b) }\n}\n```", {"src/lib.rs", "Cargo.toml", "tests/test_gcd.rs"}),
-        ("A Go function Gcd", "```go\npackage gcd\n\nfunc Gcd(a, b int) int {\n\treturn a\n}\n```", {"gcd.go", "go.mod", "gcd_test.go"}),
+        ("An HTML page with a clock", "index.html", PAGE, "", {"index.html"}),
+        ("A Rust function gcd(a, b)", "src/lib.rs", RUST, RUST_TEST, {"src/lib.rs", "Cargo.toml", "tests/test_gcd.rs"}),
+        ("A Go function Gcd", "gcd.go", GO, GO_TEST, {"gcd.go", "go.mod", "gcd_test.go"}),
     ],
-)  # fmt: skip
+)
 async def test_other_languages_bring_what_their_tools_want(
-    tmp_path: Path, task: str, answer: str, paths: set[str]
+    tmp_path: Path, task: str, source: str, code: str, test: str, paths: set[str]
 ) -> None:
-    source = next(path for path in sorted(paths) if path in {"index.html", "src/lib.rs", "gcd.go"})
-    answers = {
-        "file_plan": f"{source} - all of it",
-        "code_file": answer,
-        "test_file": answer.replace("package gcd", "package gcd"),
-    }
+    answers = {"file_plan": f"{source} - all of it", "code_file": f"```\n{code}```", "test_file": f"```\n{test}```"}
     async with engine_harness(tmp_path, answers) as b:
         outcome = await b.engine.run(task)
 
     assert paths <= set(outcome.files)
     assert not [path for path in outcome.files if path.endswith(".py")]
-    if task.startswith("An HTML"):
-        assert not b.team.prompts("test_file")
+    assert bool(b.team.prompts("test_file")) == bool(test)
+
+
+async def test_files_that_come_with_another_are_taken_and_not_asked_for_again(tmp_path: Path) -> None:
+    answers = package("")
+    first = f"**textkit/__init__.py**\n{INIT}\n\n**textkit/slug.py**\n{SLUG}\n\n**textkit/wrap.py**\n```python\ndef wrap(\n```\n"
+    answers["code_file:textkit/__init__.py"] = first
+    async with engine_harness(tmp_path, answers) as b:
+        outcome = await b.engine.run(TASK)
+
+    assert [asked.path for asked in b.team.asked if asked.job == "code_file"] == [
+        "textkit/__init__.py",
+        "textkit/wrap.py",
+        "textkit/__main__.py",
+    ]
+    assert "textkit/slug.py" in outcome.files
+    written = next(event for event in b.events.of(FileWritten) if event.path == "textkit/__init__.py")
+    assert written.ignored == ("a block of textkit/wrap.py (1 line)",)
+
+
+NEEDS = "```python\nimport frobnicate\n\n\ndef reverse(text: str) -> str:\n    return frobnicate.turn(text)\n```"
+
+
+async def test_an_unknown_package_is_asked_about_once_by_its_name(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path, {"code_file": NEEDS, "repair": CODE}) as b:
+        outcome = await b.engine.run("Reverse a text")
+
+    (repair,) = b.team.prompts("repair")
+    assert "reverse_text.py imports frobnicate, which is neither in the standard library" in repair
+    (rejected,) = b.events.of(FileRejected)
+    assert (rejected.rule, rejected.asked_again) == ("unknown_package", True)
+    assert "reverse_text.py" in outcome.files
+
+
+async def test_an_unknown_package_that_stays_is_no_dependency(tmp_path: Path) -> None:
+    async with engine_harness(tmp_path, {"code_file": NEEDS, "repair": NEEDS}) as b:
+        outcome = await b.engine.run("Reverse a text")
+
+    assert outcome.status == "failed"
+    assert "reverse_text.py" not in outcome.files
+
+
+@pytest.mark.parametrize(
+    ("task", "plan"),
+    [
+        ("Reverse a text with frobnicate", "reverse_text.py - all"),
+        ("Reverse a text", "reverse_text.py - all\nrequirements.txt - packages"),
+    ],
+)
+async def test_a_package_that_is_named_or_declared_is_known(tmp_path: Path, task: str, plan: str) -> None:
+    answers = {"file_plan": plan, "code_file": NEEDS, "code_file:requirements.txt": "```text\nfrobnicate>=1\n```"}
+    async with engine_harness(tmp_path, answers) as b:
+        outcome = await b.engine.run(task)
+
+    assert "reverse_text.py" in outcome.files
+    assert not b.events.of(FileRejected)

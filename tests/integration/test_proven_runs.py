@@ -13,7 +13,7 @@ from tests.support.team import CODE, EngineHarness, engine_harness
 TASK = "Reverse a text"
 WRONG = "```python\ndef reverse(text: str) -> str:\n    return text\n```"
 CRASH = "```python\ndef reverse(text: str) -> str:\n    return text[::-1] + missing\n```"
-BROKEN_TESTS = "```python\nimport reverse_text\nfrom nothing_here import thing\n\n\ndef test_r1() -> None:\n    assert reverse_text.reverse('ab') == 'ba'\n```"
+BROKEN_TESTS = "```python\nimport reverse_text\nfrom json import nothing_here\n\n\ndef test_r1() -> None:\n    assert reverse_text.reverse('ab') == 'ba'\n```"
 VACUOUS = "```python\nimport reverse_text\n\n\ndef test_r1() -> None:\n    assert reverse_text is not None\n```"
 GOOD_TESTS = "```python\nfrom reverse_text import reverse\n\n\ndef test_r1() -> None:\n    assert reverse('ab') == 'ba'\n\n\ndef test_r2() -> None:\n    assert reverse('') == ''\n```"
 MISTAKEN = GOOD_TESTS.replace("== 'ba'", "== 'ab'")

@@ -59,7 +59,9 @@ _BROUGHT_BY: Mapping[str, str] = {
 }
 """What comes with a package and is imported beside it as a matter of course."""
 
-DECLARING_NAMES = re.compile(r"(?:requirements|constraints)[\w.-]*\.txt|pyproject\.toml|pipfile|setup\.cfg", re.IGNORECASE)
+DECLARING_NAMES = re.compile(
+    r"(?:requirements|constraints)[\w.-]*\.txt|pyproject\.toml|pipfile|setup\.cfg", re.IGNORECASE
+)
 """Files that say which packages a project needs."""
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)

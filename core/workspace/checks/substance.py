@@ -11,15 +11,18 @@ from core.workspace.checks.python_source import parse_python
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 _HASH = re.compile(r"^\s*#.*$", re.MULTILINE)
-_SLASHES = re.compile(r"/\*.*?\*/|^\s*//.*$", re.MULTILINE | re.DOTALL)
+_SLASHES = re.compile(r"/\*.*?\*/|^[ \t]*//[^\n]*$", re.MULTILINE | re.DOTALL)
 _STARS = re.compile(r"/\*.*?\*/", re.DOTALL)
-_DASHES = re.compile(r"/\*.*?\*/|^\s*--.*$", re.MULTILINE | re.DOTALL)
+_DASHES = re.compile(r"/\*.*?\*/|^[ \t]*--[^\n]*$", re.MULTILINE | re.DOTALL)
 _MARKUP = re.compile(r"<!--.*?-->", re.DOTALL)
 _COMMENTS: dict[str, re.Pattern[str]] = {
     suffix: pattern
     for suffixes, pattern in (
         (".sh .bash .rb .yaml .yml .toml .tf .mk .pl .r .ini .cfg", _HASH),
-        (".js .mjs .cjs .jsx .ts .tsx .mts .go .rs .java .c .h .cpp .hpp .cs .kt .swift .scala .php .dart .zig", _SLASHES),
+        (
+            ".js .mjs .cjs .jsx .ts .tsx .mts .go .rs .java .c .h .cpp .hpp .cs .kt .swift .scala .php .dart .zig",
+            _SLASHES,
+        ),
         (".css", _STARS),
         (".sql .lua .hs .adb", _DASHES),
         (".html .htm .xml .svg", _MARKUP),
@@ -54,7 +57,9 @@ def refuse_hollow(path: str, text: str, *, module: str, is_test: bool) -> None:
         raise ArtifactError("no_code", f"{path} holds comments and no code", hint="ask for the whole file")
     if not is_test and _imports_itself(name, text, module):
         raise ArtifactError(
-            "imports_itself", f"{path} imports itself; it has to define what it imports from there", hint="ask for the file itself"
+            "imports_itself",
+            f"{path} imports itself; it has to define what it imports from there",
+            hint="ask for the file itself",
         )
     if is_test and not _has_test(name, text):
         raise ArtifactError("no_test", f"{path} holds no test that a test runner would find", hint="ask for tests")
@@ -100,8 +105,8 @@ def _is_import_of(node: ast.AST, name: PurePosixPath, module: str) -> bool:
         return False
     if node.level:
         return node.level == 1 and node.module == name.stem and name.stem != "__init__"
-    # A package may take its modules from itself by name, and only the engine knows which are there.
-    return node.module == module and name.name != "__init__.py"
+    # A package may take its modules from itself by name, and what starts it takes all from there.
+    return node.module == module and name.stem not in {"__init__", "__main__"}
 
 
 def _has_test(name: PurePosixPath, text: str) -> bool:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from string import Template
 from typing import Self
 
 from core.errors import ArtifactError
 from core.events import Warned
 from core.prompts import render
-from core.text.redaction import holds_secret
 from core.workflow.definition import FileRole, FileSpec, StepSpec
 from core.workflow.delivered_file import deliver_file
-from core.workflow.graph import RunState, paths_of_role
+from core.workflow.file_checks import checks_for
+from core.workflow.graph import ArtifactRef
 from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file
-from core.workflow.prompt_context import read_if_there
-from core.workspace.answers.elisions import find_elisions
-from core.workspace.answers.reader import read_file
+from core.workspace.answers.reader import ReadFile, read_file, read_further
 from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements
 from core.workspace.checks.acting_files import acting_name, acts_unasked
-from core.workspace.checks.file_check import check_file
-from core.workspace.checks.python_source import lost_definitions, unresolved_names
 
 QUOTED_ANSWER_CHARACTERS = 6_000
 REWORKED_ROLES: tuple[FileRole, ...] = ("code", "test")
 """What is written again when tests are not green."""
-
-FileCheck = Callable[[str], str | None]
-"""Takes the text of a file that parses and names a problem with it, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +39,14 @@ class FileJob(Job):
     async def work(self, step: StepInProgress) -> None:
         if step.run.tier not in self.file.tiers:
             return
-        for path in self._paths(step):
-            if any(file.path == path for file in step.progress.files):
+        paths = self._paths(step)
+        for path in paths:
+            delivered = {file.path for file in step.progress.files}
+            if path in delivered:
                 continue  # an answer for another file had it too
             variables = await step.prompt_context.for_file(step.variables, path, step.state)
-            check = await _imports_check(step) if self.file.role == "test" else None
-            step.progress.files.append(await self._deliver(step, path, variables, check))
+            others = [other for other in paths if other != path and other not in delivered]
+            step.progress.files.append(await self._deliver(step, path, variables, others))
 
     def _paths(self, step: StepInProgress) -> list[str]:
         """Return the files to write: all of them, or in a rework those that something is wrong with."""
@@ -70,12 +65,13 @@ class FileJob(Job):
         return [path] if path else []  # what is no program has no test file
 
     async def _deliver(
-        self, step: StepInProgress, path: str, variables: Mapping[str, str], check: FileCheck | None
+        self, step: StepInProgress, path: str, variables: Mapping[str, str], others: Sequence[str]
     ) -> FileResult:
         run, progress = step.run, step.progress
         # In a folder of the user's, a file that is there is corrected and not made anew.
         is_corrected = run.source_folder is not None and self.file.role == "code"
-        before = variables.get("current", "") if is_corrected else ""
+        current = variables.get("current", "")
+        checks = await checks_for(step, path, self.file.role, current if is_corrected else "")
         problem: ArtifactError | None = None
         answer = ""
         for draw in range(step.answers_allowed):
@@ -92,17 +88,11 @@ class FileJob(Job):
             reply = await step.answer(prompt, sampling, made=path)
             answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
             try:
-                read = read_file(reply.text, path=path, finish_reason=reply.finish_reason)
-                await asyncio.to_thread(_check, path, read.text, before, check)
-                artifact = await deliver_file(
-                    run,
-                    path,
-                    read.text,
-                    role=self.file.role,
-                    author=step.agent.id,
-                    round_number=step.round_number,
-                    ignored=read.ignored,
-                )
+                read = read_file(reply.text, path=path, finish_reason=reply.finish_reason, current=current)
+                await asyncio.to_thread(checks.refuse, read.text)
+                if run.tier == "full" and others:
+                    read = await self._with_others(step, reply.text, read, others)
+                artifact = await self._write(step, path, read)
                 if self.file.role == "brief":
                     _tell_surplus(step, read.text)
                 return FileResult(path, artifact)
@@ -118,6 +108,32 @@ class FileJob(Job):
         )
         return FileResult(path, None, why=problem.message)
 
+    async def _with_others(self, step: StepInProgress, answer: str, read: ReadFile, others: Sequence[str]) -> ReadFile:
+        """Take the other files that an answer holds too, those that pass; return the file without them in what it ignored."""
+        taken: list[str] = []
+        for path, other in read_further(answer, paths=others).items():
+            checks = await checks_for(step, path, self.file.role, "")
+            try:
+                await asyncio.to_thread(checks.refuse, other.text)
+                artifact = await self._write(step, path, other)
+            except ArtifactError:
+                continue  # it is asked for by itself, with the problem quoted
+            step.progress.files.append(FileResult(path, artifact))
+            taken.append(path)
+        ignored = tuple(line for line in read.ignored if not any(f" {path} (" in line for path in taken))
+        return replace(read, ignored=ignored)
+
+    async def _write(self, step: StepInProgress, path: str, read: ReadFile) -> ArtifactRef:
+        return await deliver_file(
+            step.run,
+            path,
+            read.text,
+            role=self.file.role,
+            author=step.agent.id,
+            round_number=step.round_number,
+            ignored=read.ignored,
+        )
+
     async def _hold(self, step: StepInProgress, path: str, text: str) -> FileResult:
         why = f"{path} is kept apart until you have seen it: {acts_unasked(path, text)}"
         held = await asyncio.to_thread(step.run.folder.hold, path, text, why)
@@ -132,36 +148,3 @@ def _tell_surplus(step: StepInProgress, brief: str) -> None:
         names = ", ".join(requirement.id for requirement in surplus[:MAX_REQUIREMENTS])
         message = f"the brief has {MAX_REQUIREMENTS + len(surplus)} requirements; only the first {MAX_REQUIREMENTS} are worked on, not {names}"
         step.run.deps.emit(Warned(**step.run.stamp(), message=message, hint="split the task into smaller ones"))
-
-
-def _check(path: str, text: str, before: str, check: FileCheck | None) -> None:
-    """Raise ArtifactError with the first problem of a file."""
-    problem = check_file(path, text)
-    if problem:
-        raise ArtifactError("invalid", problem)
-    if holds_secret(text):
-        raise ArtifactError("secret", f"{path} holds your API key")
-    lost = lost_definitions(before, text) if path.endswith(".py") else ()
-    if lost:
-        raise ArtifactError("leaves_out", f"{path} leaves out most of what the file had: {', '.join(lost[:5])}")
-    elisions = find_elisions(path, text)
-    if elisions:
-        raise ArtifactError("elision", f"{path} leaves something out: {elisions[0]}")
-    if check is not None and (problem := check(text)):
-        raise ArtifactError("unresolved_import", problem)
-
-
-async def _imports_check(step: StepInProgress) -> FileCheck:
-    """Return a check that tests import only what the code defines."""
-
-    def read_modules(state: RunState) -> dict[str, str]:
-        paths = [path for path in paths_of_role(state, "code") if path.endswith(".py")]
-        return {path: read_if_there(step.run, path) for path in paths}
-
-    modules = await asyncio.to_thread(read_modules, step.before)
-
-    def check(text: str) -> str | None:
-        missing = unresolved_names(text, modules)
-        return f"the tests import what the code does not define: {', '.join(missing)}" if missing else None
-
-    return check

@@ -18,6 +18,7 @@ from core.workflow.jobs import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file, needs_several_files
 from core.workspace.answers.structured import FilePlan, PlannedFile, RefusedPath, read_file_plan
 from core.workspace.checks.acting_files import hidden_by, shadowed_module
+from core.workspace.checks.known_packages import DECLARING_NAMES
 
 QUOTED_PROBLEMS = 8
 EMPTY_TEST_PACKAGES = frozenset({"tests/__init__.py", "test/__init__.py"})
@@ -104,7 +105,10 @@ def _makeable(step: StepInProgress, plan: FilePlan) -> FilePlan:
         why = f"the program is in {run.layout.language}, and the plan names no file of it beside"
         refused += [RefusedPath(file.path, f"{why} {file.path}", "other_language") for file in files]
         files = []
-    return FilePlan((*sources, *others) if files else (), tuple(refused))
+    # What declares packages comes first, so that the code is held to it.
+    others.sort(key=lambda file: DECLARING_NAMES.fullmatch(PurePosixPath(file.path).name) is None)
+    declaring = [file for file in others if DECLARING_NAMES.fullmatch(PurePosixPath(file.path).name)]
+    return FilePlan((*declaring, *sources, *others[len(declaring) :]) if files else (), tuple(refused))
 
 
 def planned_files(entries: Sequence[PlanEntry]) -> tuple[PlannedFile, ...]:
