@@ -19,7 +19,7 @@ from core.execution.evidence.expectation import (
 from core.telemetry.logs import log
 from core.workflow.definition import StepSpec
 from core.workflow.graph import RunState
-from core.workflow.jobs import StepInProgress, StepProgress
+from core.workflow.jobs.job import StepInProgress, StepProgress
 from core.workflow.prompt_context import PromptContext, read_if_there
 from core.workflow.run import Run
 

@@ -12,14 +12,14 @@ from core.kinds import StepStatus
 from core.llm.faults import fault_rule
 from core.telemetry.metrics import gauge, increment, timing
 from core.workflow.definition import StepSpec
-from core.workflow.file_job import REWORKED_ROLES, FileJob
 from core.workflow.graph import (
     RunState,
     StepResult,
     paths_of_role,
 )
-from core.workflow.jobs import Job, OpinionJob, StepInProgress, StepProgress, TextJob
-from core.workflow.plan_job import PlanJob, planned_files
+from core.workflow.jobs.file_job import REWORKED_ROLES, FileJob
+from core.workflow.jobs.job import Job, OpinionJob, StepInProgress, StepProgress, TextJob
+from core.workflow.jobs.plan_job import PlanJob, planned_files
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
 from core.workflow.verify_step import VerifyStep

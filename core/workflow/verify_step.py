@@ -21,8 +21,8 @@ from core.kinds import Culprit
 from core.telemetry.logs import log
 from core.text.sanitize import plain_line
 from core.workflow.definition import StepSpec
-from core.workflow.delivered_file import deliver_file
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, merge_by_key, paths_of_role
+from core.workflow.jobs.delivered_file import deliver_file
 from core.workflow.prompt_context import PromptContext, read_if_there
 from core.workflow.rework import Decision, decide, rework_texts
 from core.workflow.rounds import (

@@ -10,7 +10,7 @@ from core.errors import ArtifactError
 from core.text.redaction import holds_secret
 from core.workflow.definition import FileRole
 from core.workflow.graph import RunState, paths_of_role
-from core.workflow.jobs import StepInProgress
+from core.workflow.jobs.job import StepInProgress
 from core.workflow.layouts.layout import dotted
 from core.workflow.prompt_context import read_if_there
 from core.workspace.answers.elisions import find_elisions

@@ -12,10 +12,10 @@ from core.errors import ArtifactError
 from core.events import Warned
 from core.prompts import render
 from core.workflow.definition import FileRole, FileSpec, StepSpec
-from core.workflow.delivered_file import deliver_file
-from core.workflow.file_checks import checks_for
 from core.workflow.graph import ArtifactRef
-from core.workflow.jobs import FileResult, Job, StepInProgress
+from core.workflow.jobs.delivered_file import deliver_file
+from core.workflow.jobs.file_checks import checks_for
+from core.workflow.jobs.job import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file
 from core.workspace.answers.reader import ReadFile, read_file, read_further
 from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements

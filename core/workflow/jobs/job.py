@@ -1,6 +1,6 @@
 """What an agent does in a step: each kind of job is a class, and leaves its result with the step's progress.
 
-Files are made in core.workflow.file_job, planned in core.workflow.plan_job; a new kind is one more subclass of Job, named in core.workflow.step.
+Files are made in core.workflow.jobs.file_job, planned in core.workflow.jobs.plan_job; a new kind is one more subclass of Job, named in core.workflow.step.
 """
 
 from __future__ import annotations

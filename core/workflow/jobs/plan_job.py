@@ -12,9 +12,9 @@ from core.errors import ArtifactError
 from core.events import Warned
 from core.prompts import render
 from core.workflow.definition import StepSpec
-from core.workflow.delivered_file import deliver_file
 from core.workflow.graph import PlanEntry
-from core.workflow.jobs import FileResult, Job, StepInProgress
+from core.workflow.jobs.delivered_file import deliver_file
+from core.workflow.jobs.job import FileResult, Job, StepInProgress
 from core.workflow.layouts.planned import is_test_file, needs_several_files
 from core.workspace.answers.structured import FilePlan, PlannedFile, RefusedPath, read_file_plan
 from core.workspace.checks.acting_files import hidden_by, shadowed_module

@@ -11,7 +11,7 @@ import pytest
 from core.prompts import load_agents
 from core.workflow import step as step_module
 from core.workflow.definition import StepSpec, load_workflows
-from core.workflow.jobs import Job, StepInProgress
+from core.workflow.jobs.job import Job, StepInProgress
 from core.workflow.step import JOB_KINDS
 from tests.support.team import DELIVERED, engine_harness
 
