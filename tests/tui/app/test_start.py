@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from textual.message import Message
-from textual.notifications import Notify
 
 from core.errors import ConfigValidationError
 from core.settings import Settings, load_config
@@ -21,7 +19,7 @@ from core.telemetry.metrics import get_metrics, increment, set_metrics_enabled
 from tests.support.repository import ROOT
 from tests.support.tui.app import FROZEN_SETTINGS, frozen_app, settle
 from tests.support.tui.engine_app import working_app
-from tests.support.tui.screen import screen_text, toasts, until
+from tests.support.tui.screen import HeardToasts, screen_text, toasts, until
 from tui.app import QuintetApp
 
 HEAVY = ("openai", "langgraph", "langchain_core", "pydantic", "xllamacpp", "aiosqlite", "core.settings", "core.engine")
@@ -162,14 +160,9 @@ async def test_a_fault_of_our_own_is_logged_with_its_traceback_and_reported(tmp_
 async def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     unread = tmp_path / "pipe"
     os.mkfifo(unread)  # which can be opened for writing only while somebody reads it
-    said: dict[str, str] = {}  # toasts by their identity; one may have gone before the engine is there
-
-    def hear(message: Message) -> None:
-        if isinstance(message, Notify):
-            said[message.notification.identity] = message.notification.message
-
-    async with working_app(tmp_path, settings={"logging.file": unread}, message_hook=hear):
-        assert "\n".join(said.values()).count("no log is written") == 1
+    heard = HeardToasts()
+    async with working_app(tmp_path, settings={"logging.file": unread}, message_hook=heard):
+        assert heard.text.count("no log is written") == 1
     stop_logging()
 
 

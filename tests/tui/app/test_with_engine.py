@@ -9,9 +9,9 @@ from textual.widgets import Static
 
 from tests.support.clock import VirtualClock
 from tests.support.fault_server import Step, error, silence, status
-from tests.support.team import ANSWERS, write_team
+from tests.support.team import ANSWERS, DELIVERED, write_team
 from tests.support.tui.engine_app import working_app
-from tests.support.tui.screen import palette_is_filled, toasts, until
+from tests.support.tui.screen import HeardToasts, palette_is_filled, toasts, until
 from tui.app import QuintetApp
 from tui.control.palette import ActionProvider
 from tui.widgets.header_bar import HeaderBar
@@ -27,7 +27,7 @@ def footer(app: QuintetApp) -> str:
 async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) -> None:
     async with working_app(tmp_path) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
 
         engine = app.engine
         assert engine is not None
@@ -38,7 +38,7 @@ async def test_a_task_typed_into_the_prompt_is_run_to_its_end(tmp_path: Path) ->
 
 async def test_a_task_of_the_command_line_starts_by_itself(tmp_path: Path) -> None:
     async with working_app(tmp_path, task="slice") as (app, pilot, _):
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
 
 
 async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ async def test_the_palette_sets_the_workflow_of_the_next_run(tmp_path: Path) -> 
         await pilot.press("enter")  # the sample is no task for it
         await until(pilot, lambda: "type what the team should do" in toasts(app))
         await pilot.press(*"why", "enter")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
 
         assert offered[-4:] == ["Workflow: Delivery", "Workflow: Bug fix", "Workflow: Review", "Workflow: Round table"]
         assert "Quintet · Round table" in header
@@ -142,19 +142,20 @@ async def test_a_key_ends_a_wait_and_the_run_goes_on(
     tmp_path: Path, settings: dict[str, object], refusal: Step, wait: str, active: str
 ) -> None:
     answers = {"brief": [refusal, ANSWERS["brief"]]}
-    async with working_app(tmp_path, answers, settings=settings) as (app, pilot, _):
+    heard = HeardToasts()
+    async with working_app(tmp_path, answers, settings=settings, message_hook=heard) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
         await until(pilot, lambda: wait in app.main.team.panes[0].border_text()[0])
         footer_while_typing = footer(app)
         await pilot.press("escape", active)
         await until(pilot, lambda: "R Retry now" in footer(app))
         await pilot.press("R")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in heard.text)
         await until(pilot, lambda: "Retry now" not in footer(app))
 
         assert "Retry now" not in footer_while_typing
-        assert ("1 wait ended: Business Analyst tries now" in toasts(app)) is (active == "1")
-        assert "1 wait ended" in toasts(app)
+        assert ("1 wait ended: Business Analyst tries now" in heard.text) is (active == "1")
+        assert "1 wait ended" in heard.text
 
 
 async def test_the_key_that_ends_waits_says_when_nobody_waits(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ async def test_copying_says_where_the_text_went_and_never_that_it_arrived(
     written: list[str] = []
     async with working_app(tmp_path) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
         await pilot.press("escape", "2", "y")
