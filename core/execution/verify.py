@@ -14,6 +14,7 @@ from core.execution.evidence.evidence import Evidence
 from core.execution.evidence.hollow_runs import merge_hollow_runs
 from core.execution.evidence.judge import judge, not_executed
 from core.execution.evidence.judge_change import judge_change
+from core.execution.file_work import to_thread_to_its_end
 from core.execution.hollow.files import hollow_files, variants_of
 from core.execution.hollow.variant import HollowVariant
 from core.execution.not_executed import NotExecuted
@@ -89,7 +90,7 @@ class _Copies:
     async def run_hollow(self, variant: HollowVariant) -> SuiteRun | NotExecuted:
         """Run the tests against code that does nothing."""
         tree = await self._copy(variant, self.delivered.files)
-        hollowed = await asyncio.to_thread(hollow_files, tree, self.delivered.code, variant)
+        hollowed = await to_thread_to_its_end(hollow_files, tree, self.delivered.code, variant)
         if not hollowed.replaced or hollowed.untouched:
             return NotExecuted("there is no hollowed copy of this code", "")
         return await self._run(tree, collects=False)
@@ -102,7 +103,7 @@ class _Copies:
 
     async def _copy(self, name: str, paths: Sequence[str]) -> Path:
         tree = self.folder / name / TREE_NAME
-        await asyncio.to_thread(_copy, self.delivered, tree, paths)
+        await to_thread_to_its_end(_copy, self.delivered, tree, paths)
         return tree
 
 

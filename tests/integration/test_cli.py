@@ -444,6 +444,7 @@ async def test_the_help_fits_a_terminal_of_80_columns(tmp_path: Path) -> None:
     commands: tuple[list[str], ...] = (
         [],
         ["run"],
+        ["test"],
         ["doctor"],
         ["config"],
         ["config", "show"],

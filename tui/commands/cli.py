@@ -82,7 +82,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
         overrides["profile"] = options.profile
     if getattr(options, "plain", False):
         overrides |= {"ui.animation": "none", "ui.cursor_blink": False}
-    model: str | None = options.model
+    model: str | None = getattr(options, "model", None)
     if model is None:
         return overrides
     if model.lower().endswith(".gguf"):
@@ -151,6 +151,12 @@ def _piped_task() -> str:
         return ""
 
 
+def _test(options: argparse.Namespace) -> int:
+    from tui.commands.retest import run_test
+
+    return run_test(Path(options.folder), overrides=_overrides(options), as_json=options.json)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from tui.commands.headless import run_doctor
 
@@ -186,6 +192,7 @@ def _version(_: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "test": _test,
     "doctor": _doctor,
     "config": _config,
     "completion": _completion,

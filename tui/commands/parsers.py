@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,14 @@ from tui.words.sample import SAMPLE_TASK
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+_SAMPLE = textwrap.fill(f'quintet "{SAMPLE_TASK}"', 79, initial_indent="  ", subsequent_indent=" " * 11)
+
 EPILOG = f"""\
 commands:
   quintet [TASK]      the app; with TASK the run starts at once
   quintet run TASK    the same without a terminal: progress on stderr,
                       the paths of the files on stdout
+  quintet test        the tests of a delivered folder once more, in the sandbox
   quintet doctor      what is configured, from where, and whether it answers
   quintet config      show (every setting and its source), check, trust
   quintet completion  a script that completes words with Tab: bash, zsh, fish
@@ -26,7 +30,7 @@ commands:
 
 examples:
   quintet
-  quintet "{SAMPLE_TASK}"
+{_SAMPLE}
   quintet run "Build a to-do CLI" --output todo
   quintet run "What could go wrong here?" --workflow roundtable --json
   LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b quintet
@@ -39,7 +43,7 @@ For a TASK that is the name of a command: quintet -- doctor
 # Names of commands that later versions will have: what is written today must not mean something else then.
 PLANNED_COMMANDS = (
     *("resume", "sessions", "show", "fork", "compare", "replay", "export", "delete", "rewind"),
-    *("batch", "ab", "test", "model"),
+    *("batch", "ab", "model"),
 )
 SHELLS = ("bash", "zsh", "fish")
 
@@ -70,6 +74,19 @@ def _run_parser() -> argparse.ArgumentParser:
     _add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="print every event as one JSON object a line")
     parser.add_argument("--yes", action="store_true", help="go on when a budget is used up, instead of ending the run")
+    return parser
+
+
+def _test_parser() -> argparse.ArgumentParser:
+    about = (
+        f"Execute the tests of a delivered folder in the sandbox; it stays as it is.\nExit code: {EXIT_CODES_WORDS}."
+    )
+    parser = _parser("quintet test", about)
+    parser.add_argument(
+        "folder", nargs="?", default=".", metavar="FOLDER", help="the output folder of a run (default: .)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object: folder, status, evidence")
+    parser.add_argument("--profile", metavar="NAME", help="development, staging or production: a bundle of settings")
     return parser
 
 
@@ -125,6 +142,7 @@ def _add_settings_options(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "run": _run_parser,
+    "test": _test_parser,
     "doctor": _doctor_parser,
     "config": _config_parser,
     "completion": _completion_parser,

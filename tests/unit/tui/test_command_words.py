@@ -57,6 +57,7 @@ def test_help_alone_names_every_command(capsys: pytest.CaptureFixture[str]) -> N
         ("session", "sessions"),
         ("resme", "resume"),
         ("tests", "test"),
+        ("tst", "test"),
     ],
 )
 def test_a_mistyped_command_is_never_run_as_a_task(capsys: pytest.CaptureFixture[str], word: str, meant: str) -> None:

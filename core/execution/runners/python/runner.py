@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import BrokenFile, CaseResult, CodePlace, SuiteRun
 from core.execution.runners.agreement import find_disagreement
@@ -63,7 +64,7 @@ class PytestRunner(Runner):
     ) -> SuiteRun | NotExecuted:
         """Collect and execute tests; a package that is declared, imported and not installed here ends it before."""
         with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, ignore_cleanup_errors=True) as scratch:
-            prepared = await asyncio.to_thread(_prepare, tree, (*test_paths, *code_paths), scratch)
+            prepared = await to_thread_to_its_end(_prepare, tree, (*test_paths, *code_paths), scratch)
             if isinstance(prepared, NotExecuted):
                 return prepared
             async with asyncio.TaskGroup() as group:
