@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TypedDict
 
 from core.events import TestsRan, TestsStarted, Warned
 from core.execution.evidence.deliverable import Deliverable
@@ -23,6 +25,7 @@ from core.text.sanitize import plain_line
 from core.workflow.definition import StepSpec
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, merge_by_key, paths_of_role
 from core.workflow.jobs.delivered_file import deliver_file
+from core.workflow.layouts.planned import is_test_file
 from core.workflow.prompt_context import PromptContext, read_if_there
 from core.workflow.rework import Decision, decide, rework_texts
 from core.workflow.rounds import (
@@ -36,11 +39,20 @@ from core.workflow.rounds import (
 )
 from core.workflow.run import Run
 from core.workflow.second_look import SecondLook
+from core.workspace.files.listing import files_to_execute
 
 ENGINE_AUTHOR = "engine"
 EXAMPLE_TESTS_NAME = "test_examples.py"
+MAX_BASE_FILES = 2_000
+MAX_BASE_BYTES = 50_000_000
 MAX_STATE_FINDINGS = 8
 MAX_STATE_CHARACTERS = 300
+
+
+class _Base(TypedDict):
+    base: Path | None
+    base_files: tuple[str, ...]
+    base_tests: tuple[str, ...]
 
 
 class VerifyStep:
@@ -66,12 +78,13 @@ class VerifyStep:
             }
         written, untested = await self._write_example_tests(state)
         state = {**state, "artifacts": merge_by_key(state.get("artifacts"), written)}
-        evidence = await self._verify(self._deliverable(state, untested), state)
+        delivered = await asyncio.to_thread(self._deliverable, state, untested)
+        evidence = await self._verify(delivered, state)
         corrected = await self._correct_tests(step, state, evidence)
         if corrected:
             written = {**written, **corrected}
             state = {**state, "artifacts": merge_by_key(state.get("artifacts"), corrected)}
-            evidence = await self._verify(self._deliverable(state, untested), state)
+            evidence = await self._verify(delivered, state)
         record = await asyncio.to_thread(self._recorded, state, evidence)
         rounds = [*state.get("rounds", []), record]
         decision = self._decide(step, state, evidence, record)
@@ -123,7 +136,17 @@ class VerifyStep:
             language=run.layout.language,
             example_tests=tuple(path for path in tests if artifacts[path]["agent"] == ENGINE_AUTHOR),
             untested_examples=tuple(plain_line(text, limit=MAX_STATE_CHARACTERS) for text in untested),
+            **self._base(),
         )
+
+    def _base(self) -> _Base:
+        """Return the folder that a workflow changes, with what its tests may need; nothing for one that makes all anew."""
+        root = self._run.source_folder
+        if root is None:
+            return _Base(base=None, base_files=(), base_tests=())
+        files = files_to_execute(root, max_files=MAX_BASE_FILES, max_bytes=MAX_BASE_BYTES)
+        tests = tuple(path for path in files if is_test_file(self._run.layout, path))
+        return _Base(base=root, base_files=files, base_tests=tests)
 
     def _code(self, state: RunState) -> list[str]:
         """Return the code's paths, the main one first."""
@@ -134,7 +157,7 @@ class VerifyStep:
         run = self._run
         settings = run.deps.settings.execution
         sandbox = await choose_sandbox(settings)
-        runner = runner_for(delivered.tests)
+        runner = runner_for(delivered.all_tests)
         limits = Limits(wall_seconds=settings.test_timeout, memory_bytes=settings.memory_mb * MEBIBYTE)
         rung = "" if isinstance(sandbox, NotExecuted) else sandbox.name
         if runner is not None and not isinstance(sandbox, NotExecuted) and delivered.all_tests:

@@ -222,3 +222,37 @@ async def test_tests_that_never_end_are_a_typed_end_and_no_pass(tmp_path: Path) 
 
     assert (outcome.status, outcome.verdict) == ("failed", "fail")
     assert "did not end within 3 s" in outcome.reason
+
+
+SLUG = "def slug(text: str) -> str:\n    return text.lower().replace(' ', '_')\n\n\ndef words(text: str) -> list[str]:\n    return text.split()\n"
+MENDED = f"```python\n{SLUG.replace('_', '-', 1)}```"
+OVERDONE = MENDED.replace("text.split()", "text.split(' ')")
+REGRESSION = "```python\nfrom slug import slug\n\n\ndef test_r1() -> None:\n    assert slug('A b') == 'a-b'\n```"
+SHOWS_NOTHING = REGRESSION.replace("slug('A b') == 'a-b'", "slug('A') == 'a'")
+
+
+@pytest.mark.parametrize(
+    ("fixes", "tests", "verdicts_told", "worked"),
+    [
+        ([MENDED], [REGRESSION], ["pass"], ["fix", "regression"]),
+        ([MENDED], [SHOWS_NOTHING, REGRESSION], ["unproven", "pass"], ["fix", "regression", "regression"]),
+        ([OVERDONE, MENDED], [REGRESSION], ["fail", "pass"], ["fix", "regression", "fix"]),
+    ],
+)
+async def test_a_bug_fix_passes_when_its_test_was_red_before_and_nothing_else_became_red(
+    tmp_path: Path, fixes: list[str], tests: list[str], verdicts_told: list[str], worked: list[str]
+) -> None:
+    answers = {"fix_file": fixes, "regression_file": tests}
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto") as b:
+        project = tmp_path / "project"
+        (project / "slug.py").write_text(SLUG)
+        (project / "test_slug.py").write_text(
+            "from slug import words\n\n\ndef test_words():\n    assert words('a  b') == ['a', 'b']\n\n\ndef test_red():\n    assert 0\n"
+        )
+        outcome = await b.engine.run("slug.py puts _ where - belongs", workflow="bugfix")
+
+    assert (outcome.status, verdicts(b)) == ("passed", verdicts_told)
+    assert [event.step for event in b.events.of(events.StepStarted) if event.step in {"fix", "regression"}] == worked
+    assert outcome.files == ("CHANGES.md", "slug.py", "test_slug_regression.py")
+    assert (project / "slug.py").read_text() == SLUG
+    assert "1 of the folder's own were red before" in outcome.evidence["reason"]

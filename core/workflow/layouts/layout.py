@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from string import Template
 
 from core.errors import ArtifactError
-from core.workflow.layouts.language import asked_language, named_source
+from core.workflow.layouts.language import asked_language, is_test_path, named_source
 from core.workflow.layouts.names import UNNAMED, module_of
 from core.workflow.layouts.table import LanguageLayout, LayoutKind, RunnerName, load_layouts
 from core.workspace.checks.acting_files import acting_name, shadowed_module
@@ -74,11 +74,24 @@ def layout_of(task: str, source_folder: Path | None) -> Layout:
     if source_folder is None:
         return plain
     paths = [path for path, _ in read_sources(source_folder, LISTED_SOURCE_BYTES).files]
-    named = [path for path in paths if _names(task, path) or _names(task, Path(path).name)]
-    own = [path for path in paths if path.endswith(plain.suffixes)]
+    code = [path for path in paths if not is_test_path(path)]
+    named = [path for path in code if _names(task, path) or _names(task, Path(path).name)]
+    own = [path for path in code if path.endswith(plain.suffixes)]
     if named:
-        return layout_for(task, source=named[0])
-    return layout_for(task, source=own[0]) if len(own) == 1 else plain
+        plain = layout_for(task, source=named[0])
+    elif len(own) == 1:
+        plain = layout_for(task, source=own[0])
+    return replace(plain, tests=tuple(_not_taken(path, paths) for path in plain.tests))
+
+
+def _not_taken(path: str, taken: Sequence[str]) -> str:
+    """Return a name for a test file beside those of the user's: none of them is replaced."""
+    name = PurePosixPath(path)
+    stem, _, rest = name.name.partition(".")
+    while str(name) in taken:
+        stem = f"{stem}_regression"
+        name = name.with_name(f"{stem}.{rest}")
+    return str(name)
 
 
 def layout_for(task: str, *, source: str | None = None) -> Layout:
