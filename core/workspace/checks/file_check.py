@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import NoReturn
 
 from core.text.python_syntax import python_problem
 from core.text.sanitize import plain_line
+from core.workspace.checks.config_files import check_makefile, check_sql, check_terraform
+from core.workspace.checks.web_files import check_css, check_html
 from core.workspace.file_kinds import DOCUMENT_SUFFIXES, EMPTY_FILE_NAMES
 
 MAX_PROBLEM_CHARS = 300
@@ -44,6 +47,16 @@ _SHELL_LINE = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(?:ba|da|
 CHECKED_SUFFIXES = frozenset({".py", ".pyi", ".json", ".toml", ".sh", ".bash"})
 """Files whose parser is cheap and strict enough to tell a whole text from half of one."""
 
+_STRUCTURAL: dict[str, Callable[[str], str | None]] = {
+    ".html": check_html,
+    ".htm": check_html,
+    ".css": check_css,
+    ".sql": check_sql,
+    ".tf": check_terraform,
+    ".tfvars": check_terraform,
+}
+"""Checks of what has no parser here: they name what no dialect may hold."""
+
 _BY_SUFFIX: dict[str, frozenset[str]] = {
     suffix: frozenset(names.split())
     for suffix, names in {
@@ -66,6 +79,8 @@ _BY_SUFFIX: dict[str, frozenset[str]] = {
         ".html": "html htm xml",
         ".css": "css scss",
         ".sql": "sql sqlite postgresql mysql",
+        ".tf": "terraform hcl tf",
+        ".mk": "makefile make",
         ".rs": "rust rs",
         ".go": "go golang",
         ".rb": "ruby rb",
@@ -121,6 +136,9 @@ def _problem(path: PurePosixPath, text: str) -> str | None:
         return _markdown_problem(text)
     if _is_shell(path, text):
         return _ops_problem(path, text)
+    check = _STRUCTURAL.get(suffix) or (check_makefile if is_makefile(path) else None)
+    if check is not None:
+        return check(text)
     return _foreign_problem(suffix, text)
 
 
@@ -189,6 +207,11 @@ def _markdown_problem(text: str) -> str | None:
     if len(re.findall(r"\w+", words)) < 3 and len(_UNSPACED.findall(words)) < MIN_UNSPACED_CHARS:
         return "line 1: the document has no sentence"
     return None
+
+
+def is_makefile(path: PurePosixPath) -> bool:
+    """Tell whether a path names a Makefile."""
+    return path.name.casefold() in {"makefile", "gnumakefile"} or path.suffix.lower() == ".mk"
 
 
 def is_dockerfile(path: str) -> bool:
