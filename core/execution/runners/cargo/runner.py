@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import SuiteRun
-from core.execution.runners.agreement import find_disagreement
 from core.execution.runners.cargo.manifest import needed_crates, write_manifest
 from core.execution.runners.cargo.report import read_build_errors, read_cases, read_list
+from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.runner import Runner, changed_files, fingerprints
 from core.execution.sandbox.command import MEBIBYTE, CommandResult, Limits, SandboxedCommand
 from core.execution.sandbox.sandbox import Sandbox
@@ -57,7 +58,7 @@ class CargoRunner(Runner):
         collects: bool = True,
     ) -> SuiteRun | NotExecuted:
         """Build, execute and list tests; crates from elsewhere end it before."""
-        prepared = await asyncio.to_thread(_prepare, tree, test_paths, code_paths)
+        prepared = await to_thread_to_its_end(_prepare, tree, test_paths, code_paths)
         if isinstance(prepared, NotExecuted):
             return prepared
         cargo = _Cargo(prepared, sandbox, limits)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import SuiteRun
-from core.execution.runners.agreement import find_disagreement
+from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.golang.report import find_tests, read_build_errors, read_cases, read_list, read_output
 from core.execution.runners.runner import Runner, changed_files, fingerprints
 from core.execution.sandbox.command import MEBIBYTE, CommandResult, Limits, SandboxedCommand
@@ -51,7 +52,7 @@ class GoRunner(Runner):
         collects: bool = True,
     ) -> SuiteRun | NotExecuted:
         """Build, execute and list tests; modules from elsewhere end it before."""
-        prepared = await asyncio.to_thread(_prepare, tree, test_paths, code_paths)
+        prepared = await to_thread_to_its_end(_prepare, tree, test_paths, code_paths)
         if isinstance(prepared, NotExecuted):
             return prepared
         go = _Go(prepared, sandbox, limits)

@@ -11,9 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
+from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import SuiteRun
-from core.execution.runners.agreement import find_disagreement
+from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.node.needs import TYPESCRIPT_SUFFIXES, missing_packages, runs_typescript
 from core.execution.runners.node.report import NodeReport, read_collection, read_report
 from core.execution.runners.runner import Runner, changed_files, fingerprints
@@ -53,7 +54,7 @@ class NodeRunner(Runner):
         """List and execute tests; packages, and TypeScript where this Node.js cannot run it, end it before."""
         paths = (*test_paths, *code_paths)
         with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, ignore_cleanup_errors=True) as scratch:
-            prepared = await asyncio.to_thread(_prepare, tree, paths, scratch)
+            prepared = await to_thread_to_its_end(_prepare, tree, paths, scratch)
             if isinstance(prepared, NotExecuted):
                 return prepared
             tool = _Tool(prepared, sandbox, limits)

@@ -18,7 +18,7 @@ from typing import ClassVar
 from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import BrokenFile, CaseResult, CodePlace, SuiteRun
-from core.execution.runners.agreement import find_disagreement
+from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.python.environment import PythonEnvironment, build_environment, find_installed
 from core.execution.runners.python.packages import PythonNeeds, find_needs
 from core.execution.runners.python.report import PytestReport, read_report

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from core.execution.not_executed import NotExecuted
 from core.execution.results import BrokenFile, CaseResult, CodePlace, SuiteRun
-from core.execution.runners.agreement import find_disagreement
+from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.runner import Runner, changed_files, fingerprints
 from core.execution.runners.shell.script import ShellTest, interpreter_of, tests_of
 from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
