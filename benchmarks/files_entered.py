@@ -20,7 +20,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 from core.settings import load_config
-from tests.support.team import engine_harness
+from tests.support.team import DELIVERED, engine_harness
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = tuple(str(ROOT / folder) + os.sep for folder in ("core", "tui"))
@@ -87,7 +87,7 @@ async def one_delivery(folder: Path) -> Footprint:
     async with engine_harness(folder) as harness:
         with following() as footprint:
             outcome = await harness.engine.run("Write a function that reverses a text", output_dir=folder / "out")
-    if outcome.status != "passed":
+    if outcome.status != DELIVERED:
         raise RuntimeError(f"the run ended {outcome.status}: its files are not those of a delivery")
     return footprint
 
