@@ -60,6 +60,7 @@ def _remove_left_behind(parent: Path) -> None:
     """Take away the groups of a Quintet that was killed: their processes ended with it."""
     for folder in parent.glob(f"{PREFIX}*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        # One of this process's own is still in use only while something is in it, and then it stays.
+        if owner.isdigit() and (int(owner) == os.getpid() or not Path(f"/proc/{owner}").exists()):
             with contextlib.suppress(OSError):
                 folder.rmdir()
