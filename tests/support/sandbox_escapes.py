@@ -83,6 +83,10 @@ WRITING = {
     "make a pipe outside": "os.mkfifo(outside + '/pipe'); return 'made'",
     "make a link outside": "os.symlink('/', outside + '/root'); return 'made'",
     "change rights outside": "os.chmod(secret, 0o777); return 'changed'",
+    # As it is already: one that gets through changes nothing.
+    "change rights by a descriptor": """
+found = os.open(os.__file__, os.O_RDONLY)
+os.fchmod(found, stat.S_IMODE(os.fstat(found).st_mode)); return 'changed'""",
     "change the owner outside": "os.chown(secret, os.getuid(), -1); return os.stat(secret).st_uid == os.getuid() != W['uid']",
     "change times outside": "os.utime(secret, (1, 1)); return 'changed'",
     "touch a file outside": "os.utime(secret); return 'touched'",

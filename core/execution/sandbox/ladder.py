@@ -45,7 +45,7 @@ def rungs(execution: ExecutionSettings) -> tuple[Sandbox, ...]:
     every: tuple[Sandbox, ...] = ()
     if sys.platform == "linux":
         from core.execution.sandbox.bubblewrap import Bubblewrap
-        from core.execution.sandbox.landlock import Landlock
+        from core.execution.sandbox.landlock.rung import Landlock
 
         every = (Bubblewrap(), Landlock())
     elif sys.platform == "darwin":

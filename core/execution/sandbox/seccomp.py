@@ -18,7 +18,7 @@ _X32 = 0x40000000  # calls of the 32-bit-pointer interface of x86, with numbers 
 # Classic BPF, as struct sock_filter takes it.
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16
-_ALLOW, _FAIL = 0x7FFF0000, 0x00050000
+_ALLOW, _FAIL, _ASK = 0x7FFF0000, 0x00050000, 0x7FC00000
 
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* that clone takes
 _SET_ID_BITS = 0o6000
@@ -132,6 +132,18 @@ _SOCKETS: dict[str, tuple[int | None, int | None]] = {
 }
 
 
+# Modes and times, which Landlock does not hold. The first are handed to the keeper; the old ones and owners are denied.
+_ASKED: tuple[tuple[int | None, int | None], ...] = (
+    (90, None),  # chmod
+    (91, 52),  # fchmod
+    (268, 53),  # fchmodat
+    (452, 452),  # fchmodat2
+    (280, 88),  # utimensat
+)
+_OWNERS: tuple[tuple[int | None, int | None], ...] = ((92, None), (93, 55), (94, None), (260, 54))
+_OLD_TIMES: tuple[tuple[int | None, int | None], ...] = ((132, None), (235, None), (261, None))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
     """Denies a call where one of its arguments, masked, is or is not a value."""
@@ -175,10 +187,12 @@ _NAMESPACED_FAMILIES = _Rule(
 _NO_DATAGRAM_PAIRS = _Rule((53, 199), 1, "equal", (_SOCK_DGRAM,), mask=_SOCK_TYPE, error=errno.EACCES)
 
 
-def filter_program(*, own_network: bool) -> bytes | None:
+def filter_program(*, own_network: bool, asks: bool = False) -> bytes | None:
     """Return the filter as the kernel takes it, None for an architecture that it was not written for.
 
-    `own_network` says that the sandbox has a network namespace, so that sockets lead nowhere.
+    Args:
+        own_network: whether the sandbox has a network namespace, so that sockets lead nowhere.
+        asks: whether somebody outside makes changes to modes and times.
     """
     known = _ARCHITECTURES.get(platform.machine())
     if known is None:
@@ -196,6 +210,9 @@ def filter_program(*, own_network: bool) -> bytes | None:
     outright += [(numbers, errno.ENOSYS) for numbers in _ABSENT.values()]
     if not own_network:
         outright += [(numbers, errno.EACCES) for numbers in _SOCKETS.values()]
+    if asks:
+        outright += [(numbers, errno.EPERM) for numbers in _OWNERS]
+        outright += [(numbers, errno.ENOSYS) for numbers in _OLD_TIMES]
     for numbers, error in outright:
         if (number := numbers[column]) is not None:
             program += [_jump(_EQUAL, number, 0, 1), _fail(error)]
@@ -207,6 +224,9 @@ def filter_program(*, own_network: bool) -> bytes | None:
             creates = [_argument(flags), _jump(_ANY_BIT, _O_CREAT, 0, 3)]
             sets_id = [_argument(flags + 1), _jump(_ANY_BIT, _SET_ID_BITS, 0, 1), _fail(errno.EPERM)]
             program += _block(number, creates + sets_id)
+    for numbers in _ASKED if asks else ():
+        if (number := numbers[column]) is not None:
+            program += [_jump(_EQUAL, number, 0, 1), _statement(_RETURN, _ASK)]
     return b"".join([*program, _statement(_RETURN, _ALLOW)])
 
 

@@ -157,3 +157,16 @@ async def test_a_port_that_is_bound_inside_is_not_bound_outside(sandbox: Sandbox
     )
     result = await sandbox.run(SandboxedCommand((sys.executable, "-c", source), tmp_path, interpreter_paths()))
     assert b"nobody came" in result.stdout or b"Permission denied" in result.stderr, result
+
+
+async def test_modes_and_times_can_be_changed_inside(sandbox: Sandbox, tmp_path: Path) -> None:
+    source = (
+        "import os, shutil, subprocess, tempfile\n"
+        "open('a', 'w').write('#!/bin/sh\\necho it runs\\n'); os.chmod('a', 0o755); os.utime('a', (5, 6.5))\n"
+        "shutil.copy2('a', 'b'); os.chmod(tempfile.mkdtemp(), 0o750)\n"
+        "with open('c', 'w') as file: os.fchmod(file.fileno(), 0o600); os.utime(file.fileno(), (7, 8))\n"
+        "for name in 'abc': found = os.stat(name); print(oct(found.st_mode & 0o777), found.st_mtime)\n"
+        "subprocess.run('./b', check=True)"
+    )
+    result = await sandbox.run(SandboxedCommand((sys.executable, "-u", "-c", source), tmp_path, interpreter_paths()))
+    assert result.stdout.decode().splitlines() == ["0o755 6.5", "0o755 6.5", "0o600 8.0", "it runs"], result

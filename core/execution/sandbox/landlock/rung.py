@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar, Self
 
-from core.execution.sandbox import confine
 from core.execution.sandbox.command import CommandResult, SandboxedCommand
 from core.execution.sandbox.descriptors import holding, read_lines
+from core.execution.sandbox.landlock.lock import landlock_version
 from core.execution.sandbox.process_tree import THREADS_PER_PROCESS
 from core.execution.sandbox.sandbox import NICENESS, ProbeResult, Sandbox, probe_command, result_of
 from core.execution.sandbox.seccomp import filter_program
@@ -21,8 +21,11 @@ from core.execution.sandbox.supervisor import Lifeline, supervise
 from core.execution.sandbox.visible import environment_of, system_paths
 from core.kinds import RungName
 
+ROOT = Path(__file__).parents[4]
+KEEPER = "import sys; sys.path.append(sys.argv[1]); from core.execution.sandbox.landlock.keeper import main; main()"
 LEAST_VERSION = 3  # below it files can be emptied that cannot be written
 SIGNALS_VERSION = 6
+CAP_SYS_PTRACE, DESCENDANTS_ONLY = 19, 1
 READABLE_DEVICES = ("/dev/zero", "/dev/random", "/dev/urandom")
 WRITABLE_DEVICES = ("/dev/null", "/dev/full")
 
@@ -35,7 +38,7 @@ class Landlock(Sandbox):
     async def probe(self) -> ProbeResult:
         if sys.platform != "linux":
             return ProbeResult(False, "there is no Landlock on this system")
-        version = confine.landlock_version()
+        version = landlock_version()
         if version < LEAST_VERSION:
             found = f"this kernel's Landlock is version {version}" if version else "this kernel has no Landlock"
             return ProbeResult(False, found, f"Linux 6.2 or newer has version {LEAST_VERSION}")
@@ -49,12 +52,10 @@ class Landlock(Sandbox):
     @property
     def not_covered(self) -> tuple[str, ...]:
         lacks = ["looking up whether a file exists, its size and times"]
-        if os.geteuid() == 0:
-            lacks.append("the times of files")
-        else:
-            lacks.append("the modes and times of your own files")
-            if confine.landlock_version() < SIGNALS_VERSION:
-                lacks.append("signals to your other programs")
+        if not _can_look_into_processes():
+            lacks.append("the times of files" if os.geteuid() == 0 else "the modes and times of your own files")
+        if os.geteuid() != 0 and landlock_version() < SIGNALS_VERSION:
+            lacks.append("signals to your other programs")
         return tuple(lacks)
 
     async def run(self, command: SandboxedCommand) -> CommandResult:
@@ -64,7 +65,7 @@ class Landlock(Sandbox):
         handed = [holding(_config(command, str(temporary))), status_write, control_read]
         with _Keeper(status_read, control_write) as lifeline:
             ended = await supervise(
-                [sys.executable, "-I", "-S", confine.__file__, *map(str, handed)],
+                [sys.executable, "-I", "-S", "-c", KEEPER, str(ROOT), *map(str, handed)],
                 environment={},
                 folder=command.folder,
                 stdin=command.stdin,
@@ -117,12 +118,14 @@ class _Keeper(Lifeline):
 
 def _config(command: SandboxedCommand, temporary: str) -> bytes:
     limits = command.limits
+    asks = _can_look_into_processes()
     readable = [*system_paths(), *command.readable, *(Path(name) for name in READABLE_DEVICES)]
     config = {
         "argv": list(command.argv),
         "environment": environment_of(command, temporary),
         "temporary": temporary,
         "readable": [str(path) for path in readable],
+        "own": [str(command.folder), temporary],
         "writable": [str(command.folder), temporary, *WRITABLE_DEVICES],
         "niceness": NICENESS,
         "limits": {
@@ -131,6 +134,19 @@ def _config(command: SandboxedCommand, temporary: str) -> bytes:
             "open_files": limits.open_files,
             "tasks": limits.processes * THREADS_PER_PROCESS,
         },
-        "filter": filter_program(own_network=False) or b"",
+        "filter": filter_program(own_network=False, asks=asks) or b"",
+        "asks": asks,
     }
     return marshal.dumps(config)
+
+
+def _can_look_into_processes() -> bool:
+    """Whether the keeper can read what a call of its command names: as root it needs a right, else the system's leave."""
+    if os.geteuid() == 0:
+        status = Path("/proc/self/status").read_text()
+        effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+        return bool(int(effective, 16) >> CAP_SYS_PTRACE & 1)
+    try:
+        return int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text()) <= DESCENDANTS_ONLY
+    except OSError:  # the system knows no such bound
+        return True
