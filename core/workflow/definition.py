@@ -23,6 +23,9 @@ FILE_VARIABLES = frozenset({"path", "current"})
 VERDICT_VARIABLES = frozenset({"path", "static_report"})
 """Given to every job that judges, whatever the step reads."""
 
+INPUT_VARIABLES = frozenset({"function"})
+"""Given to the job that proposes inputs, whatever the step reads."""
+
 PATH_VARIABLES = ("source", "test", "module")
 """What the path of a file may name."""
 
@@ -72,7 +75,8 @@ class ReworkSpec(_Data):
 class StepSpec(_Data):
     """One agent's turn; or, with `executes` and without an agent, the engine's: it executes the tests and judges.
 
-    `rework` names the steps to go back to from there. `opinion` is the job that asks for an opinion on the work.
+    `rework` names the steps to go back to from there. `inputs` is the job that asks a tiny model for inputs of the code, of
+    which tests are made; `opinion` is the job that asks for an opinion on the work.
     A step is left out for a model of another tier than `tiers`.
     """
 
@@ -84,6 +88,7 @@ class StepSpec(_Data):
     plan: str | None = None
     files: tuple[FileSpec, ...] = ()
     text: str | None = None
+    inputs: str | None = None
     opinion: str | None = None
     executes: bool = False
     rework: ReworkSpec | None = None
@@ -106,7 +111,7 @@ class StepSpec(_Data):
             for name in names:
                 if name not in KNOWN_VARIABLES:
                     raise ValueError(f"step {self.id} {verb} {name!r}, which nobody provides")
-        yields = bool(self.files) or self.text is not None or self.opinion is not None
+        yields = bool(self.files) or self.text is not None or self.inputs is not None or self.opinion is not None
         if self.executes and (yields or self.plan is not None or self.agent):
             raise ValueError(f"step {self.id} executes tests: it has no agent and yields nothing else")
         if not self.executes and not self.agent:
@@ -122,6 +127,7 @@ class StepSpec(_Data):
         named: tuple[tuple[str | None, Output], ...] = (
             (self.plan, "list"),
             (self.text, "text"),
+            (self.inputs, "list"),
             (self.opinion, "verdict"),
         )
         yield from ((job, output) for job, output in named if job is not None)
@@ -252,6 +258,7 @@ def _check_against_team(file_name: str, workflow: WorkflowSpec, agents: Mapping[
                     hint="name another job, or put it under the step's field for that output",
                 )
             given = VERDICT_VARIABLES if output == "verdict" else FILE_VARIABLES
+            given = given | INPUT_VARIABLES if job == step.inputs else given
             unread = sorted(agent.jobs[job].variables() - set(step.reads) - given)
             if unread:
                 raise PromptError(

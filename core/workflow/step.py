@@ -18,13 +18,14 @@ from core.workflow.graph import (
     paths_of_role,
 )
 from core.workflow.jobs.file_job import REWORKED_ROLES, FileJob
+from core.workflow.jobs.inputs_job import InputsJob
 from core.workflow.jobs.job import Job, OpinionJob, StepInProgress, StepProgress, TextJob
 from core.workflow.jobs.plan_job import PlanJob, planned_files
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
 from core.workflow.verify_step import VerifyStep
 
-JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, OpinionJob)
+JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, InputsJob, OpinionJob)
 """In the order in which a step does them."""
 
 NOTES_MAX_CHARACTERS = 800

@@ -135,6 +135,12 @@ class VerifyStep:
             tests=tuple(tests),
             language=run.layout.language,
             example_tests=tuple(path for path in tests if artifacts[path]["agent"] == ENGINE_AUTHOR),
+            smoke_tests=tuple(
+                # What a tiny model expects of code is noise, whoever made a test of it.
+                path
+                for path in tests
+                if run.tier == "tiny" and artifacts[path]["agent"] != ENGINE_AUTHOR
+            ),
             untested_examples=tuple(plain_line(text, limit=MAX_STATE_CHARACTERS) for text in untested),
             **self._base(),
         )

@@ -256,3 +256,33 @@ async def test_a_bug_fix_passes_when_its_test_was_red_before_and_nothing_else_be
     assert outcome.files == ("CHANGES.md", "slug.py", "test_slug_regression.py")
     assert (project / "slug.py").read_text() == SLUG
     assert "1 of the folder's own were red before" in outcome.evidence["reason"]
+
+
+@pytest.mark.parametrize(
+    ("task", "verdict", "status"),
+    [
+        (TASK, "unproven", "unverified"),
+        (f"{TASK}: reverse('ab') == 'ba'", "pass", "passed"),
+        (f"{TASK}: reverse('ab') == 'ab'", "fail", "failed"),
+    ],
+)
+async def test_what_a_tiny_model_expects_proves_nothing_and_the_examples_of_the_task_do(
+    tmp_path: Path, task: str, verdict: str, status: str
+) -> None:
+    async with engine_harness(tmp_path, execution__sandbox="auto", team__tier="tiny") as b:
+        outcome = await b.engine.run(task)
+
+    assert (outcome.verdict, outcome.status) == (verdict, status), outcome.reason
+    assert "test_file" not in b.team.jobs()
+    tests = next(path for path in outcome.files if path.startswith("test_") and path != "test_examples.py")
+    assert "result = reverse('xyz')" in (Path(outcome.output_dir) / tests).read_text()
+    assert "reverse(7)" not in (Path(outcome.output_dir) / tests).read_text()
+
+
+async def test_a_tiny_model_without_a_fit_proposal_leaves_the_examples(tmp_path: Path) -> None:
+    async with engine_harness(
+        tmp_path, {"test_inputs": "I cannot."}, execution__sandbox="auto", team__tier="tiny"
+    ) as b:
+        outcome = await b.engine.run(f"{TASK}: reverse('ab') == 'ba'")
+
+    assert (outcome.verdict, outcome.status) == ("pass", "passed"), outcome.reason

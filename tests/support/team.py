@@ -48,6 +48,7 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
         "QA",
         {
             "test_file": ("file", "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements FAILURES $failures"),
+            "test_inputs": ("list", "FUNCTION $function"),
             "regression_file": ("file", "PATH $path INTERFACES $interfaces ANALYSIS $notes"),
             "opinion_of_work": ("verdict", "CODE $code TESTS $tests EVIDENCE $evidence REPORT $static_report"),
             "derive_value": ("text", "CALL $call REQUIREMENTS $requirements"),
@@ -84,6 +85,7 @@ ANSWERS: Mapping[str, str] = {
     "test_file": TESTS,
     "fix_file": CODE,
     "regression_file": TESTS,
+    "test_inputs": "reverse('xyz')\nreverse(7)",
     "opinion_of_work": "VERDICT: PASS",
     "derive_value": "'ba'",
     "ops_file:run.sh": "```sh\n#!/bin/sh\nexec python {source}\n```",

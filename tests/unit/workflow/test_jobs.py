@@ -27,7 +27,7 @@ def kinds_of(workflow: str, step_id: str) -> list[str]:
     ("workflow", "step_id", "kinds"),
     [
         ("delivery", "build", ["PlanJob", "FileJob"]),
-        ("delivery", "test", ["FileJob"]),
+        ("delivery", "test", ["FileJob", "InputsJob"]),
         ("delivery", "verify", []),
         ("delivery", "judge", ["OpinionJob"]),
         ("delivery", "package", ["FileJob", "FileJob", "FileJob"]),
