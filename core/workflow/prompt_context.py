@@ -17,7 +17,8 @@ from core.workflow.delivered_evidence import evidence_words
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
 from core.workflow.run import Run
 from core.workspace.answers.structured import read_requirements
-from core.workspace.checks.python_source import python_imports, python_signatures
+from core.workspace.checks.python_source import python_imports
+from core.workspace.checks.signatures import signatures_of
 from core.workspace.files.listing import list_folder, read_sources
 
 SOURCE_BYTES: Mapping[Tier, int] = {"tiny": 6_000, "compact": 16_000, "full": 60_000}
@@ -162,7 +163,7 @@ class PromptContext:
         for ref in artifacts_of_role(state, "code"):
             if ref["path"] == leave_out:
                 continue
-            signatures = python_signatures(self._read(ref["path"])) if ref["path"].endswith(".py") else ()
+            signatures = signatures_of(ref["path"], self._read(ref["path"]))
             lines.append("\n".join([f"{ref['path']}:", *(f"  {signature}" for signature in signatures)]))
         return "\n".join(lines)
 
