@@ -10,7 +10,11 @@ from pathlib import Path
 from core.execution.sandbox.command import SandboxedCommand
 
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
-SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/mime.types")
+SYSTEM_FILES = (
+    *("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/mime.types"),
+    # Without its configuration OpenSSL ends the program that it is part of, where it is denied and not missing.
+    *("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf", "/etc/crypto-policies"),
+)
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 MOST_LINKS = 16
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.execution.sandbox.command import MEBIBYTE, CommandResult, Limits, SandboxedCommand
 from core.execution.sandbox.sandbox import Sandbox
-from core.execution.sandbox.visible import interpreter_paths
+from core.execution.sandbox.visible import SYSTEM_PATH, interpreter_paths
 from core.kinds import CommandEnd
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandboxes tried here are those of Linux")
@@ -114,6 +114,16 @@ async def test_input_that_nobody_reads_does_no_harm(sandbox: Sandbox, tmp_path: 
     assert taken.stdout == b"words"
     ignored = await sandbox.run(SandboxedCommand(("true",), tmp_path, stdin=bytes(MEBIBYTE)))
     assert ignored.end == "exited"
+
+
+@pytest.mark.parametrize(
+    "argv", [("node", "-e", "console.log(1 + 1)"), ("sh", "-c", "echo $((1 + 1))"), ("awk", "BEGIN { print 1 + 1 }")]
+)
+async def test_programs_of_the_system_work(sandbox: Sandbox, tmp_path: Path, argv: tuple[str, ...]) -> None:
+    if not any(Path(folder, argv[0]).exists() for folder in SYSTEM_PATH.split(":")):
+        pytest.skip(f"there is no {argv[0]} here")
+    result = await sandbox.run(SandboxedCommand(argv, tmp_path))
+    assert (result.end, result.stdout) == ("exited", b"2\n"), result
 
 
 # A process of its own runs a sandbox, so that it can be killed: argument 1 is the rung, 2 the folder.
