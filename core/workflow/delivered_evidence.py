@@ -6,7 +6,7 @@ from typing import Any
 
 from core.sessions.folder import Session
 from core.workflow.graph import RunState
-from core.workflow.rounds import delivered_record, evidence_from_json
+from core.workflow.rounds import RoundRecord, delivered_record, evidence_from_json
 
 MAX_TOLD_TESTS = 30
 
@@ -18,8 +18,26 @@ def delivered_evidence(session: Session, state: RunState) -> dict[str, Any]:
     if record is None:
         return {}
     evidence = evidence_from_json(session.read_text(record["evidence"]))
-    told = [{name: earlier[name] for name in ("round", "verdict", "reason", "green")} for earlier in rounds]
-    return {**evidence, "rounds": told, "delivered_round": record["round"], "stop_reason": state.get("stop_reason", "")}
+    return {
+        **evidence,
+        "rounds": [_told(session, earlier) for earlier in rounds],
+        "delivered_round": record["round"],
+        "stop_reason": state.get("stop_reason", ""),
+        "opinion": {"value": state.get("opinion", "unknown"), "findings": state.get("opinion_grounds", [])},
+    }
+
+
+def _told(session: Session, record: RoundRecord) -> dict[str, Any]:
+    """Return what is told of a round: how its tests ended, and whose work was at fault."""
+    findings = evidence_from_json(session.read_text(record["evidence"])).get("findings", [])
+    at_fault = sorted({finding["culprit"] for finding in findings})
+    return {
+        "round": record["round"],
+        "verdict": record["verdict"],
+        "reason": record["reason"],
+        "green": record["green"],
+        "at_fault": at_fault,
+    }
 
 
 def evidence_words(session: Session, state: RunState) -> str:
