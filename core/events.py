@@ -72,7 +72,8 @@ class RunStarted(_RunEventBase):
 class RunFinished(_RunEventBase):
     """`reason` says why in a sentence; `failed_steps` are those whose notes are all that it says, if that is so.
 
-    `evidence` is what the verdict rests on, as report.json has it; empty when nothing was to be executed.
+    `evidence` is what the verdict rests on, as report.json has it; empty when nothing was to be executed. `run_command`
+    starts what was delivered, from `output_dir`; empty if there is nothing to start.
     """
 
     status: RunStatus
@@ -83,6 +84,7 @@ class RunFinished(_RunEventBase):
     duration_seconds: float
     failed_steps: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
+    run_command: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,7 @@ class QuintetApp(TerminalApp):
             "to_prompt": go.to_prompt,
             "zoom": go.zoom,
             "sidebar": main.layout_choice.toggle_sidebar,
+            "result": run.show_result,
             "next_layout": main.layout_choice.force_next,
             "toggle_agent": run.toggle_agent,
             "stop_agent": run.stop_agent,

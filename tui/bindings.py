@@ -208,6 +208,7 @@ ACTIONS: tuple[Action, ...] = (
         "Every setting with its meaning and its source; change, check and save it.",
         pane_keys=("s",),
     ),
+    Action("result", (), "Result", "Put the result of the last run away, or show it again.", "panes", ("r",)),
     Action("next_layout", (), "Layout", "Automatic, compact, standard, wide.", "panes", ("l",), 16),
     Action("next_theme", (), "Theme", "Go to the next colour theme.", "panes", ("t",), 17),
     Action(

@@ -19,7 +19,7 @@ from core.workflow.delivered_evidence import delivered_evidence
 from core.workflow.graph import RunState, StepResult, artifacts_of_role, execute_workflow
 from core.workflow.outcome import STATUS_OF_VERDICT, RunOutcome
 from core.workflow.run import Run, RunDeps, RunRequest, prepare_run
-from core.workflow.run_report import write_report
+from core.workflow.run_report import run_command_of, write_report
 from core.workflow.step import AgentStepRunner, NothingAnswersError
 
 NOT_EXECUTED = "the tests were not executed, so nothing is proven"
@@ -160,6 +160,7 @@ class RunLifecycle:
                 duration_seconds=duration_seconds,
                 failed_steps=outcome.failed_steps,
                 evidence=dict(outcome.evidence),
+                run_command=run_command_of(run, outcome),
             )
         )
 

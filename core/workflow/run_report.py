@@ -48,6 +48,11 @@ def write_report(run: Run, outcome: RunOutcome, duration_seconds: float) -> None
     log("INFO", "report written", run_id=run.run_id)
 
 
+def run_command_of(run: Run, outcome: RunOutcome) -> str:
+    """Return the command that starts what was delivered; an empty text if there is nothing to start."""
+    return run.layout.run_command if run.layout.entry in outcome.files else ""
+
+
 def _facts(run: Run, outcome: RunOutcome, duration_seconds: float) -> RunFacts:
     ledger, layout = run.deps.ledger, run.layout
     written = [entry for entry in run.folder.files if entry.run_id == run.run_id and entry.path in outcome.files]
@@ -84,7 +89,7 @@ def _facts(run: Run, outcome: RunOutcome, duration_seconds: float) -> RunFacts:
             Spending(agent, spent.tokens, _cost(spent)) for agent, spent in spending.items() if spent.tokens
         ),
         tools=_tools(outcome.evidence),
-        run_command=layout.run_command if any(file.path == layout.entry for file in files) else "",
+        run_command=run_command_of(run, outcome),
         test_command=layout.test_command if any(file.role == "test" for file in files) else "",
     )
 

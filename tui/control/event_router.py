@@ -104,6 +104,7 @@ class EventRouter:
                     self._show_status(agent_pane)
             case RunFinished():
                 main.show_outcome(event.status, event.verdict, len(event.files), event.duration_seconds)
+                main.result_card.show(event)
             case StepStarted() | StepFinished():
                 pane = team.pane_of(event.agent_id)
                 if pane is not None:

@@ -132,6 +132,11 @@ class RunController:
             say("paused: answers that stream now go on to their end, no new call starts")
         self._app.status_poll.pull()
 
+    def show_result(self) -> None:
+        """Put the result of the last run away, or show it again."""
+        if not self._main.result_card.toggle():
+            self._app.say("no run has ended yet")
+
     async def _run(self, typed: str, task: str, agents: tuple[str, ...] | None) -> None:
         app = self._app
         if app.engine is None:

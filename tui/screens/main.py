@@ -21,6 +21,7 @@ from tui.screens.navigation import WELCOME_CLASS, Navigation
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.result_card import ResultCard
 from tui.widgets.sidebar import Sidebar
 from tui.widgets.team_strip import TeamStrip
 from tui.widgets.team_view import TeamView
@@ -78,6 +79,7 @@ class MainScreen(Screen[None]):
         self._sidebar = Sidebar()
         self._key_bar = KeyBar(self.table.actions)
         self._too_small = Static(id="too-small")
+        self.result_card = ResultCard()
         self.navigation = Navigation(self, team=self.team, prompt=self.prompt, welcome=self._welcome, changed=self.tick)
         self.layout_choice = LayoutChoice(
             self, team=self.team, sidebar=self._sidebar, too_small=self._too_small, arranged=self.tick
@@ -98,6 +100,7 @@ class MainScreen(Screen[None]):
             yield self._welcome
             yield self.team
             yield self._sidebar
+        yield self.result_card
         with Horizontal(id="prompt-row"):
             yield Static(">", id="prompt-sign")
             yield self.prompt
@@ -120,6 +123,7 @@ class MainScreen(Screen[None]):
         """Leave the welcome page and name the task."""
         self.navigation.begin_run()
         self.team.activity.start()
+        self.result_card.clear()
         self._header.show_task(task)
 
     def show_outcome(self, status: RunStatus, verdict: VerdictValue, files: int, duration_seconds: float) -> None:
