@@ -33,6 +33,9 @@ class _HollowError(Exception):
 def _hollow_refuse(*_args, **_kwargs):
     raise _HollowError("{MARK}: this copy of the code does nothing")
 
+def _hollow_refuse_later(*_args, **_kwargs):
+    return _hollow_value if _hollow_importing() else _hollow_refuse()
+
 class _HollowValue:
     __slots__ = ()
     __hash__ = object.__hash__
@@ -43,13 +46,18 @@ class _HollowValue:
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        _hollow_refuse()
+        return _hollow_refuse_later()
 
 for _hollow_name in (
-    "bool call contains delitem enter eq float format ge getitem gt index int iter le len lt ne next pos neg abs invert round"
-    " setitem str await aiter anext aenter complex bytes fspath reversed divmod rdivmod"
-).split() + [_p + _n for _n in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split() for _p in ("", "r")]:
+    "bool contains delitem eq float format ge gt index int iter le len lt ne next setitem str aiter anext complex bytes"
+    " fspath reversed"
+).split():
     setattr(_HollowValue, "__" + _hollow_name + "__", _hollow_refuse)
+for _hollow_name in "call getitem enter exit pos neg abs invert round await aenter aexit".split() + [
+    _p + _n
+    for _n in "add sub mul truediv floordiv mod divmod pow and or xor lshift rshift matmul".split() for _p in ("", "r")
+]:
+    setattr(_HollowValue, "__" + _hollow_name + "__", _hollow_refuse_later)
 
 _hollow_value = _HollowValue()
 
@@ -72,7 +80,7 @@ def _hollow_returns(*_args, **_kwargs):
 """
 
 # Called by Python or a library while a class is made; without them there is no class to test.
-_CLASS_MAKING = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__", "__mro_entries__"})
+_CLASS_MAKING = frozenset({"__class_getitem__", "__prepare__", "__mro_entries__"})
 _DECLARING_BASES = ("Enum", "Flag")
 _METACLASSES = ("type", "EnumMeta", "EnumType", "ABCMeta")
 # At the top of a module these act or wait: their value is not computed.
@@ -214,6 +222,10 @@ class _Hollow:
         return ast.copy_location(_replaced(node, body, decorators), node)
 
     def _function(self, node: _Function, owner: ast.ClassDef | None) -> ast.stmt:
+        if owner is not None and node.name in {"__init_subclass__", "__set_name__"}:
+            given_up = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), None, [ast.Pass()])
+            node.body = [ast.Try(node.body, [given_up], [], [])]
+            return node
         if owner is not None and (node.name in _CLASS_MAKING or node.name.startswith("__get_pydantic")):
             return node
         if owner is not None and node.name in {"__init__", "__new__", "_generate_next_value_", "__call__"}:

@@ -9,8 +9,11 @@ import pytest
 
 from core.execution.not_executed import NotExecuted
 from core.execution.results import CodePlace, SuiteRun
+from core.execution.runners.python.runner import PytestRunner
 from core.execution.sandbox.bubblewrap import find_bwrap
-from tests.support.python_trees import executed, run_pytest
+from core.execution.sandbox.command import Limits
+from core.execution.sandbox.sandbox import Sandbox
+from tests.support.python_trees import executed, run_pytest, write_tree
 
 pytestmark = pytest.mark.skipif(find_bwrap() is None, reason="there is no bubblewrap for this machine")
 
@@ -194,3 +197,20 @@ def test_the_pytest_that_runs_is_the_one_beside_us(tmp_path: Path) -> None:
     )
 
     assert suite.is_green
+
+
+LEAVES_A_PROCESS = "import subprocess, sys\n\ndef test_x():\n    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+
+
+@pytest.mark.parametrize(
+    ("test", "doubt"), [(PASSES, ""), (LEAVES_A_PROCESS, "a process that the tests started was still running")]
+)
+async def test_every_sandbox_tells_the_same(sandbox: Sandbox, test: str, doubt: str, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path, {"test_x.py": test})
+
+    suite = await PytestRunner().run(tree, ["test_x.py"], [], sandbox, Limits())
+
+    assert isinstance(suite, SuiteRun)
+    assert suite.counts() == {"passed": 1}, suite
+    assert suite.disagreement.startswith(doubt)
+    assert suite.is_green == (doubt == "")

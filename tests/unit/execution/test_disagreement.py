@@ -113,6 +113,8 @@ NEEDS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
     "of the tree": ({"a.py": "import b, pkg.c\n", "b.py": "", "pkg/c.py": ""}, (), ()),
     "in a project's file": ({"pyproject.toml": "[project]\nname='x'\noptional-dependencies = {test = ['no-such-1']}\n", "a.py": "import no_such_1\n"}, ("no-such-1",), ()),
     "not for this machine": ({"requirements.txt": "no-such-1; sys_platform == 'nowhere'\n", "a.py": "import no_such_1\n"}, (), ("no_such_1",)),
+    "a plugin that tests use": ({"requirements.txt": "pytest-benchmark\n", "a.py": "def test_x(benchmark):\n    benchmark(len, [])\n"}, ("pytest-benchmark",), ()),
+    "a plugin that nothing uses": ({"requirements.txt": "pytest-benchmark\n", "a.py": "def test_x(): pass\n"}, (), ()),
     "nonsense": ({"requirements.txt": "Here are the packages:\n```\n-r other.txt\nhttp://x\n", "pyproject.toml": "[", "a.py": "def f(:\n"}, (), ()),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import sys
@@ -50,6 +51,7 @@ def build_environment(folder: Path, requirements: Iterable[Requirement]) -> Pyth
     linked = dict(_entries(installed_with_needs([Requirement(TEST_TOOL), *requirements])))
     for name, source in linked.items():
         _link(source, packages / name)
+    _compile_once(linked.values())
     program = folder / "program"
     program.mkdir()
     for name in PROGRAM_FILES:
@@ -126,6 +128,13 @@ def _packages_folder(folder: Path) -> Path:
     if os.name == "nt":
         return folder / "Lib" / "site-packages"
     return folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+
+def _compile_once(sources: Iterable[Path]) -> None:
+    """Compile packages that nobody has compiled: the sandbox cannot keep what it compiles, and would do it in every run."""
+    for source in sources:
+        if source.is_dir() and (source / "__init__.py").exists() and not (source / "__pycache__").exists():
+            compileall.compile_dir(source, quiet=2)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -37,6 +37,16 @@ PACKAGE_OF = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+# Plugins of pytest are hardly ever imported: what tests write that only they understand.
+PLUGIN_SIGNS = {
+    "pytest-asyncio": "mark.asyncio",
+    "pytest-benchmark": "benchmark(",
+    "pytest-cov": "--cov",
+    "pytest-httpx": "httpx_mock",
+    "pytest-mock": "mocker",
+    "pytest-timeout": "mark.timeout",
+}
+_SETTINGS = ("pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 
@@ -66,7 +76,10 @@ def find_needs(tree: Path, paths: Sequence[str]) -> PythonNeeds:
     unknown = [name for name in unmet if name not in known]
     if len(left_over) == 1 and len(unknown) == 1:
         known[unknown[0]] = left_over[0]
-    missing = sorted({known[name] for name in known})
+    plugins = [
+        name for name in absent & PLUGIN_SIGNS.keys() if _mentions(tree, (*paths, *_SETTINGS), PLUGIN_SIGNS[name])
+    ]
+    missing = sorted({*known.values(), *plugins})
     return PythonNeeds(available, tuple(missing), tuple(name for name in unmet if name not in known))
 
 
@@ -110,6 +123,10 @@ def _imports(node: ast.AST) -> Iterator[str]:
 
 def _own_names(tree: Path) -> frozenset[str]:
     return frozenset(path.stem for path in tree.rglob("*") if path.suffix == ".py" or path.is_dir())
+
+
+def _mentions(tree: Path, paths: Iterable[str], sign: str) -> bool:
+    return any(sign in _text(tree / path) for path in paths if path.endswith(".py") or path in _SETTINGS)
 
 
 def _package_of(name: str) -> str:
