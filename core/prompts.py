@@ -41,6 +41,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "manifest": "the files so far, with role and size",
     "dependencies": "packages the code needs beyond the standard library; may be empty",
     "entry": "path of the file that starts the program",
+    "program": "path of the file that is started as a program; may be empty",
     "run_command": "the command that starts the program",
     "test_command": "the command that runs the tests",
     "verdict": "whether tests were executed, QA's opinion and the findings",

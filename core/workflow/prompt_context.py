@@ -25,6 +25,7 @@ SOURCE_BYTES: Mapping[Tier, int] = {"tiny": 6_000, "compact": 16_000, "full": 60
 LISTED_FILES: Mapping[Tier, int] = {"tiny": 30, "compact": 80, "full": 200}
 GOAL_CHARACTERS = 300
 SHOWN_NAMES = 5
+SHOWN_LEFT_OUT = 50
 
 ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
     "brief": "brief",
@@ -36,7 +37,7 @@ ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
 """Whose files a variable is made of."""
 
 
-FOLLOWS_PLAN = ("plan", "module", "entry", "run_command", "test_command")
+FOLLOWS_PLAN = ("plan", "module", "entry", "program", "run_command", "test_command")
 """What a plan changes of what a step reads."""
 
 
@@ -63,6 +64,7 @@ class PromptContext:
             "manifest": self._manifest,
             "dependencies": self._dependencies,
             "entry": self._entry,
+            "program": self._program,
             "verdict": self._verdict,
             "evidence": lambda state: evidence_words(run.session, state),
             "examples": lambda _: "\n".join(example.quote for example in read_examples(run.request.task).examples),
@@ -70,6 +72,7 @@ class PromptContext:
             "opinions": self._opinions,
             "plan": lambda _: "\n".join(f"{file.path} - {file.purpose}".removesuffix(" - ") for file in run.plan),
             "listing": lambda _: self._listing(),
+            "left_out": lambda _: self._left_out(),
         }
 
     async def for_step(self, step: StepSpec, state: RunState) -> dict[str, str]:
@@ -178,6 +181,13 @@ class PromptContext:
         paths, layout = paths_of_role(state, "code"), self._run.layout
         return next((path for path in (layout.entry, layout.source) if path in paths or not paths), (*paths, "")[0])
 
+    def _program(self, state: RunState) -> str:
+        """Return the entry if it does something when it is started: a Python file does so only under its main guard."""
+        entry = self._entry(state)
+        if entry.endswith(".py") and "__main__" not in self._read(entry) and PurePosixPath(entry).stem != "__main__":
+            return ""
+        return entry
+
     def _verdict(self, state: RunState) -> str:
         verdict = state.get("verdict", "not_executed")
         reason = state.get("stop_reason", "")
@@ -213,6 +223,12 @@ class PromptContext:
         What a tiny model reads begins its document, and is left as it is to be read.
         """
         return f"{who}:\n{words}" if self._run.tier == "tiny" else _titled(who, words)
+
+    def _left_out(self) -> str:
+        """Return which files of the folder under work no prompt shows, and why, a line each."""
+        if self._run.source_folder is None:
+            return ""
+        return "\n".join(read_sources(self._run.source_folder, SOURCE_BYTES[self._run.tier]).left_out[:SHOWN_LEFT_OUT])
 
     def _listing(self) -> str:
         if self._run.source_folder is None:

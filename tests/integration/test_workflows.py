@@ -372,6 +372,7 @@ async def test_a_review_reads_the_folder_and_changes_nothing_in_it(tmp_path: Pat
     assert (outcome.status, outcome.verdict) == ("passed", "none")
     assert outcome.files == ("REVIEW.md", "review/operations.md", "review/quality.md")
     assert "print('hello')" in b.team.prompts("code_review")[0]
+    assert "LEFT .env: " in b.team.prompts("code_review")[0]
     assert "nothing to operate" in b.team.prompts("review_summary")[0]
     assert not [asked for asked in b.team.asked if "secret-value" in asked.text]
     assert sorted(path.name for path in project.iterdir()) == [".env", "app.py"]
@@ -511,3 +512,14 @@ async def test_a_plan_that_was_cut_off_gives_way_to_the_layout(tmp_path: Path) -
 
     assert outcome.status == DELIVERED
     assert [path for path in outcome.files if path.endswith(".py")] == ["reverse_text.py", "test_reverse_text.py"]
+
+
+PROGRAM = CODE.replace("\n```", '\n\n\nif __name__ == "__main__":\n    print(reverse("ab"))\n```')
+
+
+@pytest.mark.parametrize(("code", "told"), [(CODE, "PROGRAM ."), (PROGRAM, "PROGRAM reverse_text.py.")])
+async def test_qa_is_told_what_is_started_as_a_program(tmp_path: Path, code: str, told: str) -> None:
+    async with engine_harness(tmp_path, {"code_file": code}) as b:
+        await b.engine.run(TASK)
+
+    assert told in b.team.prompts("test_file")[0]

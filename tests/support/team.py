@@ -47,13 +47,16 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "qa_engineer": (
         "QA",
         {
-            "test_file": ("file", "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements FAILURES $failures"),
+            "test_file": (
+                "file",
+                "PATH $path INTERFACES $interfaces REQUIREMENTS $requirements FAILURES $failures PROGRAM $program.",
+            ),
             "test_inputs": ("list", "FUNCTION $function"),
             "regression_file": ("file", "PATH $path INTERFACES $interfaces ANALYSIS $notes"),
             "opinion_of_work": ("verdict", "CODE $code TESTS $tests EVIDENCE $evidence REPORT $static_report"),
             "derive_value": ("text", "CALL $call REQUIREMENTS $requirements"),
             "bug_analysis": ("text", "TASK $task LISTING $listing CODE $code"),
-            "code_review": ("file", "PATH $path LISTING $listing CODE $code"),
+            "code_review": ("file", "PATH $path LISTING $listing CODE $code LEFT $left_out"),
             "opinion": ("text", "TASK $task"),
         },
     ),
