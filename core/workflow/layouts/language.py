@@ -22,6 +22,7 @@ CONVERTED_TO = 60
 MADE_THING = 55
 WRITTEN_IN = 50
 NAMED_FILE = 45
+CODE_OF_TASK = 42
 KIND_OF_CODE = 40
 THING_IN_PASSING = 35
 WITH_IT = 30
@@ -103,6 +104,14 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 
+_NO_NAME = frozenset({"__init__.py", "__main__.py", "setup.py", "mod.rs"})  # every project may have one
+_CODE: dict[str, re.Pattern[str]] = {
+    "python": re.compile(r"^[ \t]*(?:async )?def \w+\([^\n]*\)[^\n]*:[ \t]*$|^[ \t]*>>> ", re.MULTILINE),
+    "go": re.compile(r"^func (?:\([^)\n]*\) )?\w+\([^\n]*\{[ \t]*$", re.MULTILINE),
+    "rust": re.compile(r"^[ \t]*(?:pub )?fn \w+[^\n]*\{[ \t]*$", re.MULTILINE),
+    "javascript": re.compile(r"^[ \t]*(?:export )?(?:async )?function \w+\([^\n:]*\)[ \t]*\{[ \t]*$", re.MULTILINE),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Name:
@@ -123,7 +132,7 @@ class _Mention:
 def asked_language(task: str) -> str | None:
     """Return the key of the language that a task asks for; None when it asks for none that is known."""
     text = task[:READ_CHARACTERS]
-    found = (*islice(_by_name(text), MAX_MENTIONS), *islice(_by_file(text), MAX_MENTIONS))
+    found = (*islice(_by_name(text), MAX_MENTIONS), *islice(_by_file(text), MAX_MENTIONS), *_by_code(text))
     mentions = [mention for mention in found if mention.weight > ABOUT_IT]
     if not mentions:
         return None
@@ -206,6 +215,14 @@ def _by_file(text: str) -> Iterator[_Mention]:
         yield _Mention(key, NAMED_FILE, match.start())
 
 
+def _by_code(text: str) -> Iterator[_Mention]:
+    """Give the language of code that the task brings: it is to go on in it, unless the words say otherwise."""
+    for key, pattern in _CODE.items():
+        match = pattern.search(text)
+        if match is not None:
+            yield _Mention(key, CODE_OF_TASK, match.start())
+
+
 def named_source(task: str, suffixes: tuple[str, ...]) -> str | None:
     """Return the one file of a language that a task wants made under a name of its own; None when it names none, or several."""
     text = task[:READ_CHARACTERS]
@@ -215,7 +232,7 @@ def named_source(task: str, suffixes: tuple[str, ...]) -> str | None:
         if match["suffix"] in suffixes
         and not _READS_FILE.search(text[max(0, match.start() - NEAR_CHARACTERS) : match.start()])
     )
-    sources = [path for path in found if not is_test_path(path)]
+    sources = [path for path in found if not is_test_path(path) and PurePosixPath(path).name not in _NO_NAME]
     return sources[0] if len(sources) == 1 else None
 
 

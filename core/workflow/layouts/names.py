@@ -17,6 +17,7 @@ NAME_WORDS = 3
 NAME_MAX_CHARACTERS = 40
 READ_CHARACTERS = 2000
 WORD_MAX_CHARACTERS = 16
+SHORT_NAME = 2  # where it is defined in the task it is meant, and in prose it is a variable
 UNNAMED = "solution"
 
 _LATIN_LETTERS = {
@@ -103,7 +104,7 @@ def module_of(task: str) -> str:
 
 def given_name(task: str) -> str | None:
     """Return the name that a task itself gives to what is to be made, as a module's name, or None."""
-    defined = [name for name in _DEFINED.findall(task) if _is_name(name)]
+    defined = [name for name in _DEFINED.findall(task) if _is_name(name) or len(name) <= SHORT_NAME]
     if defined:
         return _snake(defined[-1])  # what comes before the last is there to help
     for pattern in (_NAMED, _NAMED_IN_JAPANESE, _DEFINED_CLASS, _KIND_THEN_NAME, _CALL, _TICKED):

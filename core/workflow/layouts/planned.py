@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from core.workflow.layouts.language import is_test_path
+from core.workflow.layouts.language import asked_language, is_test_path
 from core.workflow.layouts.layout import Layout, arranged, dotted
 from core.workflow.layouts.table import load_layouts
 from core.workspace.answers.structured import PlannedFile
@@ -39,10 +39,8 @@ def needs_several_files(task: str) -> bool:
     """Tell whether a task speaks of more than one file of code: a package, modules, several file names."""
     if _SEVERAL_FILES.search(task):
         return True
-    layouts = load_layouts()
-    names = {
-        match[0] for match in _FILE.finditer(task) if layouts.by_suffix(match["suffix"]) and not is_test_path(match[0])
-    }
+    suffixes = load_layouts().languages[asked_language(task) or load_layouts().default].suffixes
+    names = {match[0] for match in _FILE.finditer(task) if match["suffix"] in suffixes and not is_test_path(match[0])}
     return len(names) > 1
 
 

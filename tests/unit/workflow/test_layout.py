@@ -25,6 +25,7 @@ from core.workspace.files.paths import portable_path, safe_relative_path
             "Python",
             "pytest",
         ),
+        ("A Python package `bank` with an __init__.py", "bank.py", "test_bank.py", "Python", "pytest"),
         ("Write slugify.py with slugify(text)", "slugify.py", "test_slugify.py", "Python", "pytest"),
         ("Write textkit/slug.py", "textkit/slug.py", "tests/test_slug.py", "Python", "pytest"),
         ("A word counter in JavaScript", "word_counter.mjs", "word_counter.test.mjs", "JavaScript", "node"),

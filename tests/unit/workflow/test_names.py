@@ -30,6 +30,7 @@ NAMES: tuple[tuple[str, str], ...] = (
     # the task gives it
     (HUMAN_EVAL, "has_close_elements"),
     (WITH_HELPER, "decode_shift"),
+    ("def bf(planet1, planet2):\n    '''There are eight planets.'''\n", "bf"),
     ("Complete this code and keep the signature:\n\n    def vowels_count(s):\n", "vowels_count"),
     ("Write a function slugify(text) that turns a title into a slug", "slugify"),
     ("Write slugify(text: str, sep='-') -> str.", "slugify"),

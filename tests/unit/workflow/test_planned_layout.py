@@ -111,6 +111,8 @@ def test_what_the_tools_want_beside_the_code_is_made_unless_the_plan_has_it() ->
         ("Write slugify.py with tests in test_slugify.py", False),
         ("Create a package textkit with slug and wrap", True),
         ("Write parser.py and cli.py", True),
+        ("A to-do list, todo.py, that keeps its tasks in todo.json", False),
+        ("An HTML page index.html with style.css", True),
         ("A todo app split into several files", True),
         ("A web shop with separate modules for cart and orders", True),
         ("Lies die package.json und gib den Namen aus", False),
