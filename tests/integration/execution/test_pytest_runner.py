@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from core.execution.not_executed import NotExecuted
 from core.execution.results import CodePlace, SuiteRun
+from core.execution.runners.python.environment import build_environment
 from core.execution.runners.python.runner import PytestRunner
 from core.execution.sandbox.bubblewrap import find_bwrap
 from core.execution.sandbox.command import Limits
@@ -214,3 +216,31 @@ async def test_every_sandbox_tells_the_same(sandbox: Sandbox, test: str, doubt: 
     assert suite.counts() == {"passed": 1}, suite
     assert suite.disagreement.startswith(doubt)
     assert suite.is_green == (doubt == "")
+
+
+OUTSIDE = {
+    "green": "from tool import f\n\ndef test_x():\n    assert f(1) == 2\n",
+    "red": "from tool import f\n\ndef test_x():\n    assert f(1) == 3\n",
+    "one of two": "from tool import f\n\ndef test_x():\n    assert f(1) == 3\n\ndef test_y():\n    assert f(1) == 2\n",
+    "no test": "from tool import f\n",
+    "an import that fails": "from tool import g\n\ndef test_x(): pass\n",
+    "an error in a fixture": "import pytest\n\n@pytest.fixture\ndef x():\n    1 / 0\n\ndef test_x(x): pass\n",
+    "expected to fail": "import pytest\n\n@pytest.mark.xfail\ndef test_x(): assert False\n",
+    "expected to fail, strictly": "import pytest\n\n@pytest.mark.xfail(strict=True)\ndef test_x(): pass\n",
+    "skipped": "import pytest\n\n@pytest.mark.skip\ndef test_x(): pass\n",
+    "the end of the process": "import os\n\ndef test_x():\n    os._exit(7)\n",
+}
+
+
+@pytest.mark.parametrize("test", OUTSIDE.values(), ids=OUTSIDE.keys())
+def test_an_outside_pytest_ends_alike(test: str, tmp_path: Path) -> None:
+    files = {"tool.py": "def f(x):\n    return x + 1\n", "test_x.py": test}
+    suite = executed(tmp_path / "ours", files)
+    environment = build_environment(tmp_path / "environment", [])
+    tree = write_tree(tmp_path / "outside", files)
+
+    outside = subprocess.run([environment.python, "-m", "pytest", "-q"], cwd=tree, capture_output=True, check=False)
+
+    # Files that cannot be collected stop an outside pytest; here the others run all the same.
+    assert suite.exit_code == (1 if outside.returncode == 2 else outside.returncode)
+    assert outside.returncode == 0 or not suite.is_green
