@@ -696,6 +696,7 @@ async def test_the_doctor_says_what_is_configured_and_what_answers(tmp_path: Pat
         )
 
     assert ended.code == 0, ended.out
+    assert "sandbox: " in ended.out
     assert "environment variable LLM_BASE_URL" in ended.out
     assert "test-model at 127.0.0.1" in ended.out
     assert "led as full: nothing says that it is a small one" in ended.out

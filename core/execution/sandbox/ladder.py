@@ -38,7 +38,7 @@ _found: dict[tuple[SandboxSetting, str], Ladder] = {}
 def rungs(execution: ExecutionSettings) -> tuple[Sandbox, ...]:
     """Return the sandboxes that the settings allow, best first."""
     setting = execution.sandbox
-    if setting == "off":
+    if setting == "off" or sys.platform == "win32":
         return ()
     if setting == "container":
         return (Container(execution.container_image),)
@@ -85,11 +85,13 @@ async def _climb(execution: ExecutionSettings) -> Ladder:
         if probe.works:
             return Ladder(sandbox, tuple(tried))
     if not tried:
-        return Ladder(
-            NotExecuted(f"there is no {_words(setting)} on {platform.system()}", 'set execution.sandbox to "container"')
-        )
+        return Ladder(NotExecuted(f"there is no {_words(setting)} on {platform.system()}", _elsewhere()))
     reasons = "; ".join(f"{rung.name}: {rung.probe.detail}" for rung in tried)
     return Ladder(NotExecuted(f"no sandbox works here ({reasons})", tried[0].probe.hint), tuple(tried))
+
+
+def _elsewhere() -> str:
+    return "run Quintet in WSL" if sys.platform == "win32" else "set execution.sandbox to auto"
 
 
 def _words(setting: SandboxSetting) -> str:

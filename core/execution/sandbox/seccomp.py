@@ -187,14 +187,15 @@ _NAMESPACED_FAMILIES = _Rule(
 _NO_DATAGRAM_PAIRS = _Rule((53, 199), 1, "equal", (_SOCK_DGRAM,), mask=_SOCK_TYPE, error=errno.EACCES)
 
 
-def filter_program(*, own_network: bool, asks: bool = False) -> bytes | None:
+def filter_program(*, own_network: bool, asks: bool = False, machine: str | None = None) -> bytes | None:
     """Return the filter as the kernel takes it, None for an architecture that it was not written for.
 
     Args:
         own_network: whether the sandbox has a network namespace, so that sockets lead nowhere.
         asks: whether somebody outside makes changes to modes and times.
+        machine: the architecture; this one's unless it is named.
     """
-    known = _ARCHITECTURES.get(platform.machine())
+    known = _ARCHITECTURES.get(machine or platform.machine())
     if known is None:
         return None
     column, architecture = known

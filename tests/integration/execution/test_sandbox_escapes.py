@@ -21,6 +21,7 @@ from tests.support.sandbox_escapes import ESCAPES, program_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandboxes tried here are those of Linux")
 
+ROOT = Path(__file__).parents[3]
 MARKER = "sk-marker-of-the-outside"
 SHARED = Path("/dev/shm/quintet-escape")  # noqa: S108
 VICTIM = (
@@ -144,6 +145,46 @@ async def test_no_way_out(sandbox: Sandbox, way: str, world: World, tmp_path: Pa
     assert not world.was_talked_to()
     assert world.victim.poll() is None
     assert os.getpriority(os.PRIO_PROCESS, world.victim.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+# Runs as the leader of a session that has a terminal, as an app does: argument 1 is the rung, 2 the folder.
+ON_A_TERMINAL = """
+import asyncio, fcntl, sys, termios
+from pathlib import Path
+from core.execution.sandbox.command import SandboxedCommand
+from core.execution.sandbox.ladder import rungs
+from core.execution.sandbox.visible import interpreter_paths
+from core.settings import ExecutionSettings
+from tests.support.sandbox_escapes import program_of
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+open("/dev/tty").close()
+(sandbox,) = rungs(ExecutionSettings(sandbox=sys.argv[1]))
+argv = (sys.executable, "-c", program_of("type into the terminal"))
+told = {"WORLD": '{"secret": "", "outside": "", "marker": "", "victim": 0}'}
+result = asyncio.run(sandbox.run(SandboxedCommand(argv, Path(sys.argv[2]), interpreter_paths(), told)))
+print(result.stdout.decode())
+"""
+
+
+def test_the_terminal_of_the_user_is_out_of_reach(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+    leader, follower = os.openpty()
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", ON_A_TERMINAL, sandbox.name, str(tmp_path)],
+            stdin=follower,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            check=False,
+        )
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert ended.stdout.startswith("held"), ended
 
 
 async def test_a_port_that_is_bound_inside_is_not_bound_outside(sandbox: Sandbox, tmp_path: Path) -> None:
