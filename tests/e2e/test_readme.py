@@ -32,9 +32,8 @@ def test_every_file_the_readme_points_to_is_there() -> None:
 def test_a_headless_command_of_the_readme_leaves_files(line: str, tmp_path: Path) -> None:
     done = quintet(line, tmp_path)
 
-    assert done.returncode in (1, 3), (
-        done.stderr
-    )  # 1: a file of the tiny model may not be accepted; 3: nothing executes its tests
+    # 0: the example of the task is green; 1: it is red, or a file was not accepted; 3: there is no sandbox on this machine.
+    assert done.returncode in (0, 1, 3), done.stderr
     assert list(tmp_path.rglob("README.md")) or "README.md not accepted" in done.stderr
 
 

@@ -111,7 +111,7 @@ async def _until_idle(pool: ClientPool, endpoint: Endpoint) -> None:
 
 async def test_the_server_tells_its_slots_and_the_window_of_each(endpoint: Endpoint, pool: ClientPool) -> None:
     assert await learn_facts(pool, endpoint) == ServerFacts(
-        slots=SLOTS, context_tokens=CONTEXT_TOKENS, tokenizer="llama.cpp"
+        slots=SLOTS, context_tokens=CONTEXT_TOKENS, parameters=134_515_008, tokenizer="llama.cpp"
     )
     assert await is_healthy(pool, endpoint, ServerFacts(tokenizer="llama.cpp")) is True
 
