@@ -118,6 +118,8 @@ CALLS: list[tuple[str, str, tuple[object, ...], Outcome]] = [
     ("Für die Eingabe 3 soll die Ausgabe 9 sein", "", (3,), Returns(9)),
     ('e.g. "A b" -> "a-b"', "", ("A b",), Returns("a-b")),
     ('Example: "A b" becomes "a-b"', "", ("A b",), Returns("a-b")),
+    ("| n | f(n) |\n|---|---|\n| 3 | 9 |", "f", (3,), Returns(9)),
+    ("Write f(a, b): f(1, 2) = 3.", "f", (1, 2), Returns(3)),
     ("Examples:\n- 4 -> 'IV'", "", (4,), Returns("IV")),
     ("| input | output |\n|---|---|\n| `3` | `9` |", "", (3,), Returns(9)),
     ("| call | result | note |\n|:--|:-:|--|\n| f(3) | 9 | yes |", "f", (3,), Returns(9)),
@@ -204,6 +206,19 @@ def test_what_is_no_example_is_not_spoken_of(task: str) -> None:
     read = read_examples(task)
 
     assert (read.examples, read.unread) == ((), ())
+
+
+def test_several_pairs_in_a_line() -> None:
+    read = read_examples("Examples: 'abc' => 'cba', '' => '' and \"x\" -> \"y\"; f(1)==1;f(2)==4")
+
+    found = [entry for entry in read.examples if isinstance(entry, FunctionExample)]
+    assert [(entry.arguments, entry.outcome) for entry in found] == [
+        (("abc",), Returns("cba")),
+        (("",), Returns("")),
+        (("x",), Returns("y")),
+        ((1,), Returns(1)),
+        ((2,), Returns(4)),
+    ]
 
 
 def test_several_in_a_line_and_their_lines() -> None:
@@ -315,18 +330,27 @@ def test_any_text_is_read_without_an_error(task: str) -> None:
 
 @pytest.mark.timeout(30)
 def test_much_hostile_text_takes_no_time() -> None:
-    for text in (
-        "f(" * 20_000,
-        "f(1) == " * 10_000,
-        '"' * 50_000,
-        "[" * 100_000,
-        "Input: 1\n" * 5_000,
-        "| a | output |\n|---|---|\n" * 3_000,
-        "for " * 30_000,
-        "- " * 50_000,
-        ">>> " * 20_000,
-        "`python a.py " * 5_000,
-        "a -> " * 20_000,
-        " " * 100_000 + "x",
-    ):
-        read_examples(text)
+    pieces = [
+        "f(",
+        "f(1) == ",
+        "f(1) == 1 and ",
+        "Input: 1\n",
+        "| a | output |\n|---|---|\n",
+        "for 1 ",
+        "For x = 1, ",
+        ">>> ",
+    ]
+    pieces += [
+        "`python a.py ",
+        "python a.py --x",
+        "$ ",
+        "a -> ",
+        '"a" -> ',
+        "(1 + ",
+        "input 1 ",
+        "\n",
+        " ",
+        *"*`_#>|-+=:.,'\"([{~\\1a→",
+    ]
+    for piece in pieces:
+        read_examples(piece * (40_000 // len(piece)) + "x")

@@ -90,8 +90,8 @@ def read_calls(text: str, first_line: int = 1) -> tuple[list[TaskExample], list[
             continue
         line += text.count("\n", counted, start)
         counted = start
-        at = max(outcome.end, end)
-        quote = quote_of(text, start, at)
+        at = max(outcome.end, end) if isinstance(outcome, Found) else end
+        quote = quote_of(text, start, max(outcome.end, end))
         if _NEGATION.search(before) and not (isinstance(outcome, Found) and isinstance(outcome.outcome, Truthy)):
             continue
         try:

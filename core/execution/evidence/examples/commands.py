@@ -12,6 +12,8 @@ from core.execution.evidence.examples.calls import quote_of
 from core.execution.evidence.examples.example import CommandExample, CommandStep, TaskExample, UnreadExample
 from core.execution.evidence.examples.literals import QUOTES, scan_string
 
+MAX_LINE = 1000
+
 _SHELL_PROMPT = re.compile(r"^(?P<indent>\s*)(?:[-*]\s+)?`?(?:\$|❯|%|PS>|C:\\>)\s+(?P<command>\S.*?)`?\s*$")
 _PYTHON_LINE = re.compile(r"^(?P<indent>\s*)(?P<command>(?:python3?|bash|sh|\./)\s*\S+.*?)\s*$")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
@@ -79,7 +81,7 @@ def read_commands(lines: list[str]) -> tuple[list[TaskExample], list[UnreadExamp
             last = _read_block(lines, index, fenced, examples, unread)
             taken |= set(range(index + 1, last + 2))
             index = last
-        elif not fenced and (inline := _INLINE.search(lines[index])):
+        elif not fenced and len(lines[index]) <= MAX_LINE and (inline := _INLINE.search(lines[index])):
             _read_inline(lines[index], index + 1, inline, examples, unread)
             taken.add(index + 1)
         index += 1

@@ -55,6 +55,7 @@ _QUOTED = re.compile(r"(?:(?<=[\s(`*])|^)(?=[\"'“„«])")
 _ARROW = re.compile(
     r"[`*]*\s*(?:-{1,2}>|={1,2}>|[→⇒➞➜➔⟶⟹↦]|(?:should\s+)?becomes?\b|wird\s+zu\b|must\s+become\b)", re.IGNORECASE
 )
+_ARROW_BEFORE = re.compile(r"(?:>|[→⇒➞➜➔⟶⟹↦]|becomes?|zu)[\s`*]*$", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"\b(?:examples?|e\.\s?g|for instance|such as|like|inputs?|outputs?|should|must|expected|beispiele?|z\.\s?b|soll|exemples?|ejemplos?|esempi[oa]?"
     r"|exemplos?|например|пример\w*|voorbeeld)|例|如",
@@ -77,10 +78,8 @@ def read_pairs(lines: list[str]) -> tuple[list[TaskExample], list[UnreadExample]
     rest = "\n".join("" if number in taken else line for number, line in enumerate(lines, 1))
     begin = 0
     for number, line in enumerate(rest.split("\n"), 1):
-        found = len(line) <= MAX_LINE and (_sentences(rest, begin, line, number) or _arrows(rest, begin, line, number))
-        if found:
-            examples += found
-            taken.add(number)
+        if len(line) <= MAX_LINE:
+            examples += _sentences(rest, begin, line, number) or _arrows(rest, begin, line, number)
         begin += len(line) + 1
     return examples, unread, taken
 
@@ -218,14 +217,16 @@ def _sentence_outcome(text: str, end: int) -> Found | Uncertain | None:
 
 def _arrows(text: str, begin: int, line: str, number: int) -> list[TaskExample]:
     """Find `"A b" -> "a-b"`, where the text says that it is an example."""
-    starts = [match.end() for match in [_PAIR_START.match(line)] if match]
-    starts += [match.start() for match in _QUOTED.finditer(line)]
+    first = _PAIR_START.match(line)
+    starts = {match.start() for match in _QUOTED.finditer(line)} | ({first.end()} if first else set())
     examples: list[TaskExample] = []
     end_of_last = -1
-    for start in sorted(set(starts)):
-        if start < end_of_last:
+    for start in sorted(starts):
+        if start < end_of_last or _ARROW_BEFORE.search(line[:start]):
             continue
         arguments = scan_arguments(line, start, whole=False)
+        if arguments and len(arguments.values) > 1 and not (first and start == first.end()):
+            continue
         arrow = _ARROW.match(line, arguments.end) if arguments else None
         if arguments is None or arrow is None or not _has_context(text, begin, line[:start]):
             continue

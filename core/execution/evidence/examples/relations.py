@@ -57,7 +57,7 @@ _PREFIXED_STRING = re.compile(r"[bBrRuU]{1,2}(?=[\"'])")
 
 _CLEAN_END = re.compile(
     r"(?:[`*\"'”’)\]|]|」)*"
-    r"(?:[ \t]*$|[ \t]*\n|[.,;:!?](?=\s|$|[`*\"”)])|[。，；、]|[ \t]*(?:#|//|\(|—|–|<!--|\||--?[ \t])"
+    r"(?:[ \t]*$|[ \t]*\n|[.,;:!?](?=\s|$|[`*\"”)])|;(?=\w)|[。，；、]|[ \t]*(?:#|//|\(|—|–|<!--|\||--?[ \t])"
     r"|[ \t]+(?:and|und|et|y|e|i|и|but|because|since|as|while|whereas|then|weil|da|car|porque|aber|instead|rather|statt"
     r"|zurück(?:geben|liefern)?|zurueck(?:geben)?|ergeben|liefern|sein|haben|werden|ausgeben|aus|zijn|teruggeven)\b"
     r"|[ \t]*を返|[ \t]+(?:[`*]*[A-Za-z_]\w*\())",
@@ -65,7 +65,8 @@ _CLEAN_END = re.compile(
 # Words that stand between any two things: without a value behind them they say nothing of a result.
 _WEAK_WORDS = frozenset({"is", "ist", "wird", "gibt", "da", "vaut", "は", "becomes", "expected", "expects"})
 _AGAIN = re.compile(r"[ \t]*={1,3}[ \t]*")
-_SECOND_VALUE = re.compile(r"[`*]*,[ \t]*(?:[-+]?\d|[\"'“„«\[{(]|(?:True|False|None|true|false|null)\b)")
+_SECOND_VALUE = re.compile(r"[`*]*,[ \t]*(?=[-+]?\d|[\"'“„«\[{(]|(?:True|False|None|true|false|null)\b)")
+_PAIR_ARROW = re.compile(r"[`*]*\s*(?:-{1,2}>|={1,2}>|[→⇒➞➜➔⟶⟹↦])")
 # The message of an assertion is no second value.
 _MESSAGE = re.compile(r",[ \t]*f?[\"']")
 # A value that the program gives today, and should not.
@@ -119,7 +120,14 @@ def scan_value(text: str, at: int) -> tuple[str, int] | None:
 def _ends_cleanly(text: str, end: int, before: str = "") -> bool:
     """Whether nothing stands behind a value that could belong to it."""
     has_message = before.rstrip().endswith("assert") and _MESSAGE.match(text, end)
-    return bool(_CLEAN_END.match(text, end)) and (bool(has_message) or not _SECOND_VALUE.match(text, end))
+    second = None if has_message else _SECOND_VALUE.match(text, end)
+    return bool(_CLEAN_END.match(text, end)) and (second is None or _begins_a_pair(text, second.end()))
+
+
+def _begins_a_pair(text: str, at: int) -> bool:
+    """Whether a value is the input of a pair: `"a" -> "b", "c" -> "d"`."""
+    scanned = scan_value(text, at)
+    return scanned is not None and bool(_PAIR_ARROW.match(text, scanned[1]))
 
 
 def read_outcome(text: str, at: int, *, before: str = "") -> Found | Uncertain | None:

@@ -13,6 +13,7 @@ from core.execution.evidence.examples.relations import Found, read_outcome
 _RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _OUTPUT_HEAD = re.compile(rf"^(?:the\s+)?(?:{OUTPUT_WORD}|should\s+return|gives|value)$", re.IGNORECASE)
+_CALL_AS_HEAD = re.compile(r"^(?P<name>[^\W\d]\w*)\([^()]*\)$")
 _INPUT_HEAD = re.compile(rf"^(?:{INPUT_WORD})(?:\s*\d+)?$", re.IGNORECASE)
 _CALL_HEAD = re.compile(r"^(?:function\s+)?(?:call|example|expression|aufruf|beispiel|appel|llamada)$", re.IGNORECASE)
 _REMARK_HEAD = re.compile(
@@ -30,7 +31,7 @@ def read_tables(lines: list[str]) -> tuple[list[TaskExample], list[UnreadExample
         if index in taken or "|" not in lines[index - 1] or not _RULE.match(lines[index]):
             continue
         heads = [head.strip(" `*_") for head in _cells(lines[index - 1])]
-        outputs = [column for column, head in enumerate(heads) if _OUTPUT_HEAD.match(head)]
+        outputs = [column for column, head in enumerate(heads) if _OUTPUT_HEAD.match(head) or _CALL_AS_HEAD.match(head)]
         if len(outputs) != 1:
             continue
         inputs = [
@@ -81,4 +82,5 @@ def _row(
         values += arguments.values
         names += arguments.names or ([] if _INPUT_HEAD.match(heads[column]) else [heads[column]])
     named = tuple(names) if len(names) == len(values) and all(name.isidentifier() for name in names) else ()
-    return FunctionExample(line, quote, "", tuple(values), (), found.outcome, named)
+    call = _CALL_AS_HEAD.match(heads[output])
+    return FunctionExample(line, quote, call.group("name") if call else "", tuple(values), (), found.outcome, named)
