@@ -23,7 +23,7 @@ from core.workflow.jobs.job import Job, OpinionJob, StepInProgress, StepProgress
 from core.workflow.jobs.plan_job import PlanJob, planned_files
 from core.workflow.prompt_context import PromptContext, dependencies
 from core.workflow.run import Run
-from core.workflow.verify_step import VerifyStep
+from core.workflow.verification.verify_step import VerifyStep
 
 JOB_KINDS: tuple[type[Job], ...] = (PlanJob, TextJob, FileJob, InputsJob, OpinionJob)
 """In the order in which a step does them."""

@@ -286,3 +286,47 @@ async def test_a_tiny_model_without_a_fit_proposal_leaves_the_examples(tmp_path:
         outcome = await b.engine.run(f"{TASK}: reverse('ab') == 'ba'")
 
     assert (outcome.verdict, outcome.status) == ("pass", "passed"), outcome.reason
+
+
+CHAINED = "```python\ndef reverse(text: str) -> str:\n    return ''.join(reversed(text))\n```"
+LUCKY = "```python\ndef reverse(text: str) -> str:\n    return text[-1:] + text[1:-1] + text[:1]\n```"
+ODD = [
+    f"```python\ndef reverse(text: str) -> str:\n    return text[::-1] if len(text) < 4 else '{n}' + text\n```"
+    for n in range(5)
+]
+EXAMPLE_TASK = f"{TASK}: reverse('abc') == 'cba'"
+COMPACT = {"execution__sandbox": "auto", "team__tier": "compact"}
+
+
+@pytest.mark.parametrize(
+    ("programs", "status", "delivered"),
+    [
+        ([CODE, CHAINED], "passed", CODE),
+        ([LUCKY, CODE, CHAINED], "passed", CODE),
+        ([LUCKY, WRONG, "I cannot.", CODE, CHAINED], "passed", CODE),
+        ([LUCKY, *ODD], "unverified", LUCKY),
+        ([WRONG, WRONG, CODE, CHAINED], "passed", CODE),
+        ([WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG], "failed", WRONG),
+        ([WRONG, WRONG, LUCKY, *ODD], "unverified", LUCKY),
+    ],
+    ids=["confirmed", "replaced", "some are none", "nobody agrees", "found", "none found", "found alone"],
+)
+async def test_a_compact_model_passes_with_a_program_that_a_second_one_agrees_with(
+    tmp_path: Path, programs: list[str], status: str, delivered: str
+) -> None:
+    async with engine_harness(tmp_path, {"code_file": programs}, **COMPACT) as b:
+        outcome = await b.engine.run(EXAMPLE_TASK, agents=["developer"])
+
+    assert outcome.status == status
+    assert (outcome.output_dir / "reverse.py").read_text() == delivered.split("```")[1].removeprefix("python\n")
+    second = outcome.evidence["second_program"]
+    assert (second is not None and second["fraction"] >= 0.95) == (status == "passed")
+
+
+async def test_calls_in_tests_give_the_inputs_where_the_task_has_no_example(tmp_path: Path) -> None:
+    answers = {"code_file": [CODE, CHAINED], "test_file": GOOD_TESTS}
+    async with engine_harness(tmp_path, answers, **COMPACT) as b:
+        outcome = await b.engine.run(TASK, agents=["developer", "qa_engineer"])
+
+    assert outcome.status == "passed"
+    assert "does the same on" in outcome.evidence["reason"]

@@ -25,6 +25,18 @@ class TaskFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondProgram:
+    """What a program that was written independently says: it did the same on `fraction` of `compared` further inputs.
+
+    `programs` is how many were looked at beside the delivered one; the fraction is 0 if none agreed.
+    """
+
+    fraction: float
+    compared: int
+    programs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What stands behind a verdict.
 
@@ -46,6 +58,7 @@ class Evidence:
     untested_examples: tuple[str, ...] = ()
     red_before: tuple[str, ...] = ()
     findings: tuple[TaskFinding, ...] = ()
+    second_program: SecondProgram | None = None
 
     @property
     def culprits(self) -> frozenset[Culprit]:

@@ -7,7 +7,7 @@ import pytest
 from core.execution.evidence.evidence import Evidence, TaskFinding
 from core.execution.results import CodePlace
 from core.kinds import Culprit, EvidenceVerdict
-from core.workflow.rework import code_around, decide, rework_texts
+from core.workflow.verification.rework import code_around, decide, rework_texts
 
 RED = TaskFinding("developer", "slug.py", "test_slug.py::test_r1: assert 'a' == 'b'", "test_slug.py::test_r1")
 BROKEN = TaskFinding("qa", "test_slug.py", "test_slug.py: SyntaxError: invalid syntax")

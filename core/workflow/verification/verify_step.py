@@ -27,7 +27,6 @@ from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, merge_
 from core.workflow.jobs.delivered_file import deliver_file
 from core.workflow.layouts.planned import is_test_file
 from core.workflow.prompt_context import PromptContext, read_if_there
-from core.workflow.rework import Decision, decide, rework_texts
 from core.workflow.rounds import (
     RoundRecord,
     best_round,
@@ -38,11 +37,12 @@ from core.workflow.rounds import (
     tree_from_json,
 )
 from core.workflow.run import Run
-from core.workflow.second_look import SecondLook
+from core.workflow.verification.consensus import Consensus, Means, confirmed, unconfirmed
+from core.workflow.verification.engine_tests import ENGINE_AUTHOR, EngineTests, write_example_tests
+from core.workflow.verification.rework import Decision, decide, rework_texts
+from core.workflow.verification.second_look import SecondLook
 from core.workspace.files.listing import files_to_execute
 
-ENGINE_AUTHOR = "engine"
-EXAMPLE_TESTS_NAME = "test_examples.py"
 MAX_BASE_FILES = 2_000
 MAX_BASE_BYTES = 50_000_000
 MAX_STATE_FINDINGS = 8
@@ -61,6 +61,7 @@ class VerifyStep:
     def __init__(self, run: Run, prompt_context: PromptContext) -> None:
         self._run = run
         self._second_look = SecondLook(run, prompt_context)
+        self._consensus = Consensus(run, prompt_context)
 
     async def execute(self, step: StepSpec, state: RunState) -> RunState:
         """Return the state update: the verdict, what is to be written again and by whom, or what is delivered.
@@ -76,18 +77,20 @@ class VerifyStep:
                 "targets": [],
                 "stop_reason": "there is no code to execute",
             }
-        written, untested = await self._write_example_tests(state)
-        state = {**state, "artifacts": merge_by_key(state.get("artifacts"), written)}
-        delivered = await asyncio.to_thread(self._deliverable, state, untested)
+        before = state.get("artifacts", {})
+        examples = await write_example_tests(run, state)
+        state = _with_files(state, examples.written)
+        delivered = await asyncio.to_thread(self._deliverable, state, examples.untested)
         evidence = await self._verify(delivered, state)
-        corrected = await self._correct_tests(step, state, evidence)
-        if corrected:
-            written = {**written, **corrected}
-            state = {**state, "artifacts": merge_by_key(state.get("artifacts"), corrected)}
+        if corrected := await self._correct_tests(step, state, evidence):
+            state = _with_files(state, corrected)
             evidence = await self._verify(delivered, state)
+        decision = self._decide(step, state, evidence)
+        if not decision.culprits:
+            state, evidence = await self._look_further(step, state, delivered, evidence, examples)
         record = await asyncio.to_thread(self._recorded, state, evidence)
         rounds = [*state.get("rounds", []), record]
-        decision = self._decide(step, state, evidence, record)
+        written = {path: ref for path, ref in state["artifacts"].items() if before.get(path) != ref}
         update: RunState = {
             "artifacts": written,
             "rounds": rounds,
@@ -95,7 +98,10 @@ class VerifyStep:
             "findings": [plain_line(finding.text, limit=MAX_STATE_CHARACTERS) for finding in evidence.findings][
                 :MAX_STATE_FINDINGS
             ],
-            "stop_reason": plain_line(decision.stop_reason or evidence.reason, limit=MAX_STATE_CHARACTERS),
+            "stop_reason": plain_line(
+                decision.stop_reason if evidence.verdict == "fail" and decision.stop_reason else evidence.reason,
+                limit=MAX_STATE_CHARACTERS,
+            ),
         }
         if decision.culprits and step.rework is not None:
             texts = rework_texts(evidence.findings, decision.culprits, lambda path: read_if_there(run, path))
@@ -106,25 +112,7 @@ class VerifyStep:
         update["targets"], update["rework"] = [], {}
         return {**update, **await self._deliver_best(state, rounds)}
 
-    async def _write_example_tests(self, state: RunState) -> tuple[dict[str, ArtifactRef], list[str]]:
-        """Deliver the tests that are made of the task's examples; return them, and of which examples there is none and why."""
-        run = self._run
-        read = read_examples(run.request.task)
-        untested = [f"{example.quote}: {example.reason}" for example in read.unread]
-        paths = [path for path in self._code(state) if path.endswith(".py")]
-        modules = await asyncio.to_thread(lambda: {path: read_if_there(run, path) for path in paths})
-        if not modules:
-            return {}, untested + [f"{example.quote}: the code is not Python" for example in read.examples]
-        made = build_example_tests(read.examples, modules)
-        untested += [f"{unresolved.example.quote}: {unresolved.reason}" for unresolved in made.unresolved]
-        if not made.text:
-            return {}, untested
-        ref = await deliver_file(
-            run, EXAMPLE_TESTS_NAME, made.text, role="test", author=ENGINE_AUTHOR, round_number=state.get("round", 0)
-        )
-        return {ref["path"]: ref}, untested
-
-    def _deliverable(self, state: RunState, untested: list[str]) -> Deliverable:
+    def _deliverable(self, state: RunState, untested: tuple[str, ...]) -> Deliverable:
         run = self._run
         artifacts = state.get("artifacts", {})
         tests = paths_of_role(state, "test")
@@ -159,12 +147,70 @@ class VerifyStep:
         main = self._run.layout.source
         return sorted(paths_of_role(state, "code"), key=lambda path: path != main)
 
+    async def _look_further(
+        self, step: StepSpec, state: RunState, delivered: Deliverable, evidence: Evidence, examples: EngineTests
+    ) -> tuple[RunState, Evidence]:
+        """Have a compact model write further programs: to confirm one that passes, or to replace one that breaks an example."""
+        run = self._run
+        sandbox, runner = await choose_sandbox(run.deps.settings.execution), runner_for(delivered.all_tests)
+        is_open = evidence.verdict == "pass" or (evidence.verdict == "fail" and bool(examples.used))
+        if step.rework is None or run.tier != "compact" or not is_open or len(delivered.code) != 1:
+            return state, evidence
+        if runner is None or isinstance(sandbox, NotExecuted) or delivered.base is not None:
+            return state, evidence
+        means = Means(runner, sandbox, self._limits())
+        developer, path = run.workflow.step(step.rework.developer), delivered.code[0]
+        if not run.is_on(developer.agent) or not path.endswith(".py"):
+            return state, evidence
+        text = await asyncio.to_thread(read_if_there, run, path)
+        inputs = examples if examples.used else await asyncio.to_thread(self._calls_in_tests, delivered, path, text)
+        found = await self._consensus.find(
+            developer,
+            state,
+            path,
+            text if evidence.verdict == "pass" else None,
+            [entry.example for entry in inputs.used],
+            inputs.used,
+            means,
+            must_be_met=bool(examples.used),
+        )
+        if found is None:
+            return state, evidence
+        if found.text != text:
+            other, other_evidence = await self._with_program(developer, state, delivered, path, found.text)
+            if other_evidence.verdict != "pass":
+                await deliver_file(
+                    run, path, text, role="code", author=developer.agent, round_number=state.get("round", 0)
+                )
+                return state, unconfirmed(evidence, found) if evidence.verdict == "pass" else evidence
+            state, evidence = other, other_evidence
+        return state, confirmed(evidence, found) if found.agrees else unconfirmed(evidence, found)
+
+    async def _with_program(
+        self, developer: StepSpec, state: RunState, delivered: Deliverable, path: str, text: str
+    ) -> tuple[RunState, Evidence]:
+        """Deliver another program and execute its tests."""
+        round_number = state.get("round", 0)
+        ref = await deliver_file(self._run, path, text, role="code", author=developer.agent, round_number=round_number)
+        state = _with_files(state, {path: ref})
+        examples = await write_example_tests(self._run, state)
+        state = _with_files(state, examples.written)
+        return state, await self._verify(delivered, state)
+
+    def _calls_in_tests(self, delivered: Deliverable, path: str, text: str) -> EngineTests:
+        """Return the calls that QA's tests make of the code, for their arguments alone."""
+        tests = "\n".join(read_if_there(self._run, test) for test in delivered.tests)
+        return EngineTests({}, (), build_example_tests(read_examples(tests).examples, {path: text}).used)
+
+    def _limits(self) -> Limits:
+        settings = self._run.deps.settings.execution
+        return Limits(wall_seconds=settings.test_timeout, memory_bytes=settings.memory_mb * MEBIBYTE)
+
     async def _verify(self, delivered: Deliverable, state: RunState) -> Evidence:
         run = self._run
-        settings = run.deps.settings.execution
-        sandbox = await choose_sandbox(settings)
+        sandbox = await choose_sandbox(run.deps.settings.execution)
         runner = runner_for(delivered.all_tests)
-        limits = Limits(wall_seconds=settings.test_timeout, memory_bytes=settings.memory_mb * MEBIBYTE)
+        limits = self._limits()
         rung = "" if isinstance(sandbox, NotExecuted) else sandbox.name
         if runner is not None and not isinstance(sandbox, NotExecuted) and delivered.all_tests:
             started = TestsStarted(**run.stamp(), runner=runner.name, rung=sandbox.name, round=state.get("round", 0))
@@ -209,12 +255,12 @@ class VerifyStep:
             examples_green=examples_green(evidence),
             green=evidence.green,
             red=red_digest(evidence),
-            files=files_digest({ref["path"]: ref["sha256"] for ref in refs}),
+            files=_files_digest(state),
             tree=run.session.store_text(tree_as_json(tree)),
             evidence=run.session.store_text(json.dumps(record)),
         )
 
-    def _decide(self, step: StepSpec, state: RunState, evidence: Evidence, record: RoundRecord) -> Decision:
+    def _decide(self, step: StepSpec, state: RunState, evidence: Evidence) -> Decision:
         run = self._run
         if step.rework is None:
             return Decision()
@@ -226,7 +272,7 @@ class VerifyStep:
         return decide(
             evidence,
             seen=[(earlier["red"], earlier["files"]) for earlier in state.get("rounds", [])],
-            now=(record["red"], record["files"]),
+            now=(red_digest(evidence), _files_digest(state)),
             round_number=state.get("round", 0),
             max_rounds=run.deps.settings.team.max_rework_rounds,
             absent=absent,
@@ -261,6 +307,14 @@ class VerifyStep:
                     run, path, text, role=ref["role"], author=ref["agent"], round_number=best["round"]
                 )
         return restored
+
+
+def _with_files(state: RunState, written: dict[str, ArtifactRef]) -> RunState:
+    return {**state, "artifacts": merge_by_key(state.get("artifacts"), written)}
+
+
+def _files_digest(state: RunState) -> str:
+    return files_digest({ref["path"]: ref["sha256"] for ref in artifacts_of_role(state, "code", "test")})
 
 
 def _targets(steps: Mapping[Culprit, str], culprits: frozenset[Culprit]) -> list[str]:
