@@ -67,6 +67,7 @@ class Seatbelt(Sandbox):
                 limits=command.limits,
                 pass_fds=(),
                 lifeline=_Session(),
+                temporary=temporary,
             )
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)

@@ -86,10 +86,11 @@ async def supervise(
     limits: Limits,
     pass_fds: Sequence[int],
     lifeline: Lifeline,
+    temporary: Path | None = None,
 ) -> Ended:
     """Run a sandbox's process to its end or to a limit; its whole tree is gone afterwards, however this ends.
 
-    OSError means that the process could not be started.
+    OSError means that the process could not be started. `temporary` is a folder outside of `folder` that it may fill too.
     """
     loop = asyncio.get_running_loop()
     started_at = loop.time()
@@ -117,7 +118,8 @@ async def supervise(
         # Not to be cancelled half-way: what has begun has to be known, or it cannot be ended.
         root_pid = await _to_the_end(lifeline.begin(process.pid))
         if root_pid is not None:
-            limit = await _first_end(process, root_pid, folder, limits, overflowed)
+            filled = [folder] if temporary is None else [folder, temporary]
+            limit = await _first_end(process, root_pid, filled, limits, overflowed)
     finally:
         # A second cancellation must not leave the tree alive: the ending is a task of its own, waited for to its end.
         await _to_the_end(_end(process, lifeline, [*readers, feeder]))
@@ -127,13 +129,17 @@ async def supervise(
 
 
 async def _first_end(
-    process: asyncio.subprocess.Process, root_pid: int, folder: Path, limits: Limits, overflowed: asyncio.Event
+    process: asyncio.subprocess.Process,
+    root_pid: int,
+    filled: Sequence[Path],
+    limits: Limits,
+    overflowed: asyncio.Event,
 ) -> CommandEnd | None:
     """Wait until the process ends or a limit is exceeded, and return that limit."""
     ways: dict[asyncio.Task[CommandEnd | None], None] = {
         asyncio.create_task(_exit_of(process)): None,
         asyncio.create_task(_overflow(overflowed)): None,
-        asyncio.create_task(_exceeded(ProcessTree(root_pid), folder, limits)): None,
+        asyncio.create_task(_exceeded(ProcessTree(root_pid), filled, limits)): None,
     }
     try:
         done, _ = await asyncio.wait(ways, timeout=limits.wall_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -156,17 +162,17 @@ async def _overflow(overflowed: asyncio.Event) -> CommandEnd | None:
     return "output"
 
 
-async def _exceeded(tree: ProcessTree, folder: Path, limits: Limits) -> CommandEnd | None:
+async def _exceeded(tree: ProcessTree, filled: Sequence[Path], limits: Limits) -> CommandEnd | None:
     """Look at the tree again and again until it uses more than it may."""
     looks = 0
-    room = limits.disk_bytes + await asyncio.to_thread(_size_of, folder)
+    room = limits.disk_bytes + await asyncio.to_thread(_size_of, filled)
     while True:
         usage = await asyncio.to_thread(tree.usage, limits.processes)
         if usage.memory_bytes > limits.memory_bytes and usage.processes > 1:
             usage = replace(usage, memory_bytes=await asyncio.to_thread(tree.shared_memory_counted_once))
         if limit := _limit_exceeded(usage, limits):
             return limit
-        if looks % LOOKS_PER_DISK_LOOK == 0 and await asyncio.to_thread(_size_of, folder) > room:
+        if looks % LOOKS_PER_DISK_LOOK == 0 and await asyncio.to_thread(_size_of, filled) > room:
             return "disk"
         looks += 1
         await asyncio.sleep(LOOK_SECONDS)
@@ -182,10 +188,10 @@ def _limit_exceeded(usage: TreeUsage, limits: Limits) -> CommandEnd | None:
     return next((limit for limit, is_exceeded in checks if is_exceeded), None)
 
 
-def _size_of(folder: Path) -> int:
-    """Return the room that a folder's files take; what vanishes meanwhile counts nothing."""
+def _size_of(folders: Sequence[Path]) -> int:
+    """Return the room that the files of folders take; what vanishes meanwhile counts nothing."""
     total = 0
-    pending = [str(folder)]
+    pending = [str(folder) for folder in folders]
     while pending:
         with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
             for entry in entries:

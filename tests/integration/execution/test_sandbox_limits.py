@@ -116,6 +116,17 @@ async def test_input_that_nobody_reads_does_no_harm(sandbox: Sandbox, tmp_path: 
     assert ignored.end == "exited"
 
 
+async def test_the_temporary_folder_is_bounded_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    source = (
+        "import os, time\n"
+        "for i in range(32): open(os.environ['TMPDIR'] + f'/f{i}', 'wb').write(bytes(8 << 20))\n"
+        "time.sleep(1000)"
+    )
+    result = await run_python(sandbox, tmp_path, source, Limits(wall_seconds=120, disk_bytes=64 * MEBIBYTE))
+    # A file system of its own is full; a folder of the machine is looked at.
+    assert result.end == "disk" or b"No space left" in result.stderr, result
+
+
 @pytest.mark.parametrize(
     "argv", [("node", "-e", "console.log(1 + 1)"), ("sh", "-c", "echo $((1 + 1))"), ("awk", "BEGIN { print 1 + 1 }")]
 )

@@ -72,6 +72,7 @@ class Landlock(Sandbox):
                 limits=command.limits,
                 pass_fds=handed,
                 lifeline=lifeline,
+                temporary=temporary,
             )
             return result_of(self.name, ended, lifeline.exit_status)
 
