@@ -18,7 +18,10 @@ from core.addresses import OPENAI_BASE_URL
 from core.clock import SystemClock
 from core.errors import QuintetError
 from core.execution.not_executed import NotExecuted
-from core.execution.sandbox.ladder import climb
+from core.execution.runners.python.runner import PytestRunner
+from core.execution.runners.registry import RUNNERS
+from core.execution.sandbox.ladder import Ladder, climb
+from core.execution.sandbox.sandbox import Sandbox
 from core.llm.embedded.model_file import find_model_file
 from core.llm.embedded.server import EmbeddedServer
 from core.llm.endpoint import Endpoint, make_endpoint
@@ -66,7 +69,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_folders(settings),
         *_prompts(settings),
     ]
-    findings.append(await _sandbox(settings))
+    findings.extend(await _execution(settings))
     findings.extend(await _models(settings))
     findings.extend(await _local_servers(settings))
     return findings
@@ -146,14 +149,30 @@ def _prompts(settings: Settings) -> list[Finding]:
     return [Finding("ok", "prompts", f"{len(agents)} agents, workflows {', '.join(workflows)}")]
 
 
-async def _sandbox(settings: Settings) -> Finding:
-    """Return what model-written code would run in, and why no better one holds here."""
+async def _execution(settings: Settings) -> list[Finding]:
+    """Return what model-written code would run in, and the tests of which languages can be executed there."""
     ladder = await climb(settings.execution)
     if isinstance(ladder.chosen, NotExecuted):
-        return Finding("note", "sandbox", f"{ladder.chosen.reason} - {ladder.chosen.hint}")
+        return [Finding("note", "sandbox", f"{ladder.chosen.reason} - {ladder.chosen.hint}")]
+    return [_sandbox(ladder, ladder.chosen), await _test_runners(ladder.chosen)]
+
+
+async def _test_runners(sandbox: Sandbox) -> Finding:
+    """Say which test tools are here, and what to install for the others; only without pytest most runs prove nothing."""
+    async with asyncio.TaskGroup() as group:
+        asked = {name: group.create_task(runner.unavailable(sandbox)) for name, runner in RUNNERS.items()}
+    missing = {name: task.result() for name, task in asked.items()}
+    there = ", ".join(name for name, why in missing.items() if why is None) or "none"
+    parts = [f"{name} cannot be run: {why.reason} - {why.hint}" for name, why in missing.items() if why is not None]
+    grade: Grade = "ok" if missing[PytestRunner.name] is None else "note"
+    return Finding(grade, "test runners", "; ".join([there, *parts]))
+
+
+def _sandbox(ladder: Ladder, sandbox: Sandbox) -> Finding:
+    """Say what holds model-written code, what that does not hold, and why no better one does."""
     *failed, chosen = ladder.tried
     parts = [f"{chosen.name}: {chosen.probe.detail}"]
-    parts += [f"it does not hold {lack}" for lack in ladder.chosen.not_covered]
+    parts += [f"it does not hold {lack}" for lack in sandbox.not_covered]
     parts += [f"{rung.name} does not work: {rung.probe.detail} - {rung.probe.hint}" for rung in failed]
     return Finding("note" if failed else "ok", "sandbox", "; ".join(parts))
 

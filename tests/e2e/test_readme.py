@@ -5,6 +5,7 @@ The one that prints its events is followed to its files in test_embedded_run.py.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from tests.support.readme import COMMANDS, HEADLESS, README, WITH_EVENTS, quintet
 from tests.support.repository import ROOT
+
+TEST_AGAIN = next(line for line in COMMANDS if line.startswith("uv run quintet test "))
 
 
 def test_the_readme_shows_both_commands_that_do_everything() -> None:
@@ -34,6 +37,10 @@ def test_a_headless_command_of_the_readme_leaves_files(line: str, tmp_path: Path
 
     # 0: the example of the task is green; 1: it is red, or a file was not accepted; 3: there is no sandbox on this machine.
     assert done.returncode in (0, 1, 3), done.stderr
+    if "--output demo" in line:
+        report = json.loads((tmp_path / "demo" / "report.json").read_text(encoding="utf-8"))
+        again = quintet(f"{TEST_AGAIN} --json", tmp_path)
+        assert json.loads(again.stdout)["evidence"]["verdict"] == report["verdict"], again.stdout
     assert list(tmp_path.rglob("README.md")) or "README.md not accepted" in done.stderr
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from core.execution.runners.registry import RUNNERS
 from core.settings.schema.catalogue import setting_fields
 from tests.support.fault_server import FaultServer, Step, finish, status, stream, token
 from tests.support.repository import ROOT
@@ -856,3 +857,15 @@ async def test_a_server_without_a_model_for_chat_is_refused_when_none_is_set(tmp
     assert (ended.code, server.journal) == (1, [])
     assert "none that 127.0.0.1" in ended.err
     assert "looks like one for chat: nomic-embed-text, bge-reranker-v2-m3 - set LLM_MODEL" in ended.err
+
+
+@pytest.mark.parametrize("setting", ["auto", "off"])
+async def test_the_doctor_says_which_tests_can_be_executed_here(tmp_path: Path, setting: str) -> None:
+    async with served(tmp_path) as (_, variables):
+        ended = await quintet(tmp_path, "doctor", "--json", variables={**variables, "QUINTET_SANDBOX": setting})
+
+    found = {finding["name"]: finding["detail"] for finding in json.loads(ended.out)["findings"]}
+    if setting == "off" or "no sandbox works here" in found["sandbox"]:
+        assert "test runners" not in found  # nothing is executed, whatever is installed
+    else:
+        assert all(name in found["test runners"] for name in RUNNERS)

@@ -128,7 +128,7 @@ def _rounds(evidence: Mapping[str, Any]) -> Iterator[str]:
                 for record in rounds
             ),
         )
-    if evidence.get("stop_reason"):
+    if evidence.get("stop_reason") not in {None, "", evidence.get("reason")}:
         yield f"\nIt ended there: {_text(evidence['stop_reason'])}"
 
 
