@@ -35,7 +35,10 @@ _GIVES = {
     ),
     "returns": "const __hollow = () => __hollowState.loading > 0 ? __hollowAnything : undefined; ",
 }
-_MAIN_OF_MODULE = "if (process.argv[1] && process.argv[1] === import.meta.filename) process.exit(0); "
+_MAIN_OF_MODULE = (
+    "if (process.argv[1] && process.argv[1] === (import.meta.filename ??"
+    " decodeURIComponent(new URL(import.meta.url).pathname))) process.exit(0); "
+)
 _MAIN_OF_SCRIPT = "if (require.main === module) process.exit(0); "
 _SHEBANG = re.compile(r"\A#!.*\n")
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.execution.not_executed import NotExecuted
 from core.execution.results import CodePlace
-from core.execution.runners.node.needs import runs_typescript
+from core.execution.runners.node.needs import runs_tests, runs_typescript
 from core.execution.runners.node.runner import NodeRunner
 from core.execution.sandbox.bubblewrap import Bubblewrap, find_bwrap
 from core.execution.sandbox.command import Limits
@@ -146,6 +146,13 @@ def test_what_is_not_here_is_named(files: dict[str, str], named: str, tmp_path: 
 )  # fmt: skip
 def test_which_versions_run_typescript(version: str, runs: bool) -> None:
     assert runs_typescript(version) == runs
+
+
+@pytest.mark.parametrize(
+    ("version", "runs"), [("v18.20.1", False), ("v20.5.1", False), ("v20.6.0", True), ("v22.0.0", True), ("?", False)]
+)
+def test_which_versions_run_tests(version: str, runs: bool) -> None:
+    assert runs_tests(version) == runs
 
 
 def test_typescript_runs_or_says_what_it_needs(tmp_path: Path) -> None:

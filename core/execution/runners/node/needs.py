@@ -10,6 +10,7 @@ from pathlib import Path
 TYPESCRIPT_SUFFIXES = (".ts", ".mts", ".cts")
 # The first versions that run TypeScript without an option.
 TYPESCRIPT_SINCE = ((22, 18), (23, 6))
+TESTS_SINCE = (20, 6)  # the first version whose loading of modules our list of tests can take part in
 _IMPORT = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"./][^'"]*)['"]""")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 
@@ -28,15 +29,22 @@ def missing_packages(tree: Path, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(declared & imported))
 
 
+def runs_tests(version: str) -> bool:
+    """Return whether tests can be listed and run with the Node.js of this version."""
+    return _numbers(version) >= TESTS_SINCE
+
+
 def runs_typescript(version: str) -> bool:
     """Return whether the Node.js of this version runs TypeScript as it is."""
-    found = _VERSION.match(version.strip())
-    if found is None:
-        return False
-    major, minor = int(found[1]), int(found[2])
+    major, minor = _numbers(version)
     return (
         any(major == known and minor >= least for known, least in TYPESCRIPT_SINCE) or major > TYPESCRIPT_SINCE[-1][0]
     )
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    found = _VERSION.match(version.strip())
+    return (int(found[1]), int(found[2])) if found is not None else (0, 0)
 
 
 def _imports(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
 from core.execution.results import SuiteRun
 from core.execution.runners.disagreement import find_disagreement
-from core.execution.runners.node.needs import TYPESCRIPT_SUFFIXES, missing_packages, runs_typescript
+from core.execution.runners.node.needs import TYPESCRIPT_SUFFIXES, missing_packages, runs_tests, runs_typescript
 from core.execution.runners.node.report import NodeReport, read_collection, read_report
 from core.execution.runners.runner import Runner, changed_files, fingerprints
 from core.execution.runners.words import explained
@@ -59,7 +59,7 @@ class NodeRunner(Runner):
                 return prepared
             tool = _Tool(prepared, sandbox, limits)
             if any(path.endswith(TYPESCRIPT_SUFFIXES) for path in paths):
-                version = (await tool.node(prepared.tree, "--version")).stdout.decode(errors="replace").strip()
+                version = await tool.version()
                 if not runs_typescript(version):
                     return NotExecuted(f"Node.js {version} does not run TypeScript", INSTALL_HINT)
             async with asyncio.TaskGroup() as group:
@@ -74,7 +74,9 @@ class NodeRunner(Runner):
             changed = await asyncio.to_thread(changed_files, prepared.tree, prepared.before)
             result = executing.result()
             report = await asyncio.to_thread(read_report, result.stdout, prepared.tree, frozenset(code_paths))
-        found = read_collection(collecting.result().stdout) if collecting is not None else None
+            found = read_collection(collecting.result().stdout) if collecting is not None else None
+            if collecting is not None and found is None and not runs_tests(version := await tool.version()):
+                return NotExecuted(f"Node.js {version} is too old to run these tests", INSTALL_HINT)
         collected = tuple(case.id for case in report.cases) if collecting is None else found
         return SuiteRun(
             runner=self.name,
@@ -120,6 +122,10 @@ class _Tool:
     prepared: _Prepared
     sandbox: Sandbox
     limits: Limits
+
+    async def version(self) -> str:
+        """Return which Node.js this is."""
+        return (await self.node(self.prepared.tree, "--version")).stdout.decode(errors="replace").strip()
 
     async def node(self, folder: Path, *arguments: str) -> CommandResult:
         """Run node in a folder."""
