@@ -31,8 +31,10 @@ SECONDS_A_RUN = 2400.0
 OUTSIDE = {0: "green", 1: "red", 2: "broken", 5: "no tests"}
 
 
-async def measured(task: EverydayTask, model: Model, folder: Path, sandbox: Sandbox) -> dict[str, Any]:
-    run = await run_team(task.task, folder, model, temperature=None, seconds=SECONDS_A_RUN)
+async def measured(
+    task: EverydayTask, model: Model, folder: Path, sandbox: Sandbox, temperature: float | None
+) -> dict[str, Any]:
+    run = await run_team(task.task, folder, model, temperature=temperature, seconds=SECONDS_A_RUN)
     delivered: Path | dict[str, str] = folder if run.files_delivered else {"empty.txt": ""}
     right = await passes_check(task, delivered, sandbox)
     outside = await pytest_in(delivered, sandbox)
@@ -97,7 +99,7 @@ async def run(arguments: argparse.Namespace) -> None:
             for task in tasks:
                 progress.update(bar, description=task.id)
                 if (task.id,) not in records:
-                    records.add(await measured(task, model, folder / task.id, sandbox))
+                    records.add(await measured(task, model, folder / task.id, sandbox, arguments.temperature))
                 progress.advance(bar)
     ids = {task.id for task in tasks}
     made = [record for record in records if record["id"] in ids]
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="a GGUF file, or the name of a model at --base-url")
     parser.add_argument("--base-url", default="", help="a server that is running, such as http://127.0.0.1:11434/v1")
     parser.add_argument("--threads", type=int, default=0, help="of the model; all cores when not given")
+    parser.add_argument("--temperature", type=float, help="for all agents; their own when not given")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results/everyday"))
     asyncio.run(run(parser.parse_args()))
 

@@ -4,6 +4,7 @@ A  one bare call.
 B  bare calls until one passes the examples of the task, at most as many tokens as C used on the same problem.
 C  Quintet itself, `quintet run --json`, as a user starts it.
 "passed" is what an arm says of itself: A always, B when the examples are green ("unverified" without examples), C by its status.
+A and B begin at temperature 0 with the seed; B goes on at 0.8 with the seeds after it; C has the temperatures of its agents.
 Right is what the hidden test says, executed in the sandbox. The false-pass rate is the share of "passed" that is not right.
 
     uv run --group benchmarks python -m benchmarks.humaneval --model MODEL.gguf --problems 40 --output results/humaneval
@@ -96,8 +97,9 @@ async def best_of(problem: Problem, model: Model, seed: int, budget: int, sandbo
     return Attempt("failed", first, calls, tokens, "no answer passes the examples")
 
 
-async def team(problem: Problem, model: Model, folder: Path) -> Attempt:
-    run = await run_team(TASK.format(prompt=problem.prompt), folder, model, temperature=None, seconds=SECONDS_A_RUN)
+async def team(problem: Problem, setup: Setup, folder: Path) -> Attempt:
+    task = TASK.format(prompt=problem.prompt)
+    run = await run_team(task, folder, setup.model, temperature=setup.temperature, seconds=SECONDS_A_RUN)
     return Attempt(run.status, folder, run.calls, run.tokens, f"{run.verdict}: {run.reason}")
 
 
@@ -130,7 +132,7 @@ async def measured(problem: Problem, arm: str, seed: int, records: Records, setu
         used = records.get((problem.id, "C", seed))
         attempt = await best_of(problem, setup.model, seed, used["tokens"] if used else BUDGET_WITHOUT_C, setup.sandbox)
     else:
-        attempt = await team(problem, setup.model, setup.folder / "C" / f"{problem.number:03}-{seed}")
+        attempt = await team(problem, setup, setup.folder / "C" / f"{problem.number:03}-{seed}")
     seconds = time.monotonic() - started
     check = hidden_check(problem, attempt.tree)
     right = check is not None and await passes_program(attempt.tree, check, setup.sandbox)
@@ -155,6 +157,7 @@ class Setup:
     model: Model
     sandbox: Sandbox
     folder: Path
+    temperature: float | None
 
 
 def table_of(records: list[dict[str, Any]]) -> Table:
@@ -207,7 +210,9 @@ async def run(arguments: argparse.Namespace) -> None:
                 for arm in arms:
                     progress.update(bar, description=f"{problem.id} {arm}")
                     if (problem.id, arm, arguments.seed) not in records:
-                        record = await measured(problem, arm, arguments.seed, records, Setup(model, sandbox, folder))
+                        record = await measured(
+                            problem, arm, arguments.seed, records, Setup(model, sandbox, folder, arguments.temperature)
+                        )
                         records.add(record)
                     progress.advance(bar)
     ids = {problem.id for problem in problems}
@@ -222,6 +227,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="a GGUF file, or the name of a model at --base-url")
     parser.add_argument("--base-url", default="", help="a server that is running, such as http://127.0.0.1:11434/v1")
     parser.add_argument("--threads", type=int, default=0, help="of the model; all cores when not given")
+    parser.add_argument("--temperature", type=float, help="of arm C; the agents' own when not given")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results/humaneval"))
     asyncio.run(run(parser.parse_args()))
 
