@@ -68,6 +68,7 @@ CALLS: list[tuple[str, str, tuple[object, ...], Outcome]] = [
     ('(e.g. slugify("A b") gives "a-b")', "slugify", ("A b",), Returns("a-b")),
     ("f(2) should return 4, because it squares", "f", (2,), Returns(4)),
     ("f(2) should\n    return 4 and more", "f", (2,), Returns(4)),
+    ("calc('2+2') → 4 ✓", "calc", ("2+2",), Returns(4)),
     ("f(2) must be 4", "f", (2,), Returns(4)),
     ("f(2) evaluates to 4", "f", (2,), Returns(4)),
     ("f(2) ergibt 4", "f", (2,), Returns(4)),
@@ -159,6 +160,7 @@ UNCERTAIN = [
 
 SILENT = [
     "fib(n) == fib(n-1) + fib(n-2)",
+    "log(0) is undefined.",
     "def f(x: int = 3) -> int:\n    return x",
     "if is_prime(2) == True:\n    print('prime')",
     "return f(2) == 4",

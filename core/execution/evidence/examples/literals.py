@@ -26,7 +26,6 @@ _WORDS: dict[str, object] = {
     "null": None,
     "nil": None,
     "none": None,
-    "undefined": None,
 }
 
 

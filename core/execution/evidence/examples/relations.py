@@ -50,15 +50,15 @@ _ARITHMETIC = re.compile(
     rf"(?:\(?[ \t]*{_NUMBER}[ \t]*\)?)(?:[ \t]*(?:\*\*|//|[-+*/%])[ \t]*\(?[ \t]*\d[\d.]*[ \t]*\)?)+"
 )
 _PLAIN_VALUE = re.compile(
-    rf"{_NUMBER}(?![\w%°€$£])|(?:True|False|None|TRUE|FALSE|true|false|null|nil|none|undefined)\b"
+    rf"{_NUMBER}(?![\w%°€$£])|(?:True|False|None|TRUE|FALSE|true|false|null|nil|none)\b"
     r"|float\([\"'](?:-?inf|nan)[\"']\)|set\(\)|math\.(?:inf|nan|pi|e)\b"
 )
 _PREFIXED_STRING = re.compile(r"[bBrRuU]{1,2}(?=[\"'])")
 
 _CLEAN_END = re.compile(
     r"(?:[`*\"'”’)\]|]|」)*"
-    r"(?:[ \t]*$|[ \t]*\n|[.,;:!?](?=\s|$|[`*\"”)])|;(?=\w)|[。，；、]|[ \t]*(?:#|//|\(|—|–|<!--|\||--?[ \t])"
-    r"|[ \t]+(?:and|und|et|y|e|i|и|but|because|since|as|while|whereas|then|weil|da|car|porque|aber|instead|rather|statt"
+    r"(?:[ \t]*$|[ \t]*\n|[.,;:!?](?=\s|$|[`*\"”)])|;(?=\w)|[。，；、]|[ \t]*(?:#|//|\(|[✓✔✅]|—|–|<!--|\||--?[ \t])"
+    r"|[ \t]+(?:now|and|und|et|y|e|i|и|but|because|since|as|while|whereas|then|weil|da|car|porque|aber|instead|rather|statt"
     r"|zurück(?:geben|liefern)?|zurueck(?:geben)?|ergeben|liefern|sein|haben|werden|ausgeben|aus|zijn|teruggeven)\b"
     r"|[ \t]*を返|[ \t]+(?:[`*]*[A-Za-z_]\w*\())",
 )
