@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.execution.hollow.python import MARK
+from core.execution.hollow.python_prelude import MARK
 from core.execution.results import CaseResult, SuiteRun
 
 NOT_PROVEN = frozenset({"passed", "skipped", "expected_failure", "unexpected_pass"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from core.execution.hollow.mask import masked, matching
-from core.execution.hollow.python import MARK
+from core.execution.hollow.python_prelude import MARK
 
 _GO_FUNCTION = re.compile(r"^func\b[^\n]*", re.MULTILINE)
 _RUST_FUNCTION = re.compile(r"(?P<const>\bconst\s+(?:unsafe\s+)?)?\bfn\s+(?P<name>\w+)")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from core.execution.hollow.mask import masked, matching
-from core.execution.hollow.python import MARK
+from core.execution.hollow.python_prelude import MARK
 from core.execution.hollow.variant import HollowVariant
 
 _IS_MODULE = re.compile(r"^\s*(?:import\b(?!\s*\()|export\b)|\bimport\.meta\b", re.MULTILINE)

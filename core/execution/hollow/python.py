@@ -20,64 +20,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from core.execution.hollow.python_prelude import MARK, PRELUDE
 from core.execution.hollow.variant import HollowVariant
 from core.text.python_syntax import syntax_tree
-
-MARK = "HollowError"
-
-# Names as private as can be: `from module import *` leaves them out, and delivered code hardly uses them.
-_PRELUDE = f"""
-class _HollowError(Exception):
-    pass
-
-def _hollow_refuse(*_args, **_kwargs):
-    raise _HollowError("{MARK}: this copy of the code does nothing")
-
-def _hollow_refuse_later(*_args, **_kwargs):
-    return _hollow_value if _hollow_importing() else _hollow_refuse()
-
-class _HollowValue:
-    __slots__ = ()
-    __hash__ = object.__hash__
-    def __mro_entries__(self, bases):
-        return ()
-    def __repr__(self):
-        return "<nothing>"
-    def __getattr__(self, name):
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return _hollow_refuse_later()
-
-for _hollow_name in (
-    "bool contains delitem eq float format ge gt index int iter le len lt ne next setitem str aiter anext complex bytes"
-    " fspath reversed"
-).split():
-    setattr(_HollowValue, "__" + _hollow_name + "__", _hollow_refuse)
-for _hollow_name in "call getitem enter exit pos neg abs invert round await aenter aexit".split() + [
-    _p + _n
-    for _n in "add sub mul truediv floordiv mod divmod pow and or xor lshift rshift matmul".split() for _p in ("", "r")
-]:
-    setattr(_HollowValue, "__" + _hollow_name + "__", _hollow_refuse_later)
-
-_hollow_value = _HollowValue()
-
-def _hollow_importing():
-    import sys
-    _frame = sys._getframe(1)
-    while _frame is not None:
-        if _frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            return True
-        _frame = _frame.f_back
-    return False
-
-def _hollow_raises(*_args, **_kwargs):
-    if not _hollow_importing():
-        _hollow_refuse()
-    return _hollow_value
-
-def _hollow_returns(*_args, **_kwargs):
-    return _hollow_value
-"""
 
 # Called by Python or a library while a class is made; without them there is no class to test.
 _CLASS_MAKING = frozenset({"__class_getitem__", "__prepare__", "__mro_entries__"})
@@ -102,7 +47,7 @@ def hollow_python(text: str, variant: HollowVariant, delivered_modules: Iterable
         return None
     hollow = _Hollow(variant, _delivered_names(tree, frozenset(delivered_modules)))
     opening = list(_opening(tree.body))
-    body = [*opening, *ast.parse(_PRELUDE).body, *hollow.statements(tree.body[len(opening) :])]
+    body = [*opening, *ast.parse(PRELUDE).body, *hollow.statements(tree.body[len(opening) :])]
     try:
         return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
     except RecursionError:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import configparser
 import json
-import re
 import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +14,12 @@ from typing import ClassVar
 
 from core.execution.file_work import to_thread_to_its_end
 from core.execution.not_executed import NotExecuted
-from core.execution.results import BrokenFile, CaseResult, CodePlace, SuiteRun
+from core.execution.results import BrokenFile, CaseResult, SuiteRun
 from core.execution.runners.disagreement import find_disagreement
 from core.execution.runners.python.environment import PythonEnvironment, build_environment, find_installed
 from core.execution.runners.python.packages import PythonNeeds, find_needs
 from core.execution.runners.python.report import PytestReport, read_report
+from core.execution.runners.python.settings import find_settings, refusal
 from core.execution.runners.runner import Runner, changed_files, fingerprints
 from core.execution.runners.words import explained
 from core.execution.sandbox.command import CommandResult, Limits, SandboxedCommand
@@ -34,10 +32,6 @@ REPORT_BYTES = 8 << 20
 LARGEST_OUTPUT_CHARS = 16_000
 COLLECT = ("--collect-only",)
 USAGE_ERROR = 4
-# The order in which pytest looks, each with the part of it that makes it pytest's.
-CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-_CONFTEST = re.compile(r"while loading conftest '([^']+)'")
-_TRACED = re.compile(r"^(\S+\.py):(\d+): in ", re.MULTILINE)
 
 
 class PytestRunner(Runner):
@@ -107,7 +101,7 @@ async def _execute(
     limits: Limits,
 ) -> tuple[CommandResult, PytestReport]:
     environment = prepared.environment
-    configuration = _configuration(tree)
+    configuration = find_settings(tree)
     arguments = [
         "-q", "--no-header", "--tb=short", "--color=no", "--maxfail=0", "--continue-on-collection-errors",
         "-p", "no:cacheprovider", f"--rootdir={tree}", f"--confcutdir={tree}",
@@ -215,7 +209,7 @@ def _broken(
     if not report.is_finished and report.reading is not None and report.reading not in broken:
         broken[report.reading] = BrokenFile(report.reading, f"its import {_cut_short(exit_code, limits, result)}")
     if not report.is_finished and exit_code == USAGE_ERROR and not broken:
-        found = _refused(tree, test_paths, output)
+        found = refusal(tree, test_paths, output)
         broken[found.path] = found
     return tuple(broken.values())
 
@@ -226,45 +220,6 @@ def _cut_short(exit_code: int | None, limits: Limits, result: CommandResult) -> 
     if result.end != "exited":
         return f"was ended: {result.end.replace('_', ' ')}"
     return f"ended the whole process of the tests, with exit code {exit_code}"
-
-
-def _refused(tree: Path, test_paths: Sequence[str], output: str) -> BrokenFile:
-    """Return which file keeps pytest from starting: a conftest.py that raises, or settings that it does not know."""
-    lines = output.strip().splitlines()
-    if conftest := _CONFTEST.search(output):
-        said = [line[1:].strip() for line in lines if line.startswith("E ")]
-        traced = [(path, int(line)) for path, line in _TRACED.findall(output) if not path.endswith("conftest.py")]
-        place = next((CodePlace(*each) for each in reversed(traced) if (tree / each[0]).is_file()), None)
-        message = said[-1] if said else f"{conftest[1]} cannot be imported"
-        return BrokenFile(conftest[1], message, "\n".join(lines[-20:]), place)
-    configuration = _configuration(tree)
-    path = configuration.name if configuration is not None else next(iter(test_paths), "")
-    errors = [line.removeprefix("ERROR: ") for line in lines if "error:" in line.lower()]
-    return BrokenFile(path, errors[-1] if errors else "pytest refuses its settings", "\n".join(lines[-20:]))
-
-
-def _configuration(tree: Path) -> Path | None:
-    """Return the file with pytest's settings, found in the tree alone: what lies above it is none of its business."""
-    return next((tree / name for name in CONFIGURATION if _is_configuration(tree / name)), None)
-
-
-def _is_configuration(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    if path.suffix == ".toml":
-        try:
-            tool = tomllib.loads(path.read_text(encoding="utf-8", errors="replace")).get("tool", {})
-        except tomllib.TOMLDecodeError:
-            return True  # pytest says what is wrong with it
-        return "ini_options" in tool.get("pytest", {})
-    if path.name.endswith("pytest.ini"):
-        return True
-    parser = configparser.ConfigParser(strict=False, interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8", errors="replace"))
-    except configparser.Error:
-        return True
-    return parser.has_section("tool:pytest" if path.name == "setup.cfg" else "pytest")
 
 
 def _missing_words(names: Sequence[str]) -> str:
