@@ -17,7 +17,8 @@ LOG_HINT = "set LOG_FILE to a file you may write"
 GGUF_MAGIC = b"GGUF"  # what the file of a model begins with
 
 MANIFEST_NAME = "manifest.json"
-REPORT_NAMES = ("report.json", "report.md")
+MARKDOWN_REPORT = "report.md"
+REPORT_NAMES = ("report.json", MARKDOWN_REPORT)
 OWN_NAMES = frozenset({MANIFEST_NAME, *REPORT_NAMES})
 """Files that only the engine writes at the top of an output folder."""
 MANIFEST_MARKER = "quintet"

@@ -95,6 +95,7 @@ async def served(
                 "LLM_MODEL": "test-model",
                 "QUINTET_PROMPTS_DIR": str(folder / "team"),
                 "LLM_MAX_RETRIES": "0",
+                "QUINTET_SANDBOX": "off",
             },
         )
 
@@ -126,12 +127,13 @@ async def test_run_with_json_prints_one_event_a_line(tmp_path: Path) -> None:
 
 
 async def test_an_opinion_of_a_model_decides_nothing(tmp_path: Path) -> None:
-    async with served(tmp_path, {"verdict": "VERDICT: FAIL\n- wrong"}) as (_, variables):
+    async with served(tmp_path, {"opinion_of_work": "VERDICT: FAIL\n- wrong"}) as (_, variables):
         ended = await quintet(tmp_path, "run", "Reverse a text", variables={**variables, "MAX_REWORK_ROUNDS": "0"})
 
     assert ended.code == DELIVERED_CODE
     assert "unverified, verdict not_executed" in ended.err
-    assert "QA's opinion is fail: wrong" in ended.err
+    (report,) = tmp_path.glob("output/*/report.json")
+    assert json.loads(report.read_text())["evidence"]["opinion"] == {"value": "fail", "findings": ["wrong"]}
 
 
 async def test_a_task_can_come_from_a_pipe(tmp_path: Path) -> None:

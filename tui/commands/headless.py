@@ -17,7 +17,9 @@ from core.errors import ConfigValidationError, ModelUnavailableError, QuintetErr
 from core.events import Event
 from core.sessions.journal import JournalLines, schema_line
 from core.settings import Settings, load_config
+from core.system.path_state import MARKDOWN_REPORT
 from core.telemetry.start import start_telemetry
+from core.text.sanitize import one_line
 from tui.commands.output import give_up, print_lines, print_text, say, write_line
 from tui.exit_codes import EXIT_BY_STATUS, EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tui.words.narration import Narrator
@@ -95,6 +97,9 @@ async def _run(run: HeadlessRun, settings: Settings) -> int:
                 outcome = await engine.run(run.task, output_dir=run.output_dir, agents=run.agents)
             finally:
                 sink.finish()
+    report = outcome.output_dir / MARKDOWN_REPORT
+    if not run.as_json and report.is_file():
+        say(f"evidence: {one_line(str(report), 1000)}")
     # The bytes of the path as the file system has them: a script can use them whatever the encoding of the output.
     told = run.as_json or print_lines(os.fsencode(outcome.output_dir / path) for path in outcome.files)
     return EXIT_BY_STATUS[outcome.status] if told and not sink.lost_reader else 1

@@ -68,6 +68,8 @@ def result_rows(event: RunFinished) -> Iterator[tuple[str, str, str]]:
     suite = suite_of_report(event.evidence) if event.evidence else None
     if event.reason:
         yield "Why", _words(event.reason), OUTCOMES[event.status][2]
+    elif suite is not None and suite.verdict == "pass":
+        yield "Proven", _words(suite.reason), OUTCOMES[event.status][2]
     if suite is not None:
         yield from _test_rows(suite, event.evidence)
     opinion = event.evidence.get("opinion") or {}

@@ -64,6 +64,7 @@ def test_what_is_not_proven_is_told() -> None:
     assert rows(ends("unverified", "not_executed", NOT_EXECUTED))["To do"] == (
         "install bubblewrap, or set QUINTET_SANDBOX"
     )
+    assert rows(ends("passed", "pass", PASS, reason=""))["Proven"] == "3 tests green, and red without the code"
     assert rows(ends("passed", "none", {}, files=(), reason="")).keys() == {"Files", "Run it", "Next"}
 
 
