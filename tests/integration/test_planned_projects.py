@@ -186,3 +186,15 @@ async def test_a_package_that_is_named_or_declared_is_known(tmp_path: Path, task
 
     assert "reverse_text.py" in outcome.files
     assert not b.events.of(FileRejected)
+
+
+async def test_a_language_that_nothing_executes_here_ends_unverified_and_not_as_python(tmp_path: Path) -> None:
+    code = "```kotlin\nfun add(a: Int, b: Int): Int = a + b\n```"
+    tests = "```kotlin\nfun testR1() {\n    check(add(1, 2) == 3)\n}\n```"
+    answers = {"file_plan": "Adder.kt - adds", "code_file": code, "test_file": tests}
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto") as b:
+        outcome = await b.engine.run("Write an adder in Kotlin: add(1, 2) == 3")
+
+    assert (outcome.status, outcome.verdict) == ("unverified", "not_executed")
+    assert {"Adder.kt", "test_Adder.kt"} <= set(outcome.files)
+    assert not [path for path in outcome.files if path.endswith(".py")]
