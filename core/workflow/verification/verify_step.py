@@ -16,8 +16,7 @@ from core.execution.evidence.examples.reader import read_examples
 from core.execution.evidence.record import evidence_record
 from core.execution.not_executed import NotExecuted
 from core.execution.runners.registry import runner_for
-from core.execution.sandbox.command import MEBIBYTE, Limits
-from core.execution.sandbox.ladder import choose_sandbox
+from core.execution.sandbox.ladder import choose_sandbox, limits_of
 from core.execution.verify import verify
 from core.kinds import Culprit
 from core.telemetry.logs import log
@@ -158,7 +157,7 @@ class VerifyStep:
             return state, evidence
         if runner is None or isinstance(sandbox, NotExecuted) or delivered.base is not None:
             return state, evidence
-        means = Means(runner, sandbox, self._limits())
+        means = Means(runner, sandbox, limits_of(self._run.deps.settings.execution))
         developer, path = run.workflow.step(step.rework.developer), delivered.code[0]
         if not run.is_on(developer.agent) or not path.endswith(".py"):
             return state, evidence
@@ -202,15 +201,11 @@ class VerifyStep:
         tests = "\n".join(read_if_there(self._run, test) for test in delivered.tests)
         return EngineTests({}, (), build_example_tests(read_examples(tests).examples, {path: text}).used)
 
-    def _limits(self) -> Limits:
-        settings = self._run.deps.settings.execution
-        return Limits(wall_seconds=settings.test_timeout, memory_bytes=settings.memory_mb * MEBIBYTE)
-
     async def _verify(self, delivered: Deliverable, state: RunState) -> Evidence:
         run = self._run
         sandbox = await choose_sandbox(run.deps.settings.execution)
         runner = runner_for(delivered.all_tests)
-        limits = self._limits()
+        limits = limits_of(self._run.deps.settings.execution)
         rung = "" if isinstance(sandbox, NotExecuted) else sandbox.name
         if runner is not None and not isinstance(sandbox, NotExecuted) and delivered.all_tests:
             started = TestsStarted(**run.stamp(), runner=runner.name, rung=sandbox.name, round=state.get("round", 0))
