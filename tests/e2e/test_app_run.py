@@ -12,7 +12,7 @@ from core.events import Event, RunFinished, TokensReceived
 from core.settings import Settings, load_config
 from tests.support.tui.app import FROZEN_SETTINGS
 from tui.app import QuintetApp
-from tui.words.signs import VERDICTS
+from tui.words.signs import OUTCOMES, VERDICTS
 
 
 class WatchedApp(QuintetApp):
@@ -67,7 +67,7 @@ async def test_enter_on_the_empty_prompt_gives_real_files_though_the_model_is_ki
         assert len(app.finished.files) >= 3
         assert all((folder / path).stat().st_size for path in app.finished.files)
         assert f"{len(app.finished.files)} files · {VERDICTS[app.finished.verdict]}" in header
-        assert {"unverified": "! unverified", "failed": "✗ failed"}[app.finished.status] in header
+        assert " ".join(OUTCOMES[app.finished.status][:2]) in header
         last_note = app.main.team.active_agent.view.source if app.main.team.active_agent else ""
         assert f"run {app.finished.status}" in last_note
         assert any("try 1 failed" in pane.view.source for pane in app.main.team.panes)
