@@ -99,7 +99,9 @@ async def best_of(problem: Problem, model: Model, seed: int, budget: int, sandbo
 
 async def team(problem: Problem, setup: Setup, folder: Path) -> Attempt:
     task = TASK.format(prompt=problem.prompt)
-    run = await run_team(task, folder, setup.model, temperature=setup.temperature, seconds=SECONDS_A_RUN)
+    run = await run_team(
+        task, folder, setup.model, temperature=setup.temperature, seconds=SECONDS_A_RUN, agents=setup.agents
+    )
     return Attempt(run.status, folder, run.calls, run.tokens, f"{run.verdict}: {run.reason}")
 
 
@@ -158,6 +160,7 @@ class Setup:
     sandbox: Sandbox
     folder: Path
     temperature: float | None
+    agents: str
 
 
 def table_of(records: list[dict[str, Any]]) -> Table:
@@ -211,7 +214,11 @@ async def run(arguments: argparse.Namespace) -> None:
                     progress.update(bar, description=f"{problem.id} {arm}")
                     if (problem.id, arm, arguments.seed) not in records:
                         record = await measured(
-                            problem, arm, arguments.seed, records, Setup(model, sandbox, folder, arguments.temperature)
+                            problem,
+                            arm,
+                            arguments.seed,
+                            records,
+                            Setup(model, sandbox, folder, arguments.temperature, arguments.agents),
                         )
                         records.add(record)
                     progress.advance(bar)
@@ -228,6 +235,7 @@ def main() -> None:
     parser.add_argument("--base-url", default="", help="a server that is running, such as http://127.0.0.1:11434/v1")
     parser.add_argument("--threads", type=int, default=0, help="of the model; all cores when not given")
     parser.add_argument("--temperature", type=float, help="of arm C; the agents' own when not given")
+    parser.add_argument("--agents", default="", help="of arm C, separated by commas; the whole team when not given")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results/humaneval"))
     asyncio.run(run(parser.parse_args()))
 

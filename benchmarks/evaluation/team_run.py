@@ -37,8 +37,10 @@ class TeamRun:
         return self.folder.is_dir()
 
 
-async def run_team(task: str, folder: Path, model: Model, *, temperature: float | None, seconds: float) -> TeamRun:
-    """Run a task to its end, or stop it after `seconds`; its files are in `folder`."""
+async def run_team(
+    task: str, folder: Path, model: Model, *, temperature: float | None, seconds: float, agents: str = ""
+) -> TeamRun:
+    """Run a task to its end, or stop it after `seconds`; its files are in `folder`. `agents` are all when it is empty."""
     started = time.monotonic()
     status, verdict, reason = "error", "none", "no end was told"
     calls = tokens = 0
@@ -54,6 +56,7 @@ async def run_team(task: str, folder: Path, model: Model, *, temperature: float 
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tui.commands.cli", "run", task),
             *("--output", str(folder), "--json", "--yes"),
+            *(("--agents", agents) if agents else ()),
             cwd=home,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
