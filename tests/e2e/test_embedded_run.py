@@ -36,8 +36,10 @@ def test_the_embedded_model_takes_the_sample_task_to_real_files(tmp_path: Path) 
     assert events[0]["model"].startswith("SmolLM2-135M")
     assert any("tiny" in event["message"] for event in events if event["type"] == "warned")
     # Each deliverable is there, or it was said plainly that it is not and why.
-    wanted = {"brief.md", "reverse_string.py", "test_reverse_string.py", "test_examples.py", "README.md", "run.sh"}
-    assert written | set(rejected) == wanted
+    wanted = {"brief.md", "reverse_string.py", "test_examples.py", "README.md", "run.sh"}
+    made = written | set(rejected)
+    # Tests of the inputs that the model proposes are there if the program runs with any of them.
+    assert wanted <= made <= wanted | {"test_reverse_string.py"}
     assert set(finished["files"]) == written
     assert len(written) >= 3
     assert all(why for why in rejected.values())
