@@ -75,7 +75,9 @@ def layout_of(task: str, source_folder: Path | None) -> Layout:
         return plain
     paths = [path for path, _ in read_sources(source_folder, LISTED_SOURCE_BYTES).files]
     code = [path for path in paths if not is_test_path(path)]
-    named = [path for path in code if _names(task, path) or _names(task, Path(path).name)]
+    # What tests share is no test itself: who names it means it.
+    nameable = [*code, *(path for path in paths if Path(path).name == "conftest.py")]
+    named = [path for path in nameable if _names(task, path) or _names(task, Path(path).name)]
     own = [path for path in code if path.endswith(plain.suffixes)]
     if named:
         plain = layout_for(task, source=named[0])
