@@ -12,7 +12,8 @@ def test_readme_and_help_run_the_sample() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert f'uv run quintet run "{SAMPLE_TASK}"' in readme
-    assert f'quintet "{SAMPLE_TASK}"' in EPILOG
+    # The help fits 80 columns: a shell joins the lines of a task that is broken with a backslash.
+    assert SAMPLE_TASK in " ".join(EPILOG.replace("\\\n", "\n").split())
 
 
 def test_the_sample_has_an_example_that_can_be_read() -> None:

@@ -83,7 +83,15 @@ def put_lock(folder: Path, **other: object) -> None:
         ({"process": 10**30}, "another run writes"),
         ({"process": -1}, "another run writes"),
     ],
-    ids=["alive", "dead", "another boot", "another host", "a word", "too large", "negative"],  # the same in every process
+    ids=[
+        "alive",
+        "dead",
+        "another boot",
+        "another host",
+        "a word",
+        "too large",
+        "negative",
+    ],  # the same in every process
 )
 def test_where_the_file_system_knows_no_locks_the_file_counts_unless_its_process_is_gone(
     tmp_path: Path, said: dict[str, object], holder: str | None
