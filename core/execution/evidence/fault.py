@@ -57,9 +57,9 @@ def _of_cases(delivered: Deliverable, suite: SuiteRun, suspects: Suspects) -> It
             case "passed":
                 continue
             case "skipped":
-                yield TaskFinding(
-                    "qa", case.path, f"{case.id} was skipped: a test that does not run proves nothing", case.id
-                )
+                why = f" ({case.message})" if case.message else ""
+                text = f"{case.id} was skipped{why}: a test that does not run proves nothing"
+                yield TaskFinding("qa", case.path, text, case.id)
             case "expected_failure":
                 yield TaskFinding(
                     "qa", case.path, f"{case.id} is marked as expected to fail, which proves nothing", case.id

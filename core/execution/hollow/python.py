@@ -3,8 +3,10 @@
 A test proves something if it goes red against *both* variants:
 - "raises": every function, method and property raises an ordinary exception. Tests that swallow any exception, or expect
   just any (`pytest.raises(Exception)`), stay green. It is an Exception and no BaseException for their sake.
-- "returns": every function gives a value that nothing can be done with: comparing it, asking whether it is true, reading
-  or calling it raises. Tests that call the code and look at nothing that it did stay green.
+- "returns": every function gives one and the same value, which is equal to itself alone, neither before nor behind
+  anything, and can be shown; asking whether it is true, reading or calling it raises. Tests that call the code and look at
+  nothing that it did stay green, and so do those that any constant function would meet: a comparison that nobody asserts,
+  `assert f(2) == 5 or True`, `assert (f(2) == 5, "text")`, `assert f(2) == f(2)`, a swallowed AssertionError.
 `__init__` is hollowed too: attributes that it would set are missing, so a test that reads them goes red, and one that only
 constructs stays green in "returns". Dataclasses, enumerations, named tuples and constants stay: they declare, and a test
 that only compares them proves nothing.
@@ -20,6 +22,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from core.execution.hollow.comments import as_comments
 from core.execution.hollow.python_prelude import MARK, PRELUDE
 from core.execution.hollow.variant import HollowVariant
 from core.text.python_syntax import syntax_tree
@@ -49,9 +52,10 @@ def hollow_python(text: str, variant: HollowVariant, delivered_modules: Iterable
     opening = list(_opening(tree.body))
     body = [*opening, *ast.parse(PRELUDE).body, *hollow.statements(tree.body[len(opening) :])]
     try:
-        return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
+        hollowed = ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
     except RecursionError:
         return None
+    return f"{hollowed}\n{as_comments(text)}"
 
 
 def _opening(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from core.execution.hollow.comments import as_comments
 from core.execution.hollow.variant import HollowVariant
 
 _FUNCTION = re.compile(r"^\s*(?:function\s+([\w:.-]+)\s*(?:\(\s*\))?|([\w:.-]+)\s*\(\s*\))\s*(?:[{(]|$)", re.MULTILINE)
@@ -23,4 +24,4 @@ def hollow_shell(text: str, variant: HollowVariant) -> str:
         *(f"{name}() {{ {does}; }}" for name in names),
         ":",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + as_comments(text)

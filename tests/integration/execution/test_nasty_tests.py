@@ -82,6 +82,19 @@ NASTY = {
     "an exit hook hides the exit code": Nasty(
         "import atexit, os\natexit.register(os._exit, 0)\n\ndef test_x():\n    assert False\n", "its report says that tests are red"
     ),
+    "takes itself away": Nasty(
+        "def test_x():\n    assert False\n",
+        "taken away after it was collected",
+        conftest="def pytest_collection_modifyitems(items):\n    items[:] = [each for each in items if each.name != 'test_x']\n",
+    ),
+    "skips all of itself": Nasty(
+        "import pytest\npytest.skip('later', allow_module_level=True)\n\ndef test_x():\n    assert False\n",
+        "no test was collected from it",
+    ),
+    "has no test by name": Nasty("def check_x():\n    assert False\n", "no test was collected from it"),
+    "a class that cannot be collected": Nasty(
+        "class TestX:\n    def __init__(self): self.x = 1\n    def test_x(self): assert False\n", "no test was collected from it"
+    ),
     "takes the reporter away": Nasty(
         "def test_x():\n    assert False\n",
         "before its report was complete",

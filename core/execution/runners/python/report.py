@@ -39,6 +39,11 @@ class _Collected(_Record):
     ids: tuple[str, ...]
 
 
+class _LeftOut(_Record):
+    kind: Literal["left_out"]
+    ids: tuple[str, ...]
+
+
 class _Started(_Record):
     kind: Literal["started"]
     id: str
@@ -71,11 +76,13 @@ class _Ended(_Record):
     output: str
 
 
-_LINE: TypeAdapter[_Reading | _Broken | _Collected | _Started | _Case | _Internal | _Finished | _Ended] = TypeAdapter(
-    Annotated[
-        _Reading | _Broken | _Collected | _Started | _Case | _Internal | _Finished | _Ended,
-        Field(discriminator="kind"),
-    ]
+_LINE: TypeAdapter[_Reading | _Broken | _Collected | _LeftOut | _Started | _Case | _Internal | _Finished | _Ended] = (
+    TypeAdapter(
+        Annotated[
+            _Reading | _Broken | _Collected | _LeftOut | _Started | _Case | _Internal | _Finished | _Ended,
+            Field(discriminator="kind"),
+        ]
+    )
 )
 
 
@@ -84,6 +91,9 @@ class PytestReport:
     """What one run of pytest has told of itself; `ended` is what its keeper says about the process."""
 
     collected: list[str] = field(default_factory=list)
+    left_out: list[str] = field(
+        default_factory=list
+    )  # found, and then taken away by settings or a hook of the delivery
     cases: dict[str, CaseResult] = field(default_factory=dict)
     broken: dict[str, BrokenFile] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
@@ -110,7 +120,7 @@ def read_report(lines: bytes, tree: str) -> PytestReport:
 
 
 def _take(
-    record: _Reading | _Broken | _Collected | _Started | _Case | _Internal | _Finished | _Ended,
+    record: _Reading | _Broken | _Collected | _LeftOut | _Started | _Case | _Internal | _Finished | _Ended,
     report: PytestReport,
     tree: str,
 ) -> None:
@@ -124,6 +134,8 @@ def _take(
         case _Collected():
             report.reading = None
             report.collected += record.ids
+        case _LeftOut():
+            report.left_out += record.ids
         case _Started():
             report.reading, report.running = None, record.id
         case _Case():

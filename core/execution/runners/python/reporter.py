@@ -54,6 +54,7 @@ class Reporter:
         self._owner = os.getpid()
         self._getpid, self._write, self._dumps = os.getpid, os.write, json.dumps
         self._originals = [_found(owner, name) for owner, name in WATCHED]
+        self._found: list[str] = []
         self._case: dict[str, Any] = {}
         self._failures = 0
 
@@ -74,10 +75,17 @@ class Reporter:
             self._say("broken", path=collector.nodeid, **self._told(_original(raised), report.longreprtext))
         return report
 
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self._found.append(item.nodeid)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         ids = [item.nodeid for item in session.items]
-        for start in range(0, len(ids), IDS_PER_LINE):
-            self._say("collected", ids=ids[start : start + IDS_PER_LINE])
+        # Settings and hooks of the delivery may take tests away that were found.
+        kept = frozenset(ids)
+        left_out = [found for found in self._found if found not in kept]
+        for kind, names in (("collected", ids), ("left_out", left_out)):
+            for start in range(0, len(names), IDS_PER_LINE):
+                self._say(kind, ids=names[start : start + IDS_PER_LINE])
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._case = {"outcome": "", "seconds": 0.0, "message": "", "detail": "", "place": None}

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -155,7 +155,10 @@ def _suite_run(
         exit_code=exit_code,
         seconds=result.seconds,
         collected=tuple(collection[1].collected),
-        cases=tuple(replace(case, message=explained(case.message, needs.undeclared)) for case in cases),
+        cases=(
+            *(replace(case, message=explained(case.message, needs.undeclared)) for case in cases),
+            *_not_run(test_paths, report, cases, broken),
+        ),
         broken=tuple(replace(each, message=explained(each.message, needs.undeclared)) for each in broken),
         output=output[-LARGEST_OUTPUT_CHARS:],
         disagreement=words if end == "exited" else "",
@@ -212,6 +215,23 @@ def _broken(
         found = refusal(tree, test_paths, output)
         broken[found.path] = found
     return tuple(broken.values())
+
+
+def _not_run(
+    test_paths: Sequence[str], report: PytestReport, cases: Sequence[CaseResult], broken: Sequence[BrokenFile]
+) -> Iterator[CaseResult]:
+    """Yield what a report is silent about: tests that were found and taken away, and files in which there was none."""
+    for case_id in report.left_out:
+        path, _, name = case_id.partition("::")
+        yield CaseResult(case_id, path, name, "skipped", message="it was taken away after it was collected")
+    spoken_of = {
+        *(case.path for case in cases),
+        *(each.path for each in broken),
+        *(each.partition("::")[0] for each in report.left_out),
+    }
+    for path in test_paths if report.is_finished else ():
+        if path not in spoken_of:
+            yield CaseResult(path, path, "", "skipped", message="no test was collected from it")
 
 
 def _cut_short(exit_code: int | None, limits: Limits, result: CommandResult) -> str:
