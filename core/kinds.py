@@ -72,6 +72,9 @@ CommandEnd = Literal["exited", "signalled", "wall_time", "cpu_time", "memory", "
 EvidenceVerdict = Literal["pass", "fail", "unproven", "not_executed"]
 """What executed tests say: unproven if what ran proves nothing, not_executed if nothing could be run."""
 
+ReadmeResult = Literal["ran", "failed", "missing", "endless", "not_run"]
+"""What became of a command of a README: missing names what is not delivered, not_run cannot be tried here."""
+
 Culprit = Literal["developer", "qa"]
 """Whose work is at fault when tests are not green: the code, or the tests."""
 
@@ -123,6 +126,7 @@ ArtifactFaultKind = Literal[
     "imports_itself",
     "no_code",
     "no_test",
+    "untrue",
     # what it is for
     "other_language",
     "shadows",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from core.execution.evidence.evidence import Evidence
 from core.execution.evidence.hollow_runs import merge_hollow_runs
 from core.execution.evidence.judge import judge, not_executed
 from core.execution.evidence.judge_change import judge_change
-from core.execution.file_work import to_thread_to_its_end
+from core.execution.file_work import copy_files, to_thread_to_its_end
 from core.execution.hollow.files import hollow_files, variants_of
 from core.execution.hollow.variant import HollowVariant
 from core.execution.not_executed import NotExecuted
@@ -122,12 +121,6 @@ def _sources(delivered: Deliverable) -> dict[str, str]:
 
 def _copy(delivered: Deliverable, target: Path, paths: Sequence[str]) -> None:
     """Copy the base's files and above them some delivered ones, and nothing else that lies there; what has gone is left out."""
-    target.mkdir(parents=True)
     base = [] if delivered.base is None else [delivered.base / path for path in delivered.base_files]
     sources = [*zip(base, delivered.base_files, strict=False), *((delivered.folder / path, path) for path in paths)]
-    for source, path in sources:
-        copy = target / path
-        is_inside = copy.resolve().is_relative_to(target.resolve())
-        if is_inside and source.is_file() and not source.is_symlink():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, copy)
+    copy_files(sources, target)

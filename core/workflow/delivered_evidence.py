@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from core.sessions.folder import Session
@@ -12,19 +13,28 @@ MAX_TOLD_TESTS = 30
 
 
 def delivered_evidence(session: Session, state: RunState) -> dict[str, Any]:
-    """Return the evidence of the round whose files are delivered, and a line for each round; empty if nothing was executed."""
+    """Return the evidence of the round whose files are delivered, and a line for each round; without any, what became of the README's commands, if there is one."""
     rounds = state.get("rounds", [])
     record = delivered_record(rounds, state.get("delivered_round", rounds[-1]["round"] if rounds else None))
+    commands = readme_commands(session, state)
     if record is None:
-        return {}
+        return {"readme_commands": commands} if commands else {}
     evidence = evidence_from_json(session.read_text(record["evidence"]))
     return {
         **evidence,
+        "readme_commands": commands,
         "rounds": [_told(session, earlier) for earlier in rounds],
         "delivered_round": record["round"],
         "stop_reason": state.get("stop_reason", ""),
         "opinion": {"value": state.get("opinion", "unknown"), "findings": state.get("opinion_grounds", [])},
     }
+
+
+def readme_commands(session: Session, state: RunState) -> list[dict[str, Any]]:
+    """Return what became of each command of the delivered README, as records."""
+    reference = state.get("readme_commands")
+    records = json.loads(session.read_text(reference) or "[]") if reference is not None else []
+    return records if isinstance(records, list) else []
 
 
 def _told(session: Session, record: RoundRecord) -> dict[str, Any]:

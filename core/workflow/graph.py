@@ -67,7 +67,8 @@ class RunState(TypedDict, total=False):
     The update that a step returns is a RunState as well, with the channels that change. `plan` is what the layout follows;
     without one there is the one file of the task. `unmet` is what the plan named and was not made, in whatever round.
     The step that executes tests sets `targets`, the steps to go back to, and `rework`, which says of each file that is to
-    be written again what is wrong with it, and shows the code there: two references into the session's texts.
+    be written again what is wrong with it, and shows the code there: two references into the session's texts. `readme_commands` is
+    such a reference too, to the records of what became of them.
     """
 
     results: Annotated[dict[str, StepResult], merge_by_key]
@@ -85,6 +86,7 @@ class RunState(TypedDict, total=False):
     opinion_grounds: list[str]
     stop_reason: str
     packaged_manifest: str
+    readme_commands: str
 
 
 def artifacts_of_role(state: RunState, *roles: FileRole) -> list[ArtifactRef]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 
 from core.agents import Agent
 from core.errors import ArtifactError, LLMCallError, ModelUnavailableError
@@ -166,6 +167,9 @@ class AgentStepRunner:
             update["unmet"] = [f"{file.path}: {file.why}" for file in progress.unmet]
         if step.once_per_manifest:
             update["packaged_manifest"] = await asyncio.to_thread(_manifest_digest, self._run, state)
+        if progress.readme_commands:
+            records = json.dumps(progress.readme_commands)
+            update["readme_commands"] = await asyncio.to_thread(self._run.session.store_text, records)
         if progress.opinion is not None:
             update["opinion"] = progress.opinion.value
             update["opinion_grounds"] = list(progress.opinion.findings)

@@ -18,6 +18,13 @@ VERDICT_SENTENCES = {
     "not_executed": "No test was executed, so nothing is proven.",
     "none": "This run made nothing that can be executed.",
 }
+RESULT_WORDS: Mapping[str, str] = {
+    "ran": "ran",
+    "failed": "failed",
+    "missing": "names what is not delivered",
+    "endless": "does not end",
+    "not_run": "not run",
+}
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~#@]|(?<=[a-z]):(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
@@ -45,6 +52,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     lines += _section("Left out", (f"- {_code(row['path'])}: {_text(row['why'])}" for row in report["left_out"]))
     lines += _section("How to run it", _commands(_mapping(report.get("commands"))))
     lines += _section("How it was executed", _execution(evidence))
+    lines += _section("README commands", _readme_commands(evidence))
     lines += _section("Tokens and cost", _spending(report))
     lines += _section("Tools", (f"- {_text(name)} {_text(version)}" for name, version in report["tools"].items()))
     return "\n".join(lines).rstrip() + "\n"
@@ -184,6 +192,23 @@ def _execution(evidence: Mapping[str, Any]) -> Iterator[str]:
         yield f"  - {run.get('collected', 0)} collected; {_text(counts) or 'none ended'}; exit code {run.get('exit_code')}"
         if run.get("disagreement"):
             yield f"  - the counts do not agree: {_text(run['disagreement'])}"
+
+
+def _readme_commands(evidence: Mapping[str, Any]) -> Iterator[str]:
+    rows = [row for row in evidence.get("readme_commands") or () if isinstance(row, Mapping)]
+    if rows:
+        yield from _table(
+            ("command", "result", "why", "said"),
+            (
+                (
+                    _code(row.get("command", "")),
+                    RESULT_WORDS.get(str(row.get("result")), ""),
+                    _text(row.get("why", "")) or "-",
+                    _text(row.get("output", "")) if row.get("result") in {"failed", "endless"} else "-",
+                )
+                for row in rows
+            ),
+        )
 
 
 def _spending(report: Mapping[str, Any]) -> Iterator[str]:

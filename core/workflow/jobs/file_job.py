@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from string import Template
 from typing import Self
 
-from core.errors import ArtifactError
+from core.errors import ArtifactError, LLMCallError
 from core.events import Warned
 from core.prompts import render
 from core.workflow.definition import FileRole, FileSpec, StepSpec
@@ -16,6 +16,7 @@ from core.workflow.graph import ArtifactRef
 from core.workflow.jobs.delivered_file import deliver_file
 from core.workflow.jobs.file_checks import checks_for
 from core.workflow.jobs.job import FileResult, Job, StepInProgress
+from core.workflow.jobs.readme_trial import ReadmeTrial
 from core.workflow.layouts.planned import is_test_file
 from core.workspace.answers.reader import ReadFile, read_file, read_further
 from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements
@@ -72,6 +73,7 @@ class FileJob(Job):
         is_corrected = run.source_folder is not None and self.file.role == "code"
         current = variables.get("current", "")
         checks = await checks_for(step, path, self.file.role, current if is_corrected else "")
+        readme = ReadmeTrial(step, path) if self.file.role == "readme" and run.source_folder is None else None
         problem: ArtifactError | None = None
         answer = ""
         for draw in range(step.answers_allowed):
@@ -85,14 +87,23 @@ class FileJob(Job):
             else:
                 prompt = step.agent.prompt.render_job(self.file.job, run.tier, variables)
             sampling = step.sampling(self.file.job, variables, draw=draw, keep_prefill=not is_repair)
-            reply = await step.answer(prompt, sampling, made=path)
+            try:
+                reply = await step.answer(prompt, sampling, made=path)
+            except LLMCallError:
+                if readme is None or readme.kept is None:
+                    raise
+                break  # the one that is there is better than none
             answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
             try:
                 read = read_file(reply.text, path=path, finish_reason=reply.finish_reason, current=current)
                 await asyncio.to_thread(checks.refuse, read.text)
+                if readme is not None:
+                    read = await readme.truest(read, may_ask=draw < step.answers_allowed - 1)
                 if run.tier == "full" and others:
                     read = await self._with_others(step, reply.text, read, others)
                 artifact = await self._write(step, path, read)
+                if readme is not None:
+                    readme.tell()
                 if self.file.role == "brief":
                     _tell_surplus(step, read.text)
                 return FileResult(path, artifact)
@@ -102,6 +113,10 @@ class FileJob(Job):
                 if error.kind == "acts" and (acting_name(path) or draw == step.answers_allowed - 1):
                     return await self._hold(step, path, read.text)
                 progress.truncated = progress.truncated or error.kind == "truncated"
+        if readme is not None and readme.kept is not None:
+            artifact = await self._write(step, path, readme.kept)
+            readme.tell()
+            return FileResult(path, artifact)
         assert problem is not None  # noqa: S101 - an answer at least is allowed, and none was taken
         await step.reject(
             path, ArtifactError(problem.kind, f"{problem.message} (after {step.answers_allowed} answers)")

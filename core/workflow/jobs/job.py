@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from core.agents import Agent, Sampling
 from core.errors import ArtifactError, LLMCallError
@@ -48,7 +48,7 @@ class FileResult:
 class StepProgress:
     """What a step has done so far; what is in here stays true when the step is stopped half-way.
 
-    `unmet` is what the plan named and cannot be made. `endpoint_fault` is the end of a call that every other agent would
+    `unmet` is what the plan named and cannot be made. `readme_commands` are records of what became of them. `endpoint_fault` is the end of a call that every other agent would
     meet as well.
     """
 
@@ -57,6 +57,7 @@ class StepProgress:
     plan: list[PlanEntry] = field(default_factory=list)
     text_reference: str | None = None
     opinion: OpinionAnswer | None = None
+    readme_commands: list[dict[str, Any]] = field(default_factory=list)
     endpoint_fault: LLMCallError | None = None
     input_tokens: int = 0
     output_tokens: int = 0
