@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from core.errors import ArtifactError
-from core.events import Warned
 from core.execution.evidence.examples.reader import read_examples
 from core.kinds import Tier
 from core.text.sanitize import plain_line
@@ -16,16 +15,12 @@ from core.workflow.definition import FileRole, StepSpec
 from core.workflow.delivered_evidence import evidence_words
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
 from core.workflow.run import Run
+from core.workflow.source_folder import SourceFolder
 from core.workspace.answers.structured import read_requirements
 from core.workspace.checks.python_source import python_imports
 from core.workspace.checks.signatures import signatures_of
-from core.workspace.files.listing import list_folder, read_sources
 
-SOURCE_BYTES: Mapping[Tier, int] = {"tiny": 6_000, "compact": 16_000, "full": 60_000}
-LISTED_FILES: Mapping[Tier, int] = {"tiny": 30, "compact": 80, "full": 200}
 GOAL_CHARACTERS = 300
-SHOWN_NAMES = 5
-SHOWN_LEFT_OUT = 50
 
 ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
     "brief": "brief",
@@ -46,8 +41,7 @@ class PromptContext:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._unshown: tuple[str, ...] = ()
-        self._has_told_unshown = False
+        self._source = SourceFolder(run)
         self._providers: dict[str, Callable[[RunState], str]] = {
             "task": lambda _: run.task_in_prompts,
             "goal": lambda _: plain_line(run.request.task, limit=GOAL_CHARACTERS),
@@ -71,8 +65,9 @@ class PromptContext:
             "notes": self._notes,
             "opinions": self._opinions,
             "plan": lambda _: "\n".join(f"{file.path} - {file.purpose}".removesuffix(" - ") for file in run.plan),
-            "listing": lambda _: self._listing(),
-            "left_out": lambda _: self._left_out(),
+            "listing": lambda _: self._source.listing(),
+            "left_out": lambda _: self._source.left_out(),
+            "diff": lambda _: self._source.changes().text,
         }
 
     async def for_step(self, step: StepSpec, state: RunState) -> dict[str, str]:
@@ -82,7 +77,7 @@ class PromptContext:
             return {name: self._providers[name](state) if name in self._providers else "" for name in step.reads}
 
         variables = await asyncio.to_thread(collect)
-        self._tell_unshown()
+        self._source.tell()
         return variables
 
     async def for_file(self, variables: Mapping[str, str], path: str, state: RunState) -> dict[str, str]:
@@ -122,16 +117,6 @@ class PromptContext:
                 sources.setdefault(result["agent"], []).append(f"{step_id} notes")
         return sources
 
-    def _tell_unshown(self) -> None:
-        """Say, once in a run, which sources of the user's folder no prompt has room for."""
-        if self._unshown and not self._has_told_unshown:
-            self._has_told_unshown = True
-            shown = ", ".join(self._unshown[:SHOWN_NAMES])
-            more = f" and {len(self._unshown) - SHOWN_NAMES} more" if self._unshown[SHOWN_NAMES:] else ""
-            hint = "work on a smaller folder, or with a larger model"
-            message = f"the team does not see all of the folder: {shown}{more}"
-            self._run.deps.emit(Warned(**self._run.stamp(), message=message, hint=hint))
-
     def _read(self, path: str) -> str:
         return read_if_there(self._run, path)
 
@@ -150,16 +135,12 @@ class PromptContext:
         written = self._joined(artifacts_of_role(state, "code"))
         if written or self._run.source_folder is None:
             return written
-        sources = read_sources(self._run.source_folder, SOURCE_BYTES[self._run.tier])
-        self._unshown = sources.cut
-        return "\n\n".join(_titled(path, text) for path, text in sources.files)
+        return "\n\n".join(_titled(path, text) for path, text in self._source.sources().files)
 
     def _current(self, path: str) -> str:
         # Only what this run has made is its own: the folder may hold a file of that name from another task.
         written = self._read(path) if path in self._run.delivered else ""
-        if written or self._run.source_folder is None:
-            return written
-        return dict(read_sources(self._run.source_folder, SOURCE_BYTES["full"]).files).get(path, "")
+        return written or self._source.file(path)
 
     def _interfaces(self, state: RunState, leave_out: str = "") -> str:
         lines = []
@@ -223,17 +204,6 @@ class PromptContext:
         What a tiny model reads begins its document, and is left as it is to be read.
         """
         return f"{who}:\n{words}" if self._run.tier == "tiny" else _titled(who, words)
-
-    def _left_out(self) -> str:
-        """Return which files of the folder under work no prompt shows, and why, a line each."""
-        if self._run.source_folder is None:
-            return ""
-        return "\n".join(read_sources(self._run.source_folder, SOURCE_BYTES[self._run.tier]).left_out[:SHOWN_LEFT_OUT])
-
-    def _listing(self) -> str:
-        if self._run.source_folder is None:
-            return ""
-        return list_folder(self._run.source_folder, max_files=LISTED_FILES[self._run.tier])
 
 
 def dependencies(run: Run, state: RunState) -> tuple[str, ...]:

@@ -78,6 +78,15 @@ class EventStamp(TypedDict):
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class FolderRead:
+    """What the prompts showed of the folder that a workflow works on; `left_out` has a line with the reason for each."""
+
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    has_changes: bool
+
+
 @dataclass(slots=True)
 class Run:
     """What the steps of one run work with; its progress is the graph's state, not this.
@@ -86,6 +95,7 @@ class Run:
     `steering` grows while the run goes on. `source_folder` is the folder a workflow works on, None without one.
     `plan` is the accepted one, which `layout` follows; empty until there is one.
     `planned_names` says of paths that had to be made portable how the plan named them.
+    `folder_read` is what was shown of `source_folder`, None before it was read.
     `folder_notes` is what there is to say of the output folder, which an earlier run may have used.
     """
 
@@ -109,6 +119,7 @@ class Run:
     delivered: set[str] = field(default_factory=set)
     plan: tuple[PlannedFile, ...] = ()
     planned_names: dict[str, str] = field(default_factory=dict)
+    folder_read: FolderRead | None = None
 
     @property
     def workflow(self) -> WorkflowSpec:

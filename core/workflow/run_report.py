@@ -89,6 +89,9 @@ def _facts(run: Run, outcome: RunOutcome, duration_seconds: float) -> RunFacts:
             Spending(agent, spent.tokens, _cost(spent)) for agent, spent in spending.items() if spent.tokens
         ),
         tools=_tools(outcome.evidence),
+        read=() if run.folder_read is None else run.folder_read.files,
+        not_read=() if run.folder_read is None else run.folder_read.left_out,
+        has_read_changes=run.folder_read is not None and run.folder_read.has_changes,
         run_command=run_command_of(run, outcome),
         test_command=layout.test_command if any(file.role == "test" for file in files) else "",
     )

@@ -56,7 +56,7 @@ JOBS: Mapping[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "opinion_of_work": ("verdict", "CODE $code TESTS $tests EVIDENCE $evidence REPORT $static_report"),
             "derive_value": ("text", "CALL $call REQUIREMENTS $requirements"),
             "bug_analysis": ("text", "TASK $task LISTING $listing CODE $code"),
-            "code_review": ("file", "PATH $path LISTING $listing CODE $code LEFT $left_out"),
+            "code_review": ("file", "PATH $path LISTING $listing CODE $code LEFT $left_out DIFF $diff"),
             "opinion": ("text", "TASK $task"),
         },
     ),

@@ -53,6 +53,7 @@ class RunFacts:
         tested_code: which code files a test file is about, by its path.
         left_out: paths that were asked for and not delivered, with the reason.
         tools: versions by the name of the tool.
+        read: files of the folder under work that the team was shown; `not_read` those that it was not, with the reason.
     """
 
     run_id: str
@@ -70,6 +71,9 @@ class RunFacts:
     left_out: tuple[tuple[str, str], ...] = ()
     spending: tuple[Spending, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
+    not_read: tuple[str, ...] = ()
+    has_read_changes: bool = False
     run_command: str = ""
     test_command: str = ""
 
@@ -93,6 +97,11 @@ def run_report(facts: RunFacts) -> dict[str, Any]:
         "files": [_file(file) for file in facts.files],
         "left_out": [{"path": _line(path), "why": _line(why)} for path, why in facts.left_out],
         "not_executed": _not_executed(facts),
+        "folder": {
+            "read": [_line(path) for path in facts.read],
+            "not_read": [_line(line) for line in facts.not_read],
+            "changes": facts.has_read_changes,
+        },
         "commands": {"run": facts.run_command, "test": facts.test_command},
         "tokens": sum(spent.tokens for spent in facts.spending),
         "agents": [{"agent": spent.agent, "tokens": spent.tokens, "cost": spent.cost} for spent in facts.spending],

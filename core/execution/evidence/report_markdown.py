@@ -50,6 +50,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     lines += _section("Not executed", _not_executed(report))
     lines += _section("Files", _files(report))
     lines += _section("Left out", (f"- {_code(row['path'])}: {_text(row['why'])}" for row in report["left_out"]))
+    lines += _section("Read", _read(_mapping(report.get("folder"))))
     lines += _section("How to run it", _commands(_mapping(report.get("commands"))))
     lines += _section("How it was executed", _execution(evidence))
     lines += _section("README commands", _readme_commands(evidence))
@@ -172,6 +173,15 @@ def _files(report: Mapping[str, Any]) -> Iterator[str]:
                 for file in report["files"]
             ),
         )
+
+
+def _read(folder: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what the team was shown of the folder that it worked on, and what it was not."""
+    read, not_read = folder.get("read") or (), folder.get("not_read") or ()
+    if folder.get("changes"):
+        yield "- the changes since the last commit, as git tells them"
+    yield from (f"- {_code(path)}" for path in read)
+    yield from (f"- not read: {_text(line)}" for line in not_read)
 
 
 def _commands(commands: Mapping[str, Any]) -> Iterator[str]:

@@ -81,6 +81,11 @@ class _FoundPath:
     depth: int
 
 
+def may_hold_secret(name: str) -> bool:
+    """Return whether a file of this name, without its folder, is one that may hold a secret."""
+    return _SECRET_NAMES.fullmatch(name) is not None
+
+
 def list_folder(root: Path, *, max_files: int = MAX_LISTED, max_depth: int = MAX_DEPTH) -> str:
     """Return one line a file, "path (bytes)", and at the end what was left out; links are never followed."""
     entries = list(_scan(root, max_depth))
@@ -183,7 +188,7 @@ def _look_at(child: os.DirEntry[str], path: str, depth: int) -> _FoundPath | Non
         )
     if not stat.S_ISREG(status.st_mode):
         return _FoundPath(path, 0, "not a regular file", depth)
-    if _SECRET_NAMES.fullmatch(child.name):
+    if may_hold_secret(child.name):
         return _FoundPath(path, 0, "may hold a secret", depth)
     return _FoundPath(path, status.st_size, "", depth)
 
