@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core import events
@@ -140,6 +144,17 @@ async def test_nothing_is_run_where_nothing_may_be(tmp_path: Path) -> None:
     assert b.team.prompts("repair") == []
 
 
+async def test_a_verdict_is_compared_where_nothing_may_be_run(tmp_path: Path) -> None:
+    script = {
+        **answers("# Reverse\n\nReverses a text. All tests pass.\n"),
+        "repair": GOOD.replace("The tests pass.", ""),
+    }
+    async with engine_harness(tmp_path, script) as b:
+        await b.engine.run(TASK)
+
+    assert "the verdict of the executed tests is not_executed" in b.team.prompts("repair")[0]
+
+
 OWN = {
     "calc.py": "import sys\nprint(int(sys.argv[1]) + int(sys.argv[2]))\n",
     "ask.py": "print(input('name? '))\n",
@@ -149,6 +164,7 @@ OWN = {
     "usage.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('text')\np.parse_args()\n",
     "count.py": "import sys\nprint(len(open(sys.argv[1]).read()))\n",
     "run.sh": '#!/bin/sh\nexec python calc.py "$@"\n',
+    "app.js": "console.log(process.argv[2])\n",
     "data/in.txt": "abc",
 }
 
@@ -171,6 +187,7 @@ OWN = {
         ("```bash\ncd data\npython ../count.py in.txt\n```", ["not_run", "ran"]),
         ("```bash\nsqlite4 x.db\n```", ["not_run"]),
         ("```bash\npython calc.py 2 x\n```", ["failed"]),
+        ("```bash\nnode app.js hello\n```", ["ran" if shutil.which("node") else "not_run"]),
     ],
 )  # fmt: skip
 async def test_each_command_has_a_result(tmp_path: Path, readme: str, results: Sequence[str]) -> None:
@@ -184,3 +201,23 @@ async def test_each_command_has_a_result(tmp_path: Path, readme: str, results: S
     outcomes = await try_commands(documented, sandbox, Limits(), command_seconds=seconds)
     assert [outcome.result for outcome in outcomes] == results, outcomes
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted({path.split("/")[0] for path in OWN})
+
+
+async def test_a_command_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary, folder = tmp_path / "temporary", tmp_path / "folder"
+    temporary.mkdir()
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    (folder / "loop.py").write_text("open('started', 'w').close()\nwhile True:\n    pass\n")
+    readme = "```bash\npython loop.py\n```"
+    sandbox = await choose_sandbox(ExecutionSettings())
+    documented = DocumentedFolder(folder, ("loop.py",), "README.md", readme, "pass")
+    trying = asyncio.create_task(try_commands(documented, sandbox, Limits(), command_seconds=600.0))
+    while not any(temporary.glob("*/tree/started")):
+        await asyncio.wait({trying}, timeout=0.01)
+    trying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+
+    assert list(temporary.iterdir()) == []
+    assert psutil.Process().children(recursive=True) == []
