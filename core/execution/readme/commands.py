@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.execution.readme.programs import is_clearly_program, is_program
+from core.execution.readme.programs import SHELL_WORDS, is_clearly_program, is_program
 
 MOST_COMMANDS = 60
 MOST_COMMAND_LINES = 40
@@ -147,14 +147,15 @@ def _command_at(line: str, language: str, *, has_prompts: bool, follows_command:
 
 
 def _is_open(command: str) -> bool:
-    """Return whether a command goes on in the next line: a backslash, an open quote, a here-document without its end."""
+    """Return whether a command goes on in the next line: a backslash, a quote, loop or here-document without its end."""
     if command.endswith("\\") and not command.endswith("\\\\"):
         return True
     heredoc = _HEREDOC.search(command)
     if heredoc is not None:
         return heredoc[2] not in [line.strip() for line in command.splitlines()[1:]]
     try:
-        shlex.split(command, comments=True)
+        words = shlex.split(command, comments=True)
     except ValueError:
         return True
-    return False
+    end = SHELL_WORDS.get(words[0]) if words else None
+    return end is not None and end not in re.split(r"[;\s]+", command)

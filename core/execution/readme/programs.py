@@ -34,9 +34,12 @@ SHELLS = frozenset({"bash", "sh", "zsh", "dash"})
 TEST_TOOLS = frozenset({"pytest", "py.test"})
 _FILE_TOOLS = (
     "echo printf cat ls mkdir touch cp mv rm head tail wc sort uniq grep sed awk diff cmp tr cut seq true false tee xargs "
-    "find date chmod test pwd sleep basename dirname sqlite3 jq which"
+    "find date chmod test pwd sleep basename dirname sqlite3 jq which mktemp export set exit"
 )
 FILE_TOOLS = frozenset(_FILE_TOOLS.split())
+SHELL_WORDS: Mapping[str, str] = {"for": "done", "while": "done", "until": "done", "if": "fi", "case": "esac"}
+"""Words that begin a loop or a condition of the shell, and those that end it."""
+
 PREFIXES = frozenset({"time", "env", "command", "exec", "nohup"})
 """Words before a program that change nothing about which one it is."""
 
@@ -56,7 +59,7 @@ _VERSIONED = re.compile(r"python3?\.\d+|py")
 def is_program(word: str) -> bool:
     """Return whether a word is the name of a program that is known here, whatever becomes of it."""
     known = PYTHONS | SHELLS | TEST_TOOLS | FILE_TOOLS | PREFIXES | {"node", "cd", "export"}
-    return word in known or word in NOT_TRIED or word.startswith("./") or is_other_python(word)
+    return word in known | SHELL_WORDS.keys() | NOT_TRIED.keys() or word.startswith("./") or is_other_python(word)
 
 
 def is_clearly_program(word: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import posixpath
 import re
 import shlex
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.execution.readme.command_line import files_made_by, has_no_arguments, segments_of, tokens_of
 from core.execution.readme.programs import (
     FILE_TOOLS,
     INSTALLING_MODULES,
@@ -18,14 +18,13 @@ from core.execution.readme.programs import (
     PREFIXES,
     PYTHONS,
     SERVING_MODULES,
+    SHELL_WORDS,
     SHELLS,
     TEST_TOOLS,
     TOOL_MODULES,
     is_other_python,
 )
 
-_SEPARATORS = frozenset({"&&", "||", "|", ";", ";;", "(", ")", "|&"})
-_REDIRECTIONS = frozenset({">", ">>", "<", ">&", "&>", "<<", "<<<", ">|"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _LEADING_CD = re.compile(r"^cd\s+(?P<folder>[^\s;&|]+)\s*(?:&&|;)\s*(?P<rest>\S.*)$", re.DOTALL)
 _ONLY_CD = re.compile(r"^cd(?:\s+(?P<folder>[^\s;&|]+))?\s*$")
@@ -81,21 +80,28 @@ class Sorter:
         if _PLACEHOLDER.search(_QUOTED.sub("''", head.replace("./...", ""))):
             return NotTried("not_run", "it has a place for words of the reader's own")
         try:
-            tokens = _tokens(head)
+            tokens = tokens_of(head)
         except ValueError:
             return NotTried("not_run", "it is not a command that a shell can read")
         if "&" in tokens:
             return NotTried("not_run", "it goes on in the background")
-        if tokens and tokens[0] == "export":
+        if tokens and tokens[0] in SHELL_WORDS:
+            return NotTried("not_run", "it is a loop or a condition of the shell")
+        segments = segments_of(tokens)
+        if len(segments) == 1 and tokens[0] == "export":
             self._prelude.append(text)
             return NotTried("not_run", "it sets a variable, which the commands after it are given")
         is_test = is_bare = False
-        for words in _segments(tokens):
-            refused, names_test = self._look_at(words, folder)
+        inner = folder
+        for words in segments:
+            if words[0] == "cd" and len(words) > 1 and not words[1].startswith(("/", "~")):
+                inner = self._inside(inner, words[1])
+                continue
+            refused, names_test = self._look_at(words, inner)
             if refused is not None:
                 return refused
-            is_test, is_bare = is_test or names_test, _has_no_arguments(words)
-        self._files |= {self._inside(folder, name) for name in _made(tokens)}
+            is_test, is_bare = is_test or names_test, has_no_arguments(words)
+        self._files |= {self._inside(folder, name) for name in files_made_by(tokens)}
         prelude = [*self._prelude, *([f"cd {shlex.quote(folder)}"] if folder else [])]
         return ToTry("\n".join([*prelude, text]), is_test, is_bare)
 
@@ -132,6 +138,8 @@ class Sorter:
             return self._delivered(program, folder), False
         if program in FILE_TOOLS:
             return None, False
+        if program == "cd":
+            return NotTried("not_run", "it names a place on the reader's machine"), False
         return NotTried("not_run", f"{program} is not among the programs that are tried"), False
 
     def _python(self, arguments: list[str], folder: str) -> tuple[NotTried | None, bool]:
@@ -199,54 +207,6 @@ class Sorter:
     def _inside(self, folder: str, name: str) -> str:
         path = posixpath.normpath(posixpath.join(folder, name))
         return "" if path == "." or path.startswith("..") else path
-
-
-def _tokens(text: str) -> list[str]:
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    return list(lexer)
-
-
-def _segments(tokens: list[str]) -> list[list[str]]:
-    """Return the words of each program of a command line, without its redirections."""
-    segments: list[list[str]] = [[]]
-    skips = False
-    for token in tokens:
-        if token in _SEPARATORS:
-            segments.append([])
-        elif token in _REDIRECTIONS:
-            if segments[-1] and segments[-1][-1] in {"1", "2"}:
-                segments[-1].pop()
-            skips = True
-            continue
-        elif not skips:
-            segments[-1].append(token)
-        skips = False
-    return [words for words in segments if words]
-
-
-def _has_no_arguments(words: list[str]) -> bool:
-    match words:
-        case [_] | [_, "-m", _]:
-            return True
-        case [program, _]:
-            return program in PYTHONS | SHELLS | {"node"}
-        case _:
-            return False
-
-
-def _made(tokens: list[str]) -> list[str]:
-    """Return the files that a command line makes, as far as it says so."""
-    made = [name for sign, name in itertools.pairwise(tokens) if sign in {">", ">>", ">|", "&>"}]
-    for words in _segments(tokens):
-        match words:
-            case ["touch" | "tee" | "mkdir", *names]:
-                made += [name for name in names if not name.startswith("-")]
-            case ["cp" | "mv", *_, target]:
-                made.append(target)
-            case _:
-                pass
-    return made
 
 
 def _parents(path: str) -> list[str]:

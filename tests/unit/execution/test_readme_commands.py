@@ -48,6 +48,7 @@ FILES = [
         ("Run `./run.sh`.", ["./run.sh"]),
         ("```bash\npytest\n```\n```bash\npytest\n```", ["pytest"]),
         ("```bash\npython calc.py", ["python calc.py"]),
+        ("```bash\nfor i in 1 2; do\n  python calc.py $i\ndone\npytest\n```", ["for i in 1 2; do\n  python calc.py $i\ndone", "pytest"]),
         ("", []),
     ],
 )  # fmt: skip
@@ -69,6 +70,7 @@ def test_any_text_is_read(readme: str) -> None:
         *("bash run.sh", "sh ./run.sh now", "./run.sh", "node web/app.js", "node -e 'console.log(1)'"),
         *("echo 2 3 | python calc.py", "python calc.py < run.sh > out.txt", "DEBUG=1 python calc.py", "cd calculator && python calc.py"),
         *("cd web && node app.js", "python calc.py '<b>'", "python calc.py HELLO", "python calc.py 2>&1"),
+        *("mkdir t && cd t && python ../calc.py", "export A=1 && python calc.py", "A=$(mktemp) python calc.py"),
     ],
 )  # fmt: skip
 def test_what_is_delivered_and_needs_nothing_else_is_tried(command: str) -> None:
@@ -97,6 +99,7 @@ def test_what_is_delivered_and_needs_nothing_else_is_tried(command: str) -> None
         ("cd calculator", "not_run", "where the project lies"),
         ("calc 2 3", "not_run", "calc is not among"),
         ("open index.html", "not_run", "window"),
+        ("for i in 1 2; do python calc.py $i; done", "not_run", "loop"),
         ("echo 'open", "not_run", "not a command"),
         ("python -m requests", "not_run", "package requests"),
         ("python calculator.py 2 3", "missing", "calculator.py"),
