@@ -6,12 +6,15 @@ import ast
 import threading
 import warnings
 
-_WARNING_FILTERS = threading.Lock()  # catch_warnings changes state the whole process shares
+# catch_warnings changes state the whole process shares; and two threads that build trees at once end in a SystemError in
+# Python 3.11 ("AST constructor recursion depth mismatch"), so that all trees of foreign text are made here.
+_ONE_AT_A_TIME = threading.Lock()
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
 def python_problem(text: str) -> str | None:
     """Return why Python cannot compile the text, with the line number, or None."""
-    with _WARNING_FILTERS, warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             compile(text, "<answer>", "exec", dont_inherit=True)
@@ -24,9 +27,19 @@ def python_problem(text: str) -> str | None:
 
 def syntax_tree(text: str) -> ast.Module | None:
     """Return the tree of a text, or None when Python cannot parse it; what parses need not compile."""
-    with _WARNING_FILTERS, warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        except _UNREADABLE:
+            return None
+
+
+def expression_tree(text: str) -> ast.expr | None:
+    """Return the tree of an expression, or None when the text is none."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text, mode="eval").body
+        except _UNREADABLE:
             return None

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from core.execution.results import CaseResult
+from core.text.python_syntax import expression_tree, syntax_tree
 
 MAX_ANSWER_CHARACTERS = 2_000
 RELATIVE_TOLERANCE = 1e-6
@@ -30,9 +31,8 @@ def read_expectation(text: str, case: CaseResult) -> Expectation | None:
     line = _failing_line(case)
     if line is None:
         return None
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = syntax_tree(text)
+    if tree is None:
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or node.lineno):
@@ -90,8 +90,10 @@ def read_value(answer: str) -> str | None:
 
 
 def _parses(text: str) -> str | None:
+    node = expression_tree(text)
+    if node is None:
+        return None
     try:
-        node = ast.parse(text, mode="eval").body
         ast.literal_eval(node)
         return ast.unparse(node)
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
@@ -100,7 +102,8 @@ def _parses(text: str) -> str | None:
 
 def same_value(one: str, other: str) -> bool:
     """Tell whether two literals are the same value: of the same kind, floats within a millionth."""
-    return _same(ast.literal_eval(one), ast.literal_eval(other))
+    left, right = expression_tree(one), expression_tree(other)
+    return left is not None and right is not None and _same(ast.literal_eval(left), ast.literal_eval(right))
 
 
 def _same(one: object, other: object) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.execution.evidence.examples.literals import source_of
+from core.text.python_syntax import syntax_tree
 
 MAX_FUNCTIONS = 3
 MAX_CALLS = 3  # of one function
@@ -42,9 +43,8 @@ class TriedFunction:
 
 def functions_to_try(text: str) -> tuple[TriedFunction, ...]:
     """Return the public functions of a Python file that take arguments and are no coroutines, the first 3."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = syntax_tree(text)
+    if tree is None:
         return ()
     found = [_function(node) for node in tree.body if isinstance(node, ast.FunctionDef) and _is_public(node)]
     return tuple(found)[:MAX_FUNCTIONS]

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from core.execution.results import CaseResult
+from core.text.python_syntax import syntax_tree
 
 
 class Suspects:
@@ -93,10 +94,7 @@ class Suspects:
 def _parsed(path: str, text: str) -> ast.Module | None:
     if not path.endswith(".py"):
         return None
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    return syntax_tree(text)
 
 
 def _function_named(tree: ast.Module, name: str) -> ast.AST | None:

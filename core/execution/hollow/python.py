@@ -50,7 +50,8 @@ def hollow_python(text: str, variant: HollowVariant, delivered_modules: Iterable
         return None
     hollow = _Hollow(variant, _delivered_names(tree, frozenset(delivered_modules)))
     opening = list(_opening(tree.body))
-    body = [*opening, *ast.parse(PRELUDE).body, *hollow.statements(tree.body[len(opening) :])]
+    prelude = syntax_tree(PRELUDE)
+    body = [*opening, *(prelude.body if prelude is not None else ()), *hollow.statements(tree.body[len(opening) :])]
     try:
         hollowed = ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
     except RecursionError:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from core.text.python_syntax import expression_tree
 from core.text.sanitize import strip_controls
 
 MAX_PROPOSALS = 12
@@ -102,10 +103,7 @@ def _literal(text: str) -> tuple[bool, Value]:
 def _parsed(text: str) -> ast.expr | None:
     if not text or len(text) > MAX_LITERAL_CHARACTERS:
         return None
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return expression_tree(text)
 
 
 def _evaluated(tree: ast.expr) -> tuple[bool, Value]:

@@ -20,6 +20,7 @@ from core.execution.evidence.examples.example import (
 )
 from core.execution.evidence.examples.expressions import Expression
 from core.execution.evidence.examples.literals import NotALiteralError, literal_value, value_of
+from core.text.python_syntax import syntax_tree
 
 _PROMPT = re.compile(r"^\s*(?:[-*>]\s+)?`?>>>[ \t]?(?P<source>.*?)`?\s*$")
 _CONTINUED = re.compile(r"^\s*\.\.\.(?: (?P<source>.*)|)$")
@@ -109,12 +110,11 @@ class _Reader:
         self._session = None
 
     def read(self, prompt: _Prompt) -> None:
-        try:
-            statements = ast.parse(prompt.source.strip()).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax_tree(prompt.source.strip())
+        if tree is None:
             self._read_as_text(prompt)
             return
-        match statements:
+        match tree.body:
             case [ast.Import() | ast.ImportFrom()] | []:
                 return
             case [ast.Assign(targets=[ast.Name(id=name)], value=value)]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import ast
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from core.text.python_syntax import expression_tree
 
 MAX_CHARACTERS = 4000
 MAX_NUMBER = 10**30
@@ -115,12 +116,10 @@ def has_bare_parentheses(source: str) -> bool:
 
 def parse_expression(source: str) -> ast.expr:
     """Return the syntax tree of an expression; NotALiteralError when it is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise NotALiteralError("cannot be read") from error
+    tree = expression_tree(source.strip())
+    if tree is None:
+        raise NotALiteralError("cannot be read")
+    return tree
 
 
 def literal_value(source: str) -> object:

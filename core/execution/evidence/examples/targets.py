@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.execution.evidence.examples.example import FunctionExample
+from core.text.python_syntax import syntax_tree
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -210,10 +211,8 @@ def _module(path: str, text: str, files: Mapping[str, str]) -> _Module | None:
         parts = parts[:-1]
     if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         return None
-    try:
-        return _Module(path, ".".join(parts), ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = syntax_tree(text)
+    return _Module(path, ".".join(parts), tree) if tree is not None else None
 
 
 def _needs_nothing(owner: ast.ClassDef) -> bool:
