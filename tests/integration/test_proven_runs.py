@@ -86,6 +86,9 @@ async def test_rework_ends_after_the_last_round_and_the_best_round_is_delivered(
     assert verdicts(b) == ["fail", "fail", "fail"]
     assert (outcome.output_dir / "reverse_text.py").read_text() == "def reverse(text: str) -> str:\n    return text\n"
     assert outcome.evidence["delivered_round"] == 1
+    assert outcome.reason == f"{outcome.evidence['reason']}; ended after 2 rework rounds"
+    assert outcome.evidence["reason"].startswith("1 of 2 tests red")
+    assert any("round 2 are delivered" in event.message for event in b.events.of(events.Warned))
     assert "VERDICT fail" in b.team.prompts("readme")[0]
 
 

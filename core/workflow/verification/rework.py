@@ -22,7 +22,10 @@ ReadFileText = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a run goes after its tests: back to `culprits`, or on when there are none; `stop_reason` says why not back."""
+    """Where a run goes after its tests: back to `culprits`, or on when there are none; `stop_reason` says why not back.
+
+    It does not say what the tests said: what is delivered may be an earlier round.
+    """
 
     culprits: frozenset[Culprit] = frozenset()
     stop_reason: str = ""
@@ -47,14 +50,14 @@ def decide(
     able = evidence.culprits - absent.keys()
     if not able:
         names = " and ".join(absent[culprit] for culprit in sorted(evidence.culprits))
-        return Decision(stop_reason=f"{evidence.reason}; {names} is switched off")
+        return Decision(stop_reason=f"{names} is switched off")
     if round_number >= max_rounds:
         rounds = f"{round_number} rework round{'s' if round_number != 1 else ''}"
-        return Decision(stop_reason=f"{evidence.reason}, after {rounds}")
+        return Decision(stop_reason=f"ended after {rounds}")
     if any(files == now[1] for _, files in seen):
-        return Decision(stop_reason=f"{evidence.reason}; no progress: the last rework gave the same files again")
+        return Decision(stop_reason="no progress: the last rework gave the same files again")
     if any(red == now[0] for red, _ in seen):
-        return Decision(stop_reason=f"{evidence.reason}; no progress: the same tests are red again")
+        return Decision(stop_reason="no progress: the same tests are red again")
     return Decision(culprits=able)
 
 

@@ -97,10 +97,7 @@ class VerifyStep:
             "findings": [plain_line(finding.text, limit=MAX_STATE_CHARACTERS) for finding in evidence.findings][
                 :MAX_STATE_FINDINGS
             ],
-            "stop_reason": plain_line(
-                decision.stop_reason if evidence.verdict == "fail" and decision.stop_reason else evidence.reason,
-                limit=MAX_STATE_CHARACTERS,
-            ),
+            "stop_reason": record["reason"],
         }
         if decision.culprits and step.rework is not None:
             texts = rework_texts(evidence.findings, decision.culprits, lambda path: read_if_there(run, path))
@@ -109,7 +106,9 @@ class VerifyStep:
             update["round"] = state.get("round", 0) + 1
             return update
         update["targets"], update["rework"] = [], {}
-        return {**update, **await self._deliver_best(state, rounds)}
+        best = best_round(rounds)
+        update["stop_reason"] = _why(best, decision.stop_reason)
+        return {**update, **await self._deliver_best(state, rounds, best)}
 
     def _deliverable(self, state: RunState, untested: tuple[str, ...]) -> Deliverable:
         run = self._run
@@ -273,14 +272,14 @@ class VerifyStep:
             absent=absent,
         )
 
-    async def _deliver_best(self, state: RunState, rounds: list[RoundRecord]) -> RunState:
+    async def _deliver_best(self, state: RunState, rounds: list[RoundRecord], best: RoundRecord) -> RunState:
         """Put the files of the best round in their places, if that is not the last one, and say which it was."""
         run = self._run
-        best, last = best_round(rounds), rounds[-1]
+        last = rounds[-1]
         if best["round"] == last["round"]:
             return {"delivered_round": last["round"]}
         restored = await self._restore(state, best)
-        message = f"the files of round {best['round']} are delivered: in it most tests were green"
+        message = f"the files of round {best['round'] + 1} are delivered: in it most tests were green"
         run.deps.emit(Warned(**run.stamp(), message=message, hint=""))
         evidence = json.loads(run.session.read_text(best["evidence"]) or "{}")
         findings = [finding["text"] for finding in evidence.get("findings", [])]
@@ -302,6 +301,12 @@ class VerifyStep:
                     run, path, text, role=ref["role"], author=ref["agent"], round_number=best["round"]
                 )
         return restored
+
+
+def _why(best: RoundRecord, stopped: str) -> str:
+    """Say what the tests of the delivered round said and, if they are red, why the rework ended."""
+    said = f"{best['reason']}; {stopped}" if best["verdict"] == "fail" and stopped else best["reason"]
+    return plain_line(said, limit=MAX_STATE_CHARACTERS)
 
 
 def _with_files(state: RunState, written: dict[str, ArtifactRef]) -> RunState:
