@@ -10,6 +10,7 @@ from typing import Self
 
 from core.errors import ArtifactError, LLMCallError
 from core.events import Warned
+from core.llm.request import Reply
 from core.prompts import render
 from core.workflow.definition import FileRole, FileSpec, StepSpec
 from core.workflow.graph import ArtifactRef
@@ -20,6 +21,7 @@ from core.workflow.jobs.readme_trial import ReadmeTrial
 from core.workflow.layouts.planned import is_test_file
 from core.workspace.answers.reader import ReadFile, read_file, read_further
 from core.workspace.answers.structured import MAX_REQUIREMENTS, all_requirements
+from core.workspace.answers.whole_tests import whole_tests
 from core.workspace.checks.acting_files import acting_name, acts_unasked
 
 QUOTED_ANSWER_CHARACTERS = 6_000
@@ -95,7 +97,7 @@ class FileJob(Job):
                 break  # the one that is there is better than none
             answer = reply.text[-QUOTED_ANSWER_CHARACTERS:]
             try:
-                read = read_file(reply.text, path=path, finish_reason=reply.finish_reason, current=current)
+                read = self._read(reply, path, current)
                 await asyncio.to_thread(checks.refuse, read.text)
                 if readme is not None:
                     read = await readme.truest(read, may_ask=draw < step.answers_allowed - 1)
@@ -122,6 +124,14 @@ class FileJob(Job):
             path, ArtifactError(problem.kind, f"{problem.message} (after {step.answers_allowed} answers)")
         )
         return FileResult(path, None, why=problem.message)
+
+    def _read(self, reply: Reply, path: str, current: str) -> ReadFile:
+        """Return the file of an answer; of Python tests that were cut off, those that are whole."""
+        if reply.finish_reason == "length" and self.file.role == "test" and path.endswith(".py"):
+            read = whole_tests(reply.text)
+            if read is not None:
+                return read
+        return read_file(reply.text, path=path, finish_reason=reply.finish_reason, current=current)
 
     async def _with_others(self, step: StepInProgress, answer: str, read: ReadFile, others: Sequence[str]) -> ReadFile:
         """Take the other files that an answer holds too, those that pass; return the file without them in what it ignored."""
