@@ -41,6 +41,7 @@ KNOWN_VARIABLES: Mapping[str, str] = {
     "manifest": "the files so far, with role and size",
     "dependencies": "packages the code needs beyond the standard library; may be empty",
     "entry": "path of the file that starts the program",
+    "test_opening": "how a test file begins in this language, up to the name of its first test; may be empty",
     "program": "path of the file that is started as a program; may be empty",
     "run_command": "the command that starts the program",
     "test_command": "the command that runs the tests",

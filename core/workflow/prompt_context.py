@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
+from string import Template
 
 from core.errors import ArtifactError
 from core.execution.evidence.examples.reader import read_examples
@@ -14,6 +15,8 @@ from core.text.sanitize import plain_line
 from core.workflow.definition import FileRole, StepSpec
 from core.workflow.delivered_evidence import evidence_words
 from core.workflow.graph import ArtifactRef, RunState, artifacts_of_role, paths_of_role
+from core.workflow.layouts.layout import asks_for_program
+from core.workflow.layouts.table import load_layouts
 from core.workflow.run import Run
 from core.workflow.source_folder import SourceFolder
 from core.workspace.answers.structured import read_requirements
@@ -32,7 +35,7 @@ ROLE_OF_VARIABLE: Mapping[str, FileRole] = {
 """Whose files a variable is made of."""
 
 
-FOLLOWS_PLAN = ("plan", "module", "entry", "program", "run_command", "test_command")
+FOLLOWS_PLAN = ("plan", "module", "entry", "program", "test_opening", "run_command", "test_command")
 """What a plan changes of what a step reads."""
 
 
@@ -59,6 +62,7 @@ class PromptContext:
             "dependencies": self._dependencies,
             "entry": self._entry,
             "program": self._program,
+            "test_opening": self._test_opening,
             "verdict": self._verdict,
             "evidence": lambda state: evidence_words(run.session, state),
             "examples": lambda _: "\n".join(example.quote for example in read_examples(run.request.task).examples),
@@ -163,11 +167,20 @@ class PromptContext:
         return next((path for path in (layout.entry, layout.source) if path in paths or not paths), (*paths, "")[0])
 
     def _program(self, state: RunState) -> str:
-        """Return the entry if it does something when it is started: a Python file does so only under its main guard."""
+        """Return the entry if it is to be started: the task asks for a program, and a Python file has a main guard."""
         entry = self._entry(state)
+        if not asks_for_program(self._run.request.task):
+            return ""
         if entry.endswith(".py") and "__main__" not in self._read(entry) and PurePosixPath(entry).stem != "__main__":
             return ""
         return entry
+
+    def _test_opening(self, state: RunState) -> str:
+        """Return how a test file begins in this language; an empty text where that is not laid down."""
+        row = load_layouts().languages[self._run.layout.key]
+        program = self._program(state)
+        opening = row.program_test_opening if program else row.test_opening
+        return Template(opening).substitute(module=self._run.layout.module, program=program)
 
     def _verdict(self, state: RunState) -> str:
         verdict = state.get("verdict", "not_executed")

@@ -86,6 +86,11 @@ def layout_of(task: str, source_folder: Path | None) -> Layout:
     return replace(plain, tests=tuple(_not_taken(path, paths) for path in plain.tests))
 
 
+def asks_for_program(task: str) -> bool:
+    """Tell whether a task asks for something that is started, and not for a function or a library."""
+    return _PROGRAM.search(task) is not None and _LIBRARY.search(task) is None
+
+
 def _not_taken(path: str, taken: Sequence[str]) -> str:
     """Return a name for a test file beside those of the user's: none of them is replaced."""
     name = PurePosixPath(path)

@@ -22,6 +22,8 @@ class LanguageLayout(BaseModel):
 
     `program` is the main file where a program and not a library is asked for, if that is another one; `names` are file
     names of the language without a suffix; a `source` may name $subject, which goes without the words of the kind.
+    `test_opening` is how a test file begins that calls functions, up to the first name; `program_test_opening` one that
+    starts a program.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +43,8 @@ class LanguageLayout(BaseModel):
     scaffold: dict[str, str] = {}
     ascii_names: bool = False  # whether its tools take no other letters in the name of a module
     runner: RunnerName | None = None
+    test_opening: str = ""
+    program_test_opening: str = ""
 
     @model_validator(mode="before")
     @classmethod
