@@ -15,7 +15,7 @@ WRONG = "```python\ndef reverse(text: str) -> str:\n    return text\n```"
 CRASH = "```python\ndef reverse(text: str) -> str:\n    return text[::-1] + missing\n```"
 BROKEN_TESTS = "```python\nimport reverse_text\nfrom json import nothing_here\n\n\ndef test_r1() -> None:\n    assert reverse_text.reverse('ab') == 'ba'\n```"
 VACUOUS = "```python\nimport reverse_text\n\n\ndef test_r1() -> None:\n    assert reverse_text is not None\n```"
-GOOD_TESTS = "```python\nfrom reverse_text import reverse\n\n\ndef test_r1() -> None:\n    assert reverse('ab') == 'ba'\n\n\ndef test_r2() -> None:\n    assert reverse('') == ''\n```"
+GOOD_TESTS = "```python\nfrom {module} import reverse\n\n\ndef test_r1() -> None:\n    assert reverse('ab') == 'ba'\n\n\ndef test_r2() -> None:\n    assert reverse('') == ''\n```"
 MISTAKEN = GOOD_TESTS.replace("== 'ba'", "== 'ab'")
 
 
@@ -333,3 +333,30 @@ async def test_calls_in_tests_give_the_inputs_where_the_task_has_no_example(tmp_
 
     assert outcome.status == "passed"
     assert "does the same on" in outcome.evidence["reason"]
+
+
+async def test_two_programs_outvote_what_a_compact_qa_expects(tmp_path: Path) -> None:
+    answers = {"code_file": [CODE, CHAINED], "test_file": MISTAKEN, "derive_value": "'bb'"}
+    async with engine_harness(tmp_path, {**answers}, **COMPACT) as b:
+        b.team.module = "reverse"
+        outcome = await b.engine.run(EXAMPLE_TASK, agents=["developer", "qa_engineer"])
+
+    assert outcome.status == "passed", outcome.reason
+    assert len(outcome.evidence["struck"]) == 1
+    assert "test_r1" not in (outcome.output_dir / "test_reverse.py").read_text()
+    assert b.team.jobs().count("derive_value") == 1
+
+
+async def test_a_value_that_qa_derives_as_it_was_is_not_outvoted(tmp_path: Path) -> None:
+    answers = {
+        "code_file": [LUCKY, LUCKY, CODE, CHAINED],
+        "test_file": GOOD_TESTS.replace("'ab') == 'ba'", "'abcd') == 'dcba'"),
+        "derive_value": "'dcba'",
+    }
+    async with engine_harness(tmp_path, answers, **COMPACT) as b:
+        b.team.module = "reverse"
+        outcome = await b.engine.run(EXAMPLE_TASK, agents=["developer", "qa_engineer"])
+
+    assert outcome.status == "passed", outcome.reason
+    assert outcome.evidence["struck"] == []
+    assert "text[::-1]" in (outcome.output_dir / "reverse.py").read_text()

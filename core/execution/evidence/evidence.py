@@ -43,7 +43,8 @@ class Evidence:
     `proving` are the ids of tests that are green and go red against the hollowed copy; `vacuous` those that stay green
     against nothing; `examples` those that the engine made of the examples in the task; `smoke` those that only say that
     the code runs. For a change of a folder `hollow` is the same tests before the change, and `red_before` those of the
-    folder's own that were not green then either. `untested_examples` are examples of the task that could not be made into a test, with the reason.
+    folder's own that were not green then either. `struck` are tests
+    of QA's that were taken out because two programs and no other word stood against what they expect. `untested_examples` are examples of the task that could not be made into a test, with the reason.
     """
 
     verdict: EvidenceVerdict
@@ -59,6 +60,7 @@ class Evidence:
     red_before: tuple[str, ...] = ()
     findings: tuple[TaskFinding, ...] = ()
     second_program: SecondProgram | None = None
+    struck: tuple[str, ...] = ()
 
     @property
     def culprits(self) -> frozenset[Culprit]:

@@ -121,3 +121,17 @@ def _same(one: object, other: object) -> bool:
 def with_expectation(text: str, expectation: Expectation, value: str) -> str:
     """Return a test file in which the expected literal is another one."""
     return f"{text[: expectation.start]}{value}{text[expectation.end :]}"
+
+
+def without_test(text: str, name: str) -> str | None:
+    """Return a test file without one of its functions; None if it is no plain function at the top, or the last of them."""
+    tree = syntax_tree(text)
+    if tree is None:
+        return None
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+    found = [node for node in tests if node.name == name]
+    if len(found) != 1 or len(tests) == 1:
+        return None
+    first = min([found[0].lineno, *(decorator.lineno for decorator in found[0].decorator_list)])
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[: first - 1], *lines[found[0].end_lineno or first :]]).rstrip() + "\n"

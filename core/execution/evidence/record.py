@@ -33,6 +33,7 @@ def evidence_record(evidence: Evidence) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in evidence.findings[:MAX_RECORDED_FINDINGS]],
         "untested_examples": list(evidence.untested_examples),
         "red_before": list(evidence.red_before[:MAX_RECORDED_FINDINGS]),
+        "struck": [_line(text) for text in evidence.struck],
         "second_program": None if evidence.second_program is None else asdict(evidence.second_program),
     }
     return record

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.agents import Agent
@@ -15,7 +16,9 @@ from core.execution.evidence.expectation import (
     read_value,
     same_value,
     with_expectation,
+    without_test,
 )
+from core.execution.results import CaseResult
 from core.telemetry.logs import log
 from core.workflow.definition import StepSpec
 from core.workflow.graph import RunState
@@ -29,6 +32,24 @@ MAX_VALUES_A_ROUND = 4
 _Answer = TypeVar("_Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A red test of which only the expectation speaks against the code, and the value that was derived again, if one was."""
+
+    case: CaseResult
+    expectation: Expectation | None
+    value: str | None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the value came out as the test has it."""
+        return (
+            self.expectation is not None
+            and self.value is not None
+            and same_value(self.value, self.expectation.expected)
+        )
+
+
 class SecondLook:
     """Asks QA to derive expected values again, from the requirement alone; what comes of it is executed, not believed."""
 
@@ -36,11 +57,8 @@ class SecondLook:
         self._run = run
         self._prompt_context = prompt_context
 
-    async def corrected_tests(self, step: StepSpec, state: RunState, evidence: Evidence) -> dict[str, str]:
-        """Return the test files in which a doubtful value was derived anew and is another, by path; at most 4 are asked for.
-
-        `step` is the one in which QA writes its tests. A value that comes out as it was speaks against the code.
-        """
+    async def derive(self, step: StepSpec, state: RunState, evidence: Evidence) -> list[Derived]:
+        """Return what QA derives for the doubtful values, at most 4; `step` is the one in which QA writes its tests."""
         run = self._run
         agent = run.deps.agents[step.agent]
         doubtful = [finding for finding in evidence.findings if finding.is_doubtful][:MAX_VALUES_A_ROUND]
@@ -50,20 +68,38 @@ class SecondLook:
             or not run.is_on(agent.id)
             or DERIVE_VALUE_JOB not in agent.prompt.jobs
         ):
-            return {}
+            return []
         variables = await self._prompt_context.for_step(step, state)
         asked = StepInProgress(run, step, agent, state, self._prompt_context, variables, StepProgress())
         cases = {case.id: case for case in evidence.suite.cases}
-        texts: dict[str, str] = {}
+        derived: list[Derived] = []
         for finding in doubtful:
             case = cases[finding.case_id]
-            text = texts.get(case.path) or read_if_there(run, case.path)
-            expectation = read_expectation(text, case)
+            expectation = read_expectation(read_if_there(run, case.path), case)
             value = await self._derived(asked, expectation) if expectation is not None else None
-            if expectation is None or value is None or same_value(value, expectation.expected):
-                continue
-            log("INFO", "an expected value was derived anew", run_id=run.run_id, test=case.id, value=value)
-            texts[case.path] = with_expectation(text, expectation, value)
+            log("INFO", "an expected value was derived again", run_id=run.run_id, test=case.id, value=value)
+            derived.append(Derived(case, expectation, value))
+        return derived
+
+    def corrected(self, derived: Sequence[Derived]) -> dict[str, str]:
+        """Return the test files in which a value was derived anew and is another, by path; it is executed, not believed."""
+        texts: dict[str, str] = {}
+        for one in derived:
+            text = texts.get(one.case.path) or read_if_there(self._run, one.case.path)
+            expectation = read_expectation(text, one.case)
+            if expectation is not None and one.value is not None and not one.confirms:
+                texts[one.case.path] = with_expectation(text, expectation, one.value)
+        return texts
+
+    def struck(self, derived: Sequence[Derived]) -> dict[str, str]:
+        """Return the test files without the tests whose values were derived, by path; empty if one cannot be taken out."""
+        texts: dict[str, str] = {}
+        for one in derived:
+            text = texts.get(one.case.path) or read_if_there(self._run, one.case.path)
+            left = without_test(text, one.case.name)
+            if left is None:
+                return {}
+            texts[one.case.path] = left
         return texts
 
     async def _derived(self, asked: StepInProgress, expectation: Expectation) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -36,7 +37,7 @@ from core.workflow.rounds import (
     tree_from_json,
 )
 from core.workflow.run import Run
-from core.workflow.verification.consensus import Consensus, Means, confirmed, unconfirmed
+from core.workflow.verification.consensus import Consensus, Found, Means, confirmed, unconfirmed
 from core.workflow.verification.engine_tests import ENGINE_AUTHOR, EngineTests, write_example_tests
 from core.workflow.verification.rework import Decision, decide, rework_texts
 from core.workflow.verification.second_look import SecondLook
@@ -45,6 +46,7 @@ from core.workspace.files.listing import files_to_execute
 MAX_BASE_FILES = 2_000
 MAX_BASE_BYTES = 50_000_000
 MAX_STATE_FINDINGS = 8
+MAX_STRUCK = 4
 MAX_STATE_CHARACTERS = 300
 
 
@@ -81,9 +83,8 @@ class VerifyStep:
         state = _with_files(state, examples.written)
         delivered = await asyncio.to_thread(self._deliverable, state, examples.untested)
         evidence = await self._verify(delivered, state)
-        if corrected := await self._correct_tests(step, state, evidence):
-            state = _with_files(state, corrected)
-            evidence = await self._verify(delivered, state)
+        if _is_only_doubted(evidence):
+            state, evidence = await self._settle_doubts(step, state, delivered, evidence, examples)
         decision = self._decide(step, state, evidence)
         if not decision.culprits:
             state, evidence = await self._look_further(step, state, delivered, evidence, examples)
@@ -145,58 +146,115 @@ class VerifyStep:
         main = self._run.layout.source
         return sorted(paths_of_role(state, "code"), key=lambda path: path != main)
 
+    async def _settle_doubts(
+        self, step: StepSpec, state: RunState, delivered: Deliverable, evidence: Evidence, examples: EngineTests
+    ) -> tuple[RunState, Evidence]:
+        """Look again where only QA's expectations speak against code that meets every example of the task.
+
+        A value that QA derives once more is executed in place of the old one. A compact model derives badly: there the
+        tests are struck if a second program agrees with the first one and no value came out as it was.
+        """
+        run = self._run
+        if step.rework is None or run.tier == "tiny":
+            return state, evidence
+        qa_step = run.workflow.step(step.rework.qa)
+        if run.tier == "full":
+            texts = self._second_look.corrected(await self._second_look.derive(qa_step, state, evidence))
+            state = await self._with_tests(state, texts, qa_step.agent)
+            return state, await self._verify(delivered, state) if texts else evidence
+        if len(evidence.findings) > MAX_STRUCK:
+            return state, evidence
+        text = read_if_there(run, delivered.code[0])
+        found = await self._second_program(step, state, delivered, text, examples)
+        if found is None or not found.agrees:
+            return state, evidence
+        if found.text != text:
+            other, other_evidence = await self._with_program(step, state, delivered, found.text)
+            if other_evidence.verdict == "pass":
+                return other, confirmed(other_evidence, found)
+            return await self._with_code(step, state, delivered.code[0], text), evidence
+        derived = await self._second_look.derive(qa_step, state, evidence)
+        texts = {} if any(one.confirms for one in derived) else self._second_look.struck(derived)
+        if not texts:
+            return state, evidence
+        state = await self._with_tests(state, texts, qa_step.agent)
+        evidence = await self._verify(delivered, state)
+        struck = tuple(f"{one.case.id}: {one.case.message}" for one in derived)
+        evidence = replace(evidence, struck=struck)
+        return state, confirmed(evidence, found) if evidence.verdict == "pass" else evidence
+
     async def _look_further(
         self, step: StepSpec, state: RunState, delivered: Deliverable, evidence: Evidence, examples: EngineTests
     ) -> tuple[RunState, Evidence]:
         """Have a compact model write further programs: to confirm one that passes, or to replace one that breaks an example."""
-        run = self._run
-        sandbox, runner = await choose_sandbox(run.deps.settings.execution), runner_for(delivered.all_tests)
         is_open = evidence.verdict == "pass" or (evidence.verdict == "fail" and bool(examples.used))
-        if step.rework is None or run.tier != "compact" or not is_open or len(delivered.code) != 1:
+        if self._run.tier != "compact" or not is_open or evidence.second_program is not None:
             return state, evidence
-        if runner is None or isinstance(sandbox, NotExecuted) or delivered.base is not None:
-            return state, evidence
-        means = Means(runner, sandbox, limits_of(self._run.deps.settings.execution))
-        developer, path = run.workflow.step(step.rework.developer), delivered.code[0]
-        if not run.is_on(developer.agent) or not path.endswith(".py"):
-            return state, evidence
-        text = await asyncio.to_thread(read_if_there, run, path)
-        inputs = examples if examples.used else await asyncio.to_thread(self._calls_in_tests, delivered, path, text)
-        found = await self._consensus.find(
-            developer,
-            state,
-            path,
-            text if evidence.verdict == "pass" else None,
-            [entry.example for entry in inputs.used],
-            inputs.used,
-            means,
-            must_be_met=bool(examples.used),
-        )
+        path = delivered.code[0]
+        text = await asyncio.to_thread(read_if_there, self._run, path)
+        first = text if evidence.verdict == "pass" else None
+        found = await self._second_program(step, state, delivered, first, examples)
         if found is None:
             return state, evidence
         if found.text != text:
-            other, other_evidence = await self._with_program(developer, state, delivered, path, found.text)
+            other, other_evidence = await self._with_program(step, state, delivered, found.text)
             if other_evidence.verdict != "pass":
-                await deliver_file(
-                    run, path, text, role="code", author=developer.agent, round_number=state.get("round", 0)
-                )
+                state = await self._with_code(step, state, path, text)
                 return state, unconfirmed(evidence, found) if evidence.verdict == "pass" else evidence
             state, evidence = other, other_evidence
         return state, confirmed(evidence, found) if found.agrees else unconfirmed(evidence, found)
 
+    async def _second_program(
+        self, step: StepSpec, state: RunState, delivered: Deliverable, first: str | None, examples: EngineTests
+    ) -> Found | None:
+        """Look for programs that agree; None where there is nothing to compare, or nobody to write one."""
+        run = self._run
+        sandbox, runner = await choose_sandbox(run.deps.settings.execution), runner_for(delivered.all_tests)
+        path = delivered.code[0]
+        is_one_file = len(delivered.code) == 1 and path.endswith(".py") and delivered.base is None
+        if step.rework is None or not is_one_file or runner is None or isinstance(sandbox, NotExecuted):
+            return None
+        developer = run.workflow.step(step.rework.developer)
+        if not run.is_on(developer.agent):
+            return None
+        inputs = examples if examples.used else await asyncio.to_thread(self._calls_in_tests, delivered, path)
+        return await self._consensus.find(
+            developer,
+            state,
+            path,
+            first,
+            [entry.example for entry in inputs.used],
+            inputs.used,
+            Means(runner, sandbox, limits_of(run.deps.settings.execution)),
+            must_be_met=bool(examples.used),
+        )
+
     async def _with_program(
-        self, developer: StepSpec, state: RunState, delivered: Deliverable, path: str, text: str
+        self, step: StepSpec, state: RunState, delivered: Deliverable, text: str
     ) -> tuple[RunState, Evidence]:
         """Deliver another program and execute its tests."""
-        round_number = state.get("round", 0)
-        ref = await deliver_file(self._run, path, text, role="code", author=developer.agent, round_number=round_number)
-        state = _with_files(state, {path: ref})
-        examples = await write_example_tests(self._run, state)
-        state = _with_files(state, examples.written)
+        state = await self._with_code(step, state, delivered.code[0], text)
         return state, await self._verify(delivered, state)
 
-    def _calls_in_tests(self, delivered: Deliverable, path: str, text: str) -> EngineTests:
+    async def _with_code(self, step: StepSpec, state: RunState, path: str, text: str) -> RunState:
+        """Deliver a program, and the tests of the examples as they are for it."""
+        developer = self._run.workflow.step(step.rework.developer).agent if step.rework is not None else ""
+        ref = await deliver_file(
+            self._run, path, text, role="code", author=developer, round_number=state.get("round", 0)
+        )
+        state = _with_files(state, {path: ref})
+        return _with_files(state, (await write_example_tests(self._run, state)).written)
+
+    async def _with_tests(self, state: RunState, texts: Mapping[str, str], author: str) -> RunState:
+        round_number = state.get("round", 0)
+        for path, text in texts.items():
+            ref = await deliver_file(self._run, path, text, role="test", author=author, round_number=round_number)
+            state = _with_files(state, {path: ref})
+        return state
+
+    def _calls_in_tests(self, delivered: Deliverable, path: str) -> EngineTests:
         """Return the calls that QA's tests make of the code, for their arguments alone."""
+        text = read_if_there(self._run, path)
         tests = "\n".join(read_if_there(self._run, test) for test in delivered.tests)
         return EngineTests({}, (), build_example_tests(read_examples(tests).examples, {path: text}).used)
 
@@ -220,20 +278,6 @@ class VerifyStep:
             sandbox=rung,
         )
         return evidence
-
-    async def _correct_tests(self, step: StepSpec, state: RunState, evidence: Evidence) -> dict[str, ArtifactRef]:
-        """Deliver test files in which a doubtful value was derived anew; empty when there is no reason to."""
-        run = self._run
-        if step.rework is None or run.tier == "tiny":
-            return {}
-        tests_step = run.workflow.step(step.rework.qa)
-        texts = await self._second_look.corrected_tests(tests_step, state, evidence)
-        round_number = state.get("round", 0)
-        refs = [
-            await deliver_file(run, path, text, role="test", author=tests_step.agent, round_number=round_number)
-            for path, text in texts.items()
-        ]
-        return {ref["path"]: ref for ref in refs}
 
     def _recorded(self, state: RunState, evidence: Evidence) -> RoundRecord:
         """Keep this round's files and evidence in the session, tell it, and return what the state holds of it."""
@@ -307,6 +351,10 @@ def _why(best: RoundRecord, stopped: str) -> str:
     """Say what the tests of the delivered round said and, if they are red, why the rework ended."""
     said = f"{best['reason']}; {stopped}" if best["verdict"] == "fail" and stopped else best["reason"]
     return plain_line(said, limit=MAX_STATE_CHARACTERS)
+
+
+def _is_only_doubted(evidence: Evidence) -> bool:
+    return bool(evidence.findings) and all(finding.is_doubtful for finding in evidence.findings)
 
 
 def _with_files(state: RunState, written: dict[str, ArtifactRef]) -> RunState:

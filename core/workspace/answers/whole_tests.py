@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from core.text.python_syntax import syntax_tree
 from core.text.sanitize import storable
 from core.workspace.answers.reader import ReadFile
 
@@ -23,7 +24,7 @@ def whole_tests(answer: str) -> ReadFile | None:
     starts = [number for number, line in enumerate(lines) if line and not line[0].isspace() and number]
     for start in reversed(starts):
         kept = "\n".join(lines[:start]).rstrip()
-        tree = _parsed(kept)
+        tree = syntax_tree(kept)
         if tree is None:
             continue
         if not any(isinstance(node, ast.FunctionDef) and node.name.startswith("test") for node in tree.body):
@@ -31,10 +32,3 @@ def whole_tests(answer: str) -> ReadFile | None:
         left_out = len(lines) - start
         return ReadFile(f"{kept}\n", None, "", (f"the end of an answer that was cut off ({left_out} lines)",))
     return None
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None

@@ -14,6 +14,7 @@ from core.execution.evidence.expectation import (
     read_value,
     same_value,
     with_expectation,
+    without_test,
 )
 from core.execution.results import CaseResult
 
@@ -120,3 +121,23 @@ def test_the_place_of_a_literal_counts_characters_and_not_bytes() -> None:
     text = "assert f('äöü') == 'ß'\n"
 
     assert read_expectation(text, red(1)) == Expectation("f('äöü')", "'ß'", 19, 22)
+
+
+TWO = "import f\n\n\n@f.mark\ndef test_r1():\n    assert f(1)\n\n\ndef test_r2():\n    assert f(2)\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("test_r1", "import f\n\n\n\n\ndef test_r2():\n    assert f(2)\n"),
+        ("test_r2", "import f\n\n\n@f.mark\ndef test_r1():\n    assert f(1)\n"),
+        ("test_r3", None),
+        ("test_r1[a]", None),
+    ],
+)
+def test_one_test_is_taken_out_of_a_file(name: str, left: str | None) -> None:
+    assert without_test(TWO, name) == left
+
+
+def test_the_last_test_of_a_file_stays() -> None:
+    assert without_test("def test_r1():\n    assert f(1)\n", "test_r1") is None
