@@ -44,14 +44,22 @@ async def verify(
     missing = await runner.unavailable(sandbox)
     if missing is not None:
         return not_executed(delivered, missing)
-    with tempfile.TemporaryDirectory(prefix=COPY_PREFIX, ignore_cleanup_errors=True) as temporary:
-        copies = _Copies(delivered, Path(temporary), runner, sandbox, limits)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(copies.run_whole())
-            if delivered.base is not None:
-                without = [group.create_task(copies.run_before())]
-            else:
-                without = [group.create_task(copies.run_hollow(variant)) for variant in variants_of(delivered.code)]
+    trouble = ""
+    try:
+        with tempfile.TemporaryDirectory(prefix=COPY_PREFIX, ignore_cleanup_errors=True) as temporary:
+            copies = _Copies(delivered, Path(temporary), runner, sandbox, limits)
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(copies.run_whole())
+                if delivered.base is not None:
+                    without = [group.create_task(copies.run_before())]
+                else:
+                    without = [group.create_task(copies.run_hollow(variant)) for variant in variants_of(delivered.code)]
+    except* OSError as errors:  # of several copies that fail for one reason, one is told
+        trouble = _first_words(errors)
+    if trouble:
+        return not_executed(
+            delivered, NotExecuted(f"the tests could not be copied to where they run: {trouble}", ROOM_HINT)
+        )
     suite = running.result()
     if isinstance(suite, NotExecuted):
         return not_executed(delivered, suite)
@@ -65,7 +73,15 @@ async def verify(
 
 
 NO_BASE = NotExecuted("the tests could not be executed in the folder as it was before the change", "")
+ROOM_HINT = "free some space, or set TMPDIR to a folder that has room and can be written to"
 NO_TESTS_HINT = "switch the QA engineer on, or write an example into the task, such as f(2) == 4"
+
+
+def _first_words(errors: BaseExceptionGroup[BaseException]) -> str:
+    error = errors.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        return _first_words(error)
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
 @dataclass(frozen=True, slots=True)

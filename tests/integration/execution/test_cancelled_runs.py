@@ -78,3 +78,14 @@ async def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
         ]
 
     assert [run.result().verdict for run in runs] == ["pass", "pass"]
+
+
+async def test_copies_for_which_there_is_no_place_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = write_tree(tmp_path, {"tool.py": "def f():\n    return 1\n", "test_x.py": NEVER_ENDS})
+    delivered = Deliverable(tree, ("tool.py", "test_x.py"), ("tool.py",), ("test_x.py",), "Python")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    evidence = await verify(delivered, RUNNERS["pytest"], Bubblewrap(), Limits())
+
+    assert evidence.verdict == "not_executed"
+    assert "No such file or directory" in evidence.reason
