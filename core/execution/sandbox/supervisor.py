@@ -95,15 +95,18 @@ async def supervise(
     loop = asyncio.get_running_loop()
     started_at = loop.time()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            cwd=folder,
-            pass_fds=pass_fds,
-            start_new_session=True,
+        # A start that is cancelled kills the sandbox's process and not what that has started, which keeps the pipes open.
+        process, was_cancelled = await _finished(
+            asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(environment),
+                cwd=folder,
+                pass_fds=pass_fds,
+                start_new_session=True,
+            )
         )
     finally:
         for descriptor in pass_fds:
@@ -117,6 +120,8 @@ async def supervise(
     try:
         # Not to be cancelled half-way: what has begun has to be known, or it cannot be ended.
         root_pid = await _to_the_end(lifeline.begin(process.pid))
+        if was_cancelled:
+            raise asyncio.CancelledError
         if root_pid is not None:
             filled = [folder] if temporary is None else [folder, temporary]
             limit = await _first_end(process, root_pid, filled, limits, overflowed)
@@ -226,6 +231,14 @@ async def _end(
 
 async def _to_the_end(work: Coroutine[None, None, Result]) -> Result:
     """Wait for work that has to be finished; a cancellation meanwhile is kept until it is."""
+    result, was_cancelled = await _finished(work)
+    if was_cancelled:
+        raise asyncio.CancelledError
+    return result
+
+
+async def _finished(work: Coroutine[None, None, Result]) -> tuple[Result, bool]:
+    """Wait for work that has to be finished; return what it gives, and whether there was a cancellation meanwhile."""
     task = asyncio.ensure_future(work)
     was_cancelled = False
     while not task.done():
@@ -235,7 +248,4 @@ async def _to_the_end(work: Coroutine[None, None, Result]) -> Result:
             was_cancelled = True
         except Exception:  # noqa: BLE001  # it is raised below
             break
-    result = task.result()
-    if was_cancelled:
-        raise asyncio.CancelledError
-    return result
+    return task.result(), was_cancelled

@@ -14,7 +14,7 @@ from core.execution.evidence.deliverable import Deliverable
 from core.execution.evidence.evidence import Evidence
 from core.execution.runners.registry import RUNNERS
 from core.execution.sandbox.bubblewrap import Bubblewrap, find_bwrap
-from core.execution.sandbox.command import Limits
+from core.execution.sandbox.command import Limits, SandboxedCommand
 from core.execution.verify import verify
 from tests.support.python_trees import write_tree
 
@@ -89,3 +89,17 @@ async def test_copies_for_which_there_is_no_place_are_told(tmp_path: Path, monke
 
     assert evidence.verdict == "not_executed"
     assert "No such file or directory" in evidence.reason
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 2))
+async def test_a_sandbox_that_is_stopped_while_it_starts_ends(turns: int, tmp_path: Path) -> None:
+    command = SandboxedCommand(("/bin/sleep", "600"), tmp_path, (), {}, b"x", Limits())
+    task = asyncio.create_task(Bubblewrap().run(command))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left_over(tmp_path) == ([], [])
