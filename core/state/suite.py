@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from core.events import TestsStarted
 from core.kinds import EvidenceVerdict
+
+if TYPE_CHECKING:
+    from core.events import TestsStarted  # the first frame shows no event
 
 SHOWN_RED = 20
 GREEN, NOT_RUN = frozenset({"passed"}), frozenset({"skipped", "expected_failure"})

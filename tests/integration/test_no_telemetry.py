@@ -63,4 +63,4 @@ async def test_a_run_with_the_default_settings_talks_to_its_model_only(tmp_path:
     assert len(server.journal) >= 5
     assert model[0] in contacts
     assert [contact for contact in contacts if contact not in model and contact[0] != "start"] == []
-    assert started <= {"uname", "bash"}  # the openai client names the system; a shell script is checked
+    assert started <= {"uname", "bash", "bwrap"}  # the openai client names the system, a script is checked, tests run

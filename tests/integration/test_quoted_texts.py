@@ -27,10 +27,9 @@ async def test_a_file_that_is_about_templates_is_delivered_with_its_exact_text(t
     code = 'TEMPLATE = "<|im_start|>{role}\\n<task>{text}</task>[INST]<s>"\n\n\ndef reverse(text: str) -> str:\n    return text[::-1]\n'
     quoted = code.replace("<", "<·").replace("[INST", "[·INST") + "\n# second\n"
     answers = {
-        "code_file": [f"```python\n{code}```", f"```python\n{quoted}```"],
-        "verdict": ["VERDICT: FAIL\n- x", "VERDICT: PASS"],
+        "code_file": [f"```python\n{code.replace('[::-1]', '')}```", f"```python\n{quoted}```"],
     }
-    async with engine_harness(tmp_path, answers) as b:
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto") as b:
         outcome = await b.engine.run("Reverse a text")
 
     assert '"<·|im_start|>{role}\\n<·task>' in b.team.prompts("code_file")[1]

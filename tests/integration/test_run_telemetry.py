@@ -96,7 +96,7 @@ async def test_a_run_without_faults_records_everything_else_and_counts_right(tmp
     assert metrics.total("llm.tokens", direction="input") == sum(usage.input_tokens for usage in usages) > 0
     assert metrics.total("llm.tokens", direction="output") == sum(usage.output_tokens for usage in usages) > 0
     assert metrics.total("files.written") == len(outcome.files) == 7
-    assert count_of("agent.task") == len(b.events.of(StepFinished)) == 5
+    assert count_of("agent.task") == len(b.events.of(StepFinished)) == 6
     assert count_of("workflow.run") == 1
     gauges = metrics.get_metrics()["gauges"]
     assert (gauges["pool.size"], gauges["pool.in_flight"], gauges["queue.depth"]) == (1, 0, 0)
@@ -193,7 +193,9 @@ async def test_after_a_run_with_known_faults_the_counts_are_exactly_those(tmp_pa
         **{f"agent.tasks_started{{agent={agent}}}": 1 for agent in (*calls, "technical_writer")},
         "agent.tasks_ended{agent=business_analyst,outcome=ok}": 1,
         "agent.tasks_ended{agent=developer,outcome=ok}": 1,
+        "agent.tasks_started{agent=qa_engineer}": 2,
         "agent.tasks_ended{agent=qa_engineer,outcome=failed}": 1,
+        "agent.tasks_ended{agent=qa_engineer,outcome=ok}": 1,
         "agent.tasks_ended{agent=devops_engineer,outcome=ok}": 1,
         "agent.tasks_ended{agent=technical_writer,outcome=failed}": 1,
         "files.written{agent=business_analyst}": 1,
@@ -313,7 +315,7 @@ async def test_a_cache_and_a_fallback_are_counted_where_they_are_configured(tmp_
         b.server.script([error(402, "pay")], model="test-model")
         first = await b.engine.agents["developer"].execute_llm_task("JOB brief")
         for _ in range(2):
-            again = await b.engine.agents["qa_engineer"].execute_llm_task("JOB verdict", scope=None)
+            again = await b.engine.agents["qa_engineer"].execute_llm_task("JOB opinion_of_work", scope=None)
 
     assert (first.cached, again.cached) == (False, False)
     assert metrics.total("llm.fallbacks", kind="quota") == 1
@@ -347,7 +349,7 @@ async def test_at_level_debug_the_log_shows_the_life_of_a_run(tmp_path: Path, lo
 
     [started] = [line for line in lines(log_file, "step started") if line["agent_id"] == "developer"]
     assert (started["extra"]["step"], started["extra"]["round"], started["workflow_id"]) == ("build", 0, "delivery")
-    [ended] = [line for line in lines(log_file, "step finished") if line["agent_id"] == "qa_engineer"]
+    [ended] = [line for line in lines(log_file, "step finished") if line["extra"]["step"] == "test"]
     assert ended["extra"]["status"] == "failed"
     assert "no file" in ended["extra"]["notes"] or "not accepted" in ended["extra"]["notes"]
     hand_offs = [(line["extra"]["from"], line["extra"]["to"]) for line in lines(log_file, "hand off made")]
@@ -416,7 +418,7 @@ async def test_every_answer_is_paid_for_at_the_price_of_who_gave_it_and_a_kept_o
     costs = []
     async with engine_harness(tmp_path, **settings) as b:
         b.server.script([error(500, "out of order"), ok("# Brief")], model="test-model")
-        for job in ("brief", "brief", "verdict"):
+        for job in ("brief", "brief", "opinion_of_work"):
             await b.engine.agents["developer"].execute_llm_task(f"JOB {job}")
             costs.append(b.engine.status().session_cost.usd)
         b.server.script([error(402, "pay")], model="test-model")

@@ -517,9 +517,17 @@ async def test_a_plan_that_was_cut_off_gives_way_to_the_layout(tmp_path: Path) -
 PROGRAM = CODE.replace("\n```", '\n\n\nif __name__ == "__main__":\n    print(reverse("ab"))\n```')
 
 
-@pytest.mark.parametrize(("code", "told"), [(CODE, "PROGRAM ."), (PROGRAM, "PROGRAM reverse_text.py.")])
-async def test_qa_is_told_what_is_started_as_a_program(tmp_path: Path, code: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "code", "told"),
+    [
+        ("A tool that can reverse a text", PROGRAM, "PROGRAM reverse_text.py."),
+        ("A tool that can reverse a text", CODE, "PROGRAM ."),
+        ("A function that can reverse a text", PROGRAM, "PROGRAM ."),
+        (TASK, PROGRAM, "PROGRAM ."),
+    ],
+)
+async def test_qa_is_told_what_the_task_wants_to_be_started(tmp_path: Path, task: str, code: str, told: str) -> None:
     async with engine_harness(tmp_path, {"code_file": code}) as b:
-        await b.engine.run(TASK)
+        await b.engine.run(task)
 
     assert told in b.team.prompts("test_file")[0]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 from textual.widgets import Static
 
-from core.events import RunFinished
 from core.state.suite import SuiteStatus, suite_of_report
 from core.text.sanitize import one_line
 from core.workflow.outcome import STATUS_OF_VERDICT
@@ -17,6 +16,9 @@ from tui.widgets.suite import counts_words
 from tui.words.numbers import counted, duration
 from tui.words.shown_path import shown_path
 from tui.words.signs import OUTCOMES, VERDICTS
+
+if TYPE_CHECKING:
+    from core.events import RunFinished  # the first frame shows no event
 
 LABEL_COLUMNS = 9
 MOST_CHARACTERS = 400

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from core.events import TestsRan, TestsStarted
 from core.kinds import EvidenceVerdict
 from core.state.suite import SuiteStatus, suite_of_report
 from tui.words.event_words import EventWords, Note, TimelineEntry
 from tui.words.numbers import counted, duration
 from tui.words.signs import NoteKind
+
+if TYPE_CHECKING:
+    from core.events import TestsRan, TestsStarted  # the first frame shows no event
 
 VERDICT_SIGNS: dict[EvidenceVerdict, tuple[str, str]] = {
     "pass": ("✓", "$text-success"),

@@ -176,6 +176,8 @@ async def _ask(client: AsyncOpenAI, url: str, body: dict[str, Any] | None = None
         return _Response(refused.status_code)
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
         return _Response(NO_ANSWER)
+    except RuntimeError:  # httpx's word for a client that was retired and closed meanwhile
+        return _Response(NO_ANSWER)
     is_worth_reading = len(response.content) <= MAX_ANSWER_BYTES
     return _Response(response.status_code, _decoded(response.content) if is_worth_reading else None)
 

@@ -135,7 +135,7 @@ async def test_the_log_and_the_metrics_follow_the_settings(tmp_path: Path) -> No
             assert current_log_file() == log_file
             assert not get_metrics()["counters"]
             await pilot.press(*"slice", "enter")
-            await until(pilot, lambda: "✓ passed" in screen_text(app).splitlines()[0])
+            await until(pilot, lambda: "! unverified" in screen_text(app).splitlines()[0])
         assert log_file.exists()
     finally:
         stop_logging()

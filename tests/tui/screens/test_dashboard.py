@@ -21,6 +21,7 @@ from core.telemetry.alerts.board import AlertStatus
 from core.telemetry.metrics import use_registry
 from core.telemetry.metrics.registry import NullRegistry, Registry
 from tests.support.clock import VirtualClock
+from tests.support.team import DELIVERED
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import MODEL_NAME, NAMES, busy_data
 from tests.support.tui.engine_app import working_app
@@ -227,7 +228,7 @@ async def test_one_key_opens_the_dashboard_of_the_running_engine_and_one_closes_
 async def dashboard_after_a_run(folder: Path) -> str:
     async with working_app(folder) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
         app.clear_notifications()  # they would cover the page
         await pilot.press("escape", "d")
         await until(pilot, lambda: "healthy" in screen_text(app))

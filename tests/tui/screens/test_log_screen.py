@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.telemetry.logs import current_log_file, log, stop_logging
+from tests.support.team import DELIVERED
 from tests.support.tui.app import frozen_app, settle
 from tests.support.tui.busy_session import CID, NAMES, log_line, write_log
 from tests.support.tui.engine_app import working_app
@@ -207,7 +208,7 @@ async def test_letters_in_the_words_are_no_keys(tmp_path: Path) -> None:
 async def test_the_log_opens_with_the_focused_agent_and_names_the_run(tmp_path: Path) -> None:
     async with working_app(tmp_path) as (app, pilot, _):
         await pilot.press(*"slice", "enter")
-        await until(pilot, lambda: "run passed" in toasts(app))
+        await until(pilot, lambda: f"run {DELIVERED}" in toasts(app))
         await pilot.press("escape", "2", "L")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
         view = app.screen.query_one(LogView)
