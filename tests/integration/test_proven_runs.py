@@ -360,3 +360,16 @@ async def test_a_value_that_qa_derives_as_it_was_is_not_outvoted(tmp_path: Path)
     assert outcome.status == "passed", outcome.reason
     assert outcome.evidence["struck"] == []
     assert "text[::-1]" in (outcome.output_dir / "reverse.py").read_text()
+
+
+async def test_a_test_that_compares_floats_exactly_is_given_a_tolerance_and_blames_nobody(tmp_path: Path) -> None:
+    add = "```python\ndef reverse(text: float) -> float:\n    return text + 0.2\n```"
+    exact = GOOD_TESTS.replace("reverse('ab') == 'ba'", "reverse(0.1) == 0.3").replace(
+        "reverse('') == ''", "reverse(1.0) == 1.2"
+    )
+    async with engine_harness(tmp_path, {"code_file": add, "test_file": exact}, execution__sandbox="auto") as b:
+        outcome = await b.engine.run(TASK)
+
+    assert outcome.status == "passed", outcome.reason
+    assert steps(b) == ["build", "test"]
+    assert "pytest.approx(0.3)" in (outcome.output_dir / "test_reverse_text.py").read_text()

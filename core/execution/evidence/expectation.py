@@ -12,7 +12,9 @@ from core.text.python_syntax import expression_tree, syntax_tree
 
 MAX_ANSWER_CHARACTERS = 2_000
 RELATIVE_TOLERANCE = 1e-6
+ABSOLUTE_TOLERANCE = 1e-9
 
+_COMPARED = re.compile(r"^assert (-?[\d.e+-]+) == (-?[\d.e+-]+)(?:,|$)")
 _FAILING_LINE = re.compile(r"^(?P<path>[^\s:][^:\n]*\.py):(?P<line>\d+): ", re.MULTILINE)
 
 
@@ -121,6 +123,28 @@ def _same(one: object, other: object) -> bool:
 def with_expectation(text: str, expectation: Expectation, value: str) -> str:
     """Return a test file in which the expected literal is another one."""
     return f"{text[: expectation.start]}{value}{text[expectation.end :]}"
+
+
+def with_tolerance(text: str, case: CaseResult) -> str | None:
+    """Return a test file in which a float is compared with a tolerance; None unless that alone is what is wrong with a test.
+
+    0.1 + 0.2 == 0.3 is false in binary floating point: a test that expects it to be true is wrong about floats, and not
+    about the program.
+    """
+    compared = _COMPARED.match(case.message)
+    expectation = read_expectation(text, case)
+    if compared is None or expectation is None:
+        return None
+    sides = [expression_tree(side) for side in compared.groups()]
+    values = [ast.literal_eval(side) for side in sides if side is not None and _is_literal(side)]
+    floats = [value for value in values if isinstance(value, float)]
+    if len(values) != 2 or not floats or not all(isinstance(value, int | float) for value in values):
+        return None
+    if not math.isclose(values[0], values[1], rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE):
+        return None
+    tolerant = with_expectation(text, expectation, f"pytest.approx({expectation.expected})")
+    has_import = re.search(r"^import pytest$", text, re.MULTILINE) is not None
+    return tolerant if has_import else f"import pytest\n{tolerant}"
 
 
 def without_test(text: str, name: str) -> str | None:

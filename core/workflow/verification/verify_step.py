@@ -83,6 +83,10 @@ class VerifyStep:
         state = _with_files(state, examples.written)
         delivered = await asyncio.to_thread(self._deliverable, state, examples.untested)
         evidence = await self._verify(delivered, state)
+        tolerant = self._second_look.tolerant(evidence)
+        if step.rework is not None and tolerant:
+            state = await self._with_tests(state, tolerant, run.workflow.step(step.rework.qa).agent)
+            evidence = await self._verify(delivered, state)
         if _is_only_doubted(evidence):
             state, evidence = await self._settle_doubts(step, state, delivered, evidence, examples)
         decision = self._decide(step, state, evidence)

@@ -14,6 +14,7 @@ from core.execution.evidence.expectation import (
     read_value,
     same_value,
     with_expectation,
+    with_tolerance,
     without_test,
 )
 from core.execution.results import CaseResult
@@ -141,3 +142,24 @@ def test_one_test_is_taken_out_of_a_file(name: str, left: str | None) -> None:
 
 def test_the_last_test_of_a_file_stays() -> None:
     assert without_test("def test_r1():\n    assert f(1)\n", "test_r1") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "is_tolerated"),
+    [
+        ("assert 0.20000000000000018 == 0.2, where 0.20000000000000018 = f(2.2)", True),
+        ("assert 0.30000000000000004 == 0.2", False),
+        ("assert 1e-17 == 0.0", True),
+        ("assert 3 == 2", False),
+        ("assert 2 == 2", False),
+        ("assert [0.1] == [0.2]", False),
+        ("assert nan == 0.2", False),
+        ("", False),
+    ],
+)
+def test_a_float_that_is_only_not_exact_is_compared_with_a_tolerance(message: str, is_tolerated: bool) -> None:
+    text = "def test_r1():\n    assert f(2.2) == 0.2\n"
+    case = CaseResult("t.py::test_r1", "t.py", "test_r1", "failed", message=message, detail="t.py:2: AssertionError")
+
+    tolerant = "import pytest\ndef test_r1():\n    assert f(2.2) == pytest.approx(0.2)\n"
+    assert with_tolerance(text, case) == (tolerant if is_tolerated else None)
