@@ -373,3 +373,16 @@ async def test_a_test_that_compares_floats_exactly_is_given_a_tolerance_and_blam
     assert outcome.status == "passed", outcome.reason
     assert steps(b) == ["build", "test"]
     assert "pytest.approx(0.3)" in (outcome.output_dir / "test_reverse_text.py").read_text()
+
+
+async def test_a_tiny_model_whose_code_names_no_types_has_tests_of_calls_that_were_tried(tmp_path: Path) -> None:
+    untyped = "```python\ndef reverse(text):\n    return text[::-1]\n```"
+    answers = {"code_file": untyped, "test_inputs": "reverse(7)"}
+    async with engine_harness(tmp_path, answers, execution__sandbox="auto", team__tier="tiny") as b:
+        outcome = await b.engine.run(TASK)
+
+    tests = (outcome.output_dir / "test_reverse_text.py").read_text()
+    assert (outcome.status, outcome.verdict) == ("unverified", "unproven"), outcome.reason
+    assert "result = reverse('abc')" in tests
+    assert "assert isinstance(result, str)" in tests
+    assert "reverse(7)" not in tests

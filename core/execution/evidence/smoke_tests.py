@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.execution.evidence.examples.literals import source_of
 from core.text.python_syntax import syntax_tree
 
 MAX_FUNCTIONS = 3
 MAX_CALLS = 3  # of one function
+EVERYDAY_VALUES: tuple[object, ...] = ("abc", "Hello World", 3, 12, 2.5, [3, 1, 2], ["b", "a"], {"a": 1}, True)
 
-_HEAD = '"""Calls that show that the code runs, not that it is right; made by Quintet, of inputs that a model proposed."""\n'
+_HEAD = '"""Calls that show that the code runs, not that it is right; made by Quintet, of inputs that were proposed or tried."""\n'
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -68,6 +69,26 @@ def build_smoke_tests(
             _test(module, function, arguments, number) for number, arguments in enumerate(fit[:MAX_CALLS], start=1)
         ]
     return _HEAD + "".join(tests) if tests else ""
+
+
+def build_observed_tests(module: str, observed: Mapping[TriedFunction, Sequence[tuple[Arguments, object]]]) -> str:
+    """Return a test file of calls that were tried and came back, with the type of what came; empty if there are none."""
+    tests = [
+        _test(module, replace(function, returns=_observed_type(value)), arguments, number)
+        for function, calls in observed.items()
+        for number, (arguments, value) in enumerate(calls[:MAX_CALLS], start=1)
+    ]
+    return _HEAD + "".join(tests) if tests else ""
+
+
+def everyday_arguments(function: TriedFunction) -> tuple[Arguments, ...]:
+    """Return arguments to try a function with whose types nobody has named: the same kind of value for each."""
+    return tuple((value,) * max(function.required, 1) for value in EVERYDAY_VALUES)
+
+
+def _observed_type(value: object) -> str:
+    name = type(value).__name__
+    return name if name in _TYPES else ""
 
 
 def _is_public(node: ast.FunctionDef) -> bool:
