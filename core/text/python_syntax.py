@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import threading
 import warnings
+from typing import Literal
 
 # catch_warnings changes state the whole process shares; and two threads that build trees at once end in a SystemError in
 # Python 3.11 ("AST constructor recursion depth mismatch"), so that all trees of foreign text are made here.
 _ONE_AT_A_TIME = threading.Lock()
+TRIES = 5
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
@@ -27,19 +29,24 @@ def python_problem(text: str) -> str | None:
 
 def syntax_tree(text: str) -> ast.Module | None:
     """Return the tree of a text, or None when Python cannot parse it; what parses need not compile."""
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text)
-        except _UNREADABLE:
-            return None
+    tree = _tree(text, "exec")
+    return tree if isinstance(tree, ast.Module) else None
 
 
 def expression_tree(text: str) -> ast.expr | None:
     """Return the tree of an expression, or None when the text is none."""
+    tree = _tree(text, "eval")
+    return tree.body if isinstance(tree, ast.Expression) else None
+
+
+def _tree(text: str, mode: Literal["exec", "eval"]) -> ast.AST | None:
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text, mode="eval").body
-        except _UNREADABLE:
-            return None
+        for _ in range(TRIES):
+            try:
+                return ast.parse(text, mode=mode)
+            except _UNREADABLE:
+                return None
+            except SystemError:  # a library that builds a tree of its own meanwhile knows nothing of our lock
+                continue
+    return None
