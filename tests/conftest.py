@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ register_profiles()
 # Each worker would compile all tests anew, and each program that a test starts all of ours, where the environment says so.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Programs that are started heed signals that are ignored where they start, as `nohup` does it; tests send them nonetheless.
+# A handler, unlike the default, ends nothing here, and is no more than the default in the programs.
+for _name in ("SIGHUP", "SIGINT", "SIGTERM"):
+    _signal = getattr(signal, _name, None)
+    if _signal is not None and signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, lambda *_: None)
 
 FEW_FILES = 20
 MOST_WORKERS = 4  # each holds the whole app, and some tests start processes of their own

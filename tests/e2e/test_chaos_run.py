@@ -173,6 +173,7 @@ async def test_the_embedded_model_behind_a_flaky_network_delivers_as_well(tmp_pa
                 "llm.model": address.model_label,
                 "llm.context_tokens": address.context_tokens,
                 "llm.max_concurrency": address.slots,
+                "llm.max_retries": 10,  # which call meets how many of the faults depends on which agent is faster
                 "llm.retry_initial_delay": 0.01,
                 "llm.retry_max_delay": 0.02,
                 "circuit_breaker.timeout": 0.3,
