@@ -9,7 +9,7 @@ from core.execution.sandbox.seatbelt import Seatbelt, seatbelt_arguments
 
 
 def test_paths_are_parameters_and_never_rules() -> None:
-    folder = Path('/work/a") (allow network*) ("')
+    folder = Path('/made/up/a") (allow network*) ("')
     command = SandboxedCommand(("pytest", "-q"), folder, (Path("/opt/python"),))
     arguments = seatbelt_arguments(command, Path("/private/tmp/own"))
     profile = arguments[2]
